@@ -1,4 +1,4 @@
-"""Finding things on a broker and looking at messages."""
+"""Finds destinations by name, and peeks at or follows their messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mqtui.domain.plan import Plan
 
 MAX_ENDS = 8
-"""Partitions whose end is named."""
+"""Partitions whose end is named in a sentence."""
 
 
 async def find_destination(broker: Broker, named: ParsedName) -> Destination:
@@ -53,7 +53,7 @@ async def find_target(broker: Broker, named: ParsedName) -> Destination:
 
 
 async def _find_matching(broker: Broker, named: ParsedName, readings: Sequence[Ref]) -> list[Destination]:
-    """The destinations that are there of those a name may mean, at least one."""
+    """The existing destinations that a name may mean, at least one."""
     fits: dict[Ref, Destination] = {}
     missing: list[NotFound] = []
     closed: NotAuthorised | None = None
@@ -78,7 +78,7 @@ async def _find_matching(broker: Broker, named: ParsedName, readings: Sequence[R
 
 
 async def _shown_as(broker: Broker, readings: Sequence[Ref]) -> list[Destination]:
-    """What a list shows under a name because the name holds what can't be printed; none where there is no list."""
+    """Destinations that are displayed under this name since theirs has unprintable characters; none without a list."""
     try:
         rows = await list_destinations(broker)
     except MqtuiError:
@@ -96,7 +96,7 @@ def _require_one(broker: BrokerKind, named: ParsedName, fits: Sequence[Destinati
 
 
 def sort_destinations(rows: Iterable[Destination]) -> list[Destination]:
-    """As lists show them: by name, what the broker keeps for itself at the end."""
+    """Sort as lists show them: by name, internal ones last."""
     found = sorted(
         rows, key=lambda row: f"{row.ref.name}\0{row.ref.kind}"
     )  # texts alone are sorted in a third of the time
@@ -104,7 +104,7 @@ def sort_destinations(rows: Iterable[Destination]) -> list[Destination]:
 
 
 async def list_destinations(broker: Broker) -> Inventory[Destination]:
-    """All destinations with their depths, by name."""
+    """All destinations with their depths, sorted by name."""
     rows: dict[Ref, Destination] = {}
     missing: dict[str, None] = {}
     async for page in broker.catalog.list_destinations():
@@ -130,13 +130,13 @@ class PeekRequest:
     span: ReadRange
     price: PeekCost
     notes: tuple[str, ...] = ()
-    """What the look will not show, and why."""
+    """What the peek will not show, and why."""
 
 
 async def prepare_peek(
     session: Session, named: ParsedName, count: int, start: StartPoint | None, partition: int | None
 ) -> PeekRequest:
-    """Find the destination and its price; nothing is read yet. Without a start: the newest, or a queue's head."""
+    """Find the destination and the cost; nothing is read yet. Without a start: the newest, or a queue's head."""
     if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
         raise BadInput(f"--partition means nothing on {session.broker.kind}")
     destination = await find_destination(session.broker, named)
@@ -159,20 +159,20 @@ async def prepare_peek(
 
 
 async def unreadable_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
-    """What can't be read of a destination with partitions now, and why."""
+    """Partitions that can't be read now, and why."""
     if destination.ref.kind is not Kind.TOPIC:
         return ()
     return extent_notes(await session.broker.reader.extent(destination.ref, partition))
 
 
 def extent_notes(extent: Extent) -> tuple[str, ...]:
-    """What a look at all of it does not show: parts that can't be read, and what its writers did not commit yet."""
+    """What reading it all does not show: partitions that can't be read, and messages that are not committed yet."""
     held = (f"{extent.uncommitted:,} in an open transaction: not yet committed by their writer",)
     return (*extent.notes, *(held if extent.uncommitted else ()))
 
 
 def start_notes(extent: Extent, start: StartPoint) -> tuple[str, ...]:
-    """Where a look that was to start at a position starts instead: the position is gone, or was never there."""
+    """Where a peek starts instead of the given position: it is deleted already, or was never there."""
     if not isinstance(start, At):
         return ()
     number = getattr(start.position, "partition", 0)
@@ -191,7 +191,7 @@ def _is_before(one: Position, other: Position | None) -> bool:
 
 
 def explain_no_messages(ref: Ref, extent: Extent, start: StartPoint) -> str:
-    """Why a look found no message, in a sentence."""
+    """Why a peek found no message, in a sentence."""
     if told := start_notes(extent, start):
         return told[0]
     if extent.uncommitted:
@@ -207,13 +207,13 @@ def explain_no_messages(ref: Ref, extent: Extent, start: StartPoint) -> str:
 
 
 async def explain_empty_peek(session: Session, looked: PeekRequest) -> str:
-    """The same for a look that was made."""
+    """The same for a peek that was made."""
     extent = await session.broker.reader.extent(looked.ref, looked.span.partition)
     return explain_no_messages(looked.ref, extent, looked.span.start)
 
 
 def plan_peek(session: Session, looked: PeekRequest) -> Plan:
-    """The plan of a paid look."""
+    """The plan of a peek that uses up deliveries."""
     import secrets
 
     from mqtui.domain.plan import PeekUnacked, Plan, Risk, Severity
@@ -233,11 +233,11 @@ def plan_peek(session: Session, looked: PeekRequest) -> Plan:
 
 
 async def peek(session: Session, looked: PeekRequest, consent: Consent) -> AsyncGenerator[Batch]:
-    """The messages of a look, in order.
+    """The messages of a peek, in order.
 
     Raises:
-        Refused: the price can't be paid, or the profile forbids it.
-        NeedsConsent: the profile is protected and the price was not agreed to.
+        Refused: too few deliveries are left, or the profile forbids it.
+        NeedsConsent: the profile is protected and the cost was not accepted.
     """
     if not looked.price.lends:
         async for batch in session.broker.reader.read(looked.ref, looked.span, limit=looked.count):
@@ -251,7 +251,7 @@ async def peek(session: Session, looked: PeekRequest, consent: Consent) -> Async
 async def tail(
     session: Session, named: ParsedName, partition: int | None, note: Callable[[str], None] = lambda text: None
 ) -> AsyncGenerator[Batch]:
-    """Messages as they arrive; `note` is told what is not followed, and why.
+    """Messages as they arrive; `note` is called with what is not followed, and why.
 
     Raises:
         Unsupported: the destination can't be followed (C10).
@@ -267,7 +267,7 @@ async def tail(
 
 
 async def require_verb(broker: Broker, verb: Verb, ref: Ref | None = None) -> None:
-    """Let the verb through where the broker offers it.
+    """Check that the broker offers the verb.
 
     Raises:
         Unsupported: it does not, with the reason.
@@ -278,7 +278,7 @@ async def require_verb(broker: Broker, verb: Verb, ref: Ref | None = None) -> No
 
 
 def check_bound(start: StartPoint, kind: BrokerKind, *, lends: bool) -> None:
-    """A start that this destination can't honour is named before anything is read.
+    """Check that the destination can be read from this start.
 
     Raises:
         BadInput: a position of another broker, an offset without a partition, or a start other than a queue's head.

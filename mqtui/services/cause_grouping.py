@@ -34,7 +34,7 @@ class _CauseCount:
 
 
 class CauseGrouping:
-    """Letters counted by cause as they come. Past 1,000 causes new ones go into one last group, `others`."""
+    """Counts letters by cause. Past 1,000 causes new ones go into one last group, `others`."""
 
     def __init__(self, conventions: Conventions) -> None:
         self._conventions = conventions
@@ -75,7 +75,7 @@ class CauseGrouping:
 
 
 async def group_by_cause(batches: AsyncIterator[Batch], conventions: Conventions) -> list[Cause]:
-    """All letters by cause, the largest group first."""
+    """Read all letters and group them by cause, the largest group first."""
     grouping = CauseGrouping(conventions)
     async for batch in batches:
         for letter in batch:
@@ -84,17 +84,17 @@ async def group_by_cause(batches: AsyncIterator[Batch], conventions: Conventions
 
 
 def complete_cause_id(prefix: str, causes: Sequence[Cause]) -> str:
-    """The cause id that begins so.
+    """The full cause id for its first characters.
 
     Raises:
-        NotFound: none does.
+        NotFound: no cause begins so.
         BadInput: several do, or the prefix is shorter than 4 characters.
     """
     if len(prefix) < MIN_PREFIX:
         raise BadInput(f"The cause {prefix!r} is too short", "", f"Give at least {MIN_PREFIX} of its characters.")
     found = [one.id for one in causes if one.id.startswith(prefix.lower())]
     if not found:
-        raise NotFound(f"No letter died of the cause {prefix}", "", "mqtui dlq TARGET RESOURCE lists the causes.")
+        raise NotFound(f"No letter has the cause {prefix}", "", "mqtui dlq TARGET RESOURCE lists the causes.")
     if len(found) > 1:
         raise BadInput(f"Several causes begin with {prefix}", ", ".join(found), "Give more of its characters.")
     return found[0]

@@ -1,4 +1,4 @@
-"""Dead letters of one destination, for a reader: causes, samples, and what all letters of a cause have in common."""
+"""Dead letters of one destination by cause, with samples and what all letters of a cause have in common."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from mqtui.services.header_values import untyped_value
 from mqtui.services.origins import RouteCounter
 
 MAX_SAMPLES = 50
-"""Letters of a cause that are kept to look at."""
+"""Letters of a cause that are kept as samples."""
 
 MAX_COMMON_HEADERS = 5
-"""Header values that all letters of a cause share, at most."""
+"""How many header values that all letters of a cause share are shown."""
 
 MAX_VALUE_LENGTH = 60
 
 
 @dataclass(slots=True)
 class CauseSamples:
-    """What is kept of one cause beside its figures. `shared` are header values that every letter has had so far."""
+    """Samples and statistics of one cause. `common_headers` are header values that every letter has had so far."""
 
     letters: list[Message] = field(default_factory=list)
     deaths: list[DeadLetterInfo] = field(default_factory=list)
@@ -41,7 +41,7 @@ class CauseSamples:
     """Letters by minute since the epoch."""
 
     def add(self, letter: Message, death: DeadLetterInfo) -> None:
-        """Take one more letter."""
+        """Add one letter."""
         if len(self.letters) < MAX_SAMPLES:
             self.letters.append(letter)
             self.deaths.append(death)
@@ -72,7 +72,7 @@ class CauseReport:
         self.letters = 0
         self.conventions = conventions
         self.routes = RouteCounter(conventions)
-        """Where the letters go home to."""
+        """Where the letters would be redriven to."""
 
         self._grouping = CauseGrouping(conventions)
 

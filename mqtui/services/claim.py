@@ -1,4 +1,4 @@
-"""Reassigning pending entries in two stages: the first alone, a look at what becomes of it, then the rest."""
+"""Claims pending entries (Redis) in two stages: the first entry alone, then, when it was acknowledged, the rest."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mqtui.services import pending
 from mqtui.services.session import Session
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks at the pending list."""
+"""Seconds between two readings of the pending entries list."""
 
 WATCH_SECONDS = 10.0
-"""Seconds a consumer is given to acknowledge what it got."""
+"""Seconds that the new consumer is given to acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimProgress:
-    """What became of entries that were given to another consumer. `moved` of `asked` were, `waiting` still pend."""
+    """What became of claimed entries: `moved` of `asked` were claimed, `waiting` of them are still pending."""
 
     owners: str
     to: str
@@ -33,16 +33,16 @@ class ClaimProgress:
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether all that moved was acknowledged."""
+        """Whether all claimed entries were acknowledged."""
         return not self.waiting
 
     def describe(self) -> str:
-        """The verdict in one sentence."""
+        """The progress in one sentence."""
         done = self.moved - self.waiting
         parts = [f"{done:,} acknowledged"] if done else []
         if self.waiting:
             parts.append(f"{self.waiting:,} still pending after {self.seconds:.0f}s")
-        became = ", ".join(parts) or "nobody had to do anything"
+        became = ", ".join(parts) or "nothing to acknowledge"
         return f"{self.moved:,} of {self.asked:,} moved from {self.owners} to {self.to}: {became}"
 
 
@@ -55,7 +55,7 @@ def split_first_entry(plan: Plan) -> Plan:
 
 
 class StagedClaim:
-    """A staged plan on its way; each stage has a permit of its own, so nothing is open while somebody thinks."""
+    """A claim in stages. Each stage has its own write permit, so that nothing is open while the operator decides."""
 
     def __init__(self, session: Session, plan: Plan, owners: str) -> None:
         self.plan = plan
@@ -71,10 +71,10 @@ class StagedClaim:
         return sum(len(step.seen) for step in self.plan.steps[self.stage :] if isinstance(step, Claim))
 
     async def run_next_stage(self, consent: Consent, tell: Callable[[ClaimProgress], None]) -> ClaimProgress:
-        """Do the next stage and watch until all was acknowledged, or the time is over.
+        """Run the next stage and poll until all claimed entries are acknowledged, or the time is over.
 
         Raises:
-            Refused, NeedsConsent: as the guard says.
+            Refused, NeedsConsent: from the write gate.
         """
         step = self.plan.steps[self.stage]
         assert isinstance(step, Claim)

@@ -1,4 +1,4 @@
-"""One message as a person writes it: key, value, headers, properties, in the shape its broker takes."""
+"""Composes one message from what a person typed: key, value, headers and properties in the broker's format."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ UNSUPPORTED_FIELDS = {
     BrokerKind.REDIS: (*AMQP_FIELDS, "partition", "key"),
     BrokerKind.RABBITMQ: ("partition", "key"),
 }
-"""What means nothing on a broker."""
+"""Fields that a kind of broker does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """One message as written. `ttl` is milliseconds; `fernet` names the key the value is encrypted with."""
+    """One message as typed. `ttl` is milliseconds; `fernet` names the key the value is encrypted with."""
 
     body: bytes
     key: str | None = None
@@ -35,7 +35,7 @@ class MessageDraft:
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """`NAME=VALUE`; the value may hold further `=`.
+    """Parse `NAME=VALUE`; the value may contain `=`.
 
     Raises:
         BadInput: there is no `=`, or no name.
@@ -47,12 +47,12 @@ def parse_header(text: str) -> tuple[str, str]:
 
 
 def unsupported_fields(draft: MessageDraft, broker: BrokerKind) -> list[str]:
-    """What is given and means nothing on this broker."""
+    """The fields of a draft that this kind of broker does not support."""
     return [name for name in UNSUPPORTED_FIELDS[broker] if getattr(draft, name) is not None]
 
 
 def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
-    """The message to send; on Redis the value is the field `value`, headers are further fields.
+    """The message to publish; on Redis the value is the field `value`, headers are further fields.
 
     Raises:
         NotFound: there is no key of that name to encrypt with.
@@ -75,14 +75,14 @@ STORED_WHEN = {
     BrokerKind.RABBITMQ: "persistent, mandatory, confirmed: unroutable comes back and is named",
     BrokerKind.REDIS: "the entry's id comes back once it is stored",
 }
-"""When a message counts as stored."""
+"""When a message counts as stored, by broker."""
 
 MAX_SHOWN = 200
-"""Characters of a key, or of a header, that a plan shows."""
+"""Bytes of a key or header that a plan shows."""
 
 
 def message_facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
-    """What a plan says of its one message: where to, key, headers or fields, properties, size, when it is stored."""
+    """Facts of the plan for one message: target, key, headers or fields, properties, size, when it is stored."""
     place = "" if outgoing.partition is None else f", partition {outgoing.partition}"
     named = outgoing.fields or tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
     told = [
@@ -102,7 +102,7 @@ def _shown(text: bytes) -> str:
 
 
 def encrypt(body: bytes, name: str) -> bytes:
-    """The body, encrypted with the key of that name.
+    """Encrypt the body with the Fernet key of that name.
 
     Raises:
         NotFound: there is none.
@@ -115,7 +115,7 @@ def encrypt(body: bytes, name: str) -> bytes:
 
 
 def amqp_properties(draft: MessageDraft) -> tuple[Property, ...]:
-    """The AMQP properties a draft names."""
+    """The AMQP properties that a draft sets."""
     named = [
         ("priority", draft.priority),
         ("correlation_id", draft.correlation_id),

@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).parent.parent / "conventions"
 
 
 class FieldSourceFile(msgspec.Struct, forbid_unknown_fields=True):
-    """A header or field, or several of which the first that is there is read."""
+    """A header or field to read from, or several of which the first that exists is read."""
 
     name: str | list[str]
     codec: str = "text"
@@ -42,7 +42,7 @@ class ExceptionFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StripFile(msgspec.Struct, forbid_unknown_fields=True):
-    """What stays behind on the way home."""
+    """Headers and fields that are stripped in a redrive."""
 
     prefixes: list[str] = []
     names: list[str] = []
@@ -54,7 +54,7 @@ FieldSources = str | FieldSourceFile | list[str | FieldSourceFile]
 
 
 class EnvelopeFile(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a letter that is a JSON envelope keeps the message: paths of members."""
+    """Where a letter that is a JSON envelope has the message: paths of members."""
 
     value: list[str]
     value_base64: list[str] = []
@@ -66,7 +66,7 @@ class EnvelopeFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A convention as its TOML file has it."""
+    """A convention file (TOML)."""
 
     name: str
     title: str = ""
@@ -92,10 +92,10 @@ class LoadedConventions:
 
 
 def read_convention(file: Path) -> Convention:
-    """One convention.
+    """Read one convention file.
 
     Raises:
-        BadInput: the file can't be read, or a key is not right; the title names both.
+        BadInput: the file can't be read, or a key is wrong; the title names both.
     """
     try:
         data: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -150,7 +150,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
     names = (given.destinations, given.only_with_origin, given.retries)
     if not (given.detect or given.loose or any(names) or given.envelope):
         hint = "Give `detect`, `loose`, `destinations`, `only_with_origin` or `retries`."
-        raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", hint)
+        raise BadInput(f"{file}: nothing identifies its letters - at `$.detect`", hint)
     return Convention(
         given.name,
         given.title or given.name,

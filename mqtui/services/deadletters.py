@@ -1,4 +1,4 @@
-"""Where dead letters lie, and what they died of."""
+"""Finds the destinations that hold dead letters, and groups the letters of one by cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mqtui.services.session import Session
 class DeadLetterDestination:
     """A destination that holds dead letters. `letters` are those nobody handled; `told_by` says how it was known.
 
-    `readers` is None where nobody asked for them, or the broker does not tell.
+    `readers` is None where they were not asked for, or the broker does not tell.
     """
 
     ref: Ref
@@ -37,7 +37,7 @@ class DeadLetterDestination:
 
 @dataclass(frozen=True, slots=True)
 class RetryStage:
-    """A place in which messages wait for another try, or go round: no dead letters. `why` says how that is known."""
+    """A destination in which messages wait for another try: not dead letters. `why` says how that is known."""
 
     ref: Ref
     messages: Figure
@@ -59,7 +59,7 @@ class DeadLetterSurvey:
 
 
 ROWS_PER_SLICE = 500
-"""Destinations that are looked through before others on the event loop have their turn."""
+"""Destinations that are examined before the event loop gets a turn."""
 
 
 async def find_dead_letters(
@@ -108,11 +108,11 @@ class DeadLetterCandidates:
 
     @property
     def without_origin(self) -> list[Destination]:
-        """Places of dead letters of which no origin is known."""
+        """Dead-letter destinations without a known origin."""
         return [self.rows[ref] for ref, (origins, _) in self.known.items() if not origins]
 
     def only(self, ref: Ref) -> DeadLetterCandidates:
-        """One of them; the others only told what its name means."""
+        """Only this one; the others were needed to interpret its name."""
         known = {each: told for each, told in self.known.items() if each == ref}
         return replace(self, known=known, unclassified=[row for row in self.unclassified if row.ref == ref])
 
@@ -120,7 +120,7 @@ class DeadLetterCandidates:
 async def classify(
     broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]
 ) -> DeadLetterCandidates:
-    """Destinations of a listing by settings and names; the broker is not asked."""
+    """Classify the destinations of a listing by settings and names; the broker is not asked."""
     rows = [
         row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _is_exclusive(row)
     ]
@@ -176,7 +176,7 @@ async def count_dead_letters(
 
 
 async def add_readers(session: Session, found: DeadLetterSurvey) -> DeadLetterSurvey:
-    """The same, each place with those that read it, from one list of all groups."""
+    """The same, each destination with the groups that read it, from one list of all groups."""
     readers = await _readers(session, [place.ref for place in found.destinations])
     return replace(
         found, destinations=tuple(replace(place, readers=readers.get(place.ref)) for place in found.destinations)
@@ -184,7 +184,7 @@ async def add_readers(session: Session, found: DeadLetterSurvey) -> DeadLetterSu
 
 
 async def _readers(session: Session, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
-    """Who reads each; none of them where the broker does not tell."""
+    """The groups that read each destination; empty where the broker does not tell."""
     if not refs:
         return {}
     try:
@@ -196,7 +196,7 @@ async def _readers(session: Session, refs: Sequence[Ref]) -> Mapping[Ref, tuple[
 
 
 def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mapping[Ref, tuple[str, ...]]:
-    """Who reads each destination, by name; of the consumers of a queue only how many they are is known."""
+    """The names of the groups that read each destination; of a queue's consumers only the number is known."""
     found: dict[Ref, list[str]] = {row.ref: [] for row in rows}
     for one in groups:
         for ref in one.reads:
@@ -211,7 +211,7 @@ def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mappi
 
 
 def _is_exclusive(row: Destination) -> bool:
-    """A queue that only the connection which declared it may read (RabbitMQ)."""
+    """RabbitMQ: an exclusive queue can be read only by the connection that declared it."""
     return bool(row.facts.get("exclusive"))
 
 

@@ -1,4 +1,4 @@
-"""The only way a payload reaches a face: decoded, for reading."""
+"""Decodes payloads for display: the only way they reach the console or the command line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.domain.message import EntryId, Field, Message
 
 LARGE_BYTES = 1024 * 1024
-"""Bytes above which a value is not parsed to be looked at: a parser would hold the whole console meanwhile."""
+"""Bytes above which a value is not parsed for display: parsing would block the console."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnwrappedValue:
-    """The innermost bytes of a large value, what they look like, and what was tried."""
+    """The innermost bytes of a large value, their format, and the decoders that were tried."""
 
     content: bytes
     codec: str

@@ -1,4 +1,4 @@
-"""The cycle collector of this process: who wants it to look seldom, and who makes its full collections."""
+"""Tunes Python's garbage collector: fewer collections while letters move, full ones when the console is idle."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FEW_COLLECTIONS = 1_000_000
-"""New objects, less those that are gone, between two looks, instead of hundreds: more than all letters in hand have."""
+"""Net new objects between two collections, instead of hundreds: more than all letters in flight have."""
 
 NEVER = 1_000_000
-"""Collections of the middle generation before Python makes a full one by itself."""
+"""Middle-generation collections before Python makes a full one by itself: practically never."""
 
 
 class GcThresholds:
-    """The collector's thresholds, put together from what is wanted now; the usual ones where nobody wants anything."""
+    """The collector's thresholds as all current users want them; the usual ones where there is none."""
 
     def __init__(self) -> None:
         self._usual = gc.get_threshold()
@@ -23,7 +23,7 @@ class GcThresholds:
 
     @contextmanager
     def fewer_collections(self) -> Iterator[None]:
-        """Let it look seldom: a letter is bytes in tuples, never part of a cycle, and looking at them costs a third."""
+        """Collect seldom: letters are bytes in tuples, never part of a cycle, and traversing them costs a third."""
         self._seldom += 1
         self._set()
         try:
@@ -33,12 +33,12 @@ class GcThresholds:
             self._set()
 
     def suspend_full_collections(self) -> None:
-        """Somebody makes the full ones by hand from now on."""
+        """The caller makes full collections from now on."""
         self._by_hand += 1
         self._set()
 
     def resume_full_collections(self) -> None:
-        """Python makes them again."""
+        """Python makes full collections again."""
         self._by_hand -= 1
         self._set()
 
@@ -50,6 +50,6 @@ class GcThresholds:
 
 
 THRESHOLDS = GcThresholds()
-"""Those of this process."""
+"""The thresholds of this process."""
 
 fewer_collections = THRESHOLDS.fewer_collections

@@ -1,4 +1,4 @@
-"""Which consumer groups a name means."""
+"""Finds consumer groups by the name that was typed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mqtui.domain.resource import Kind, ParsedName, Ref
 
 
 def find_groups(there: Iterable[Ref], named: ParsedName, target: str) -> list[Ref]:
-    """The groups of a name; of Redis's `STREAM/GROUP` the last part finds those of all streams.
+    """The groups of a name. On Redis, where groups are `STREAM/GROUP`, the last part finds those of all streams.
 
     Raises:
         NotFound: there is no group of that name.
@@ -31,7 +31,7 @@ def find_groups(there: Iterable[Ref], named: ParsedName, target: str) -> list[Re
 
 
 async def find_exact_group(groups: Groups, named: ParsedName) -> list[Ref] | None:
-    """The group of a name as it stands, without asking about any other; None where the list must be looked through.
+    """The group of exactly that name, without listing others; None where the list has to be searched.
 
     Raises:
         Refused: what was typed is the name of two groups.
@@ -45,7 +45,7 @@ async def find_exact_group(groups: Groups, named: ParsedName) -> list[Ref] | Non
 
 
 def _words(named: ParsedName) -> list[str]:
-    """What was typed, and what follows `group:` in it."""
+    """The name as typed, and what follows `group:` in it."""
     typed = named.typed or named.name
     return [typed, named.name] if named.kind is Kind.GROUP and named.name != typed else [typed]
 

@@ -1,4 +1,4 @@
-"""Which destinations hold dead letters although no name tells it: the headers of their newest message do."""
+"""Finds dead-letter destinations that no name gives away, by the headers of their newest message."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from mqtui.services.session import Session
 
 MAX_CONCURRENT = 4
 ROWS_PER_SLICE = 500
-"""Destinations that are thought about before others on the event loop have their turn."""
+"""Destinations that are examined before the event loop gets a turn."""
 
 MAX_SEARCHED = 200
-"""Destinations that one search looks into, where it was not asked for all."""
+"""Destinations that one search reads from, where it was not asked for all."""
 
 FIRST_PAUSE = 30.0
 MAX_PAUSE = 3600.0
-"""Seconds between two looks into a destination in which something comes."""
+"""Longest pause in seconds before a destination that gets messages is read again."""
 
 OWN_CONVENTION = "mqtui"
-"""The convention of letters that were sent home: they are where they belong."""
+"""The convention of redriven letters: they are no dead letters any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderFinding:
-    """What a look found in a destination: dead letters of these origins, known by that."""
+    """What the newest message of a destination shows: dead letters of these origins, detected by that."""
 
     origins: tuple[Ref, ...]
     detected_by: str
@@ -46,8 +46,8 @@ class HeaderFinding:
 
 @dataclass(frozen=True, slots=True)
 class SearchedDestination:
-    """A destination that was looked into: what was found, how far it had come then, and when it may be looked into
-    again (`time.monotonic`). Each look that follows waits twice as long.
+    """A destination that was searched: the finding, how far it had come, and when it may be searched again
+    (`time.monotonic`). Each further search waits twice as long.
     """
 
     found: HeaderFinding | None
@@ -56,16 +56,16 @@ class SearchedDestination:
     pause: float
 
     def is_due(self, row: Destination, now: float) -> bool:
-        """Whether something came meanwhile, and the pause is over."""
+        """Whether messages arrived since, and the pause is over."""
         return now >= self.again_at and _progress_of(row) != self.end
 
 
 class HeaderSearch:
-    """Looks into destinations and remembers what it found, by how far each had come: what stands still is looked into
-    once, what moves again after a pause.
+    """Reads the newest message of destinations and remembers the finding: an idle destination is read once, one that
+    gets messages again after a pause.
 
-    `most` is how many destinations one search looks into, None for all. Queues only lend their messages, so that a look
-    has a price: they are looked into where there is a `consent` to it, at one message each.
+    `most` is how many destinations one search reads, None for all. Reading a queue delivers and requeues a message:
+    queues are read only with a `consent` to that, one message each.
     """
 
     def __init__(self, most: int | None = MAX_SEARCHED, consent: Consent | None = None) -> None:
@@ -73,10 +73,10 @@ class HeaderSearch:
         self._consent = consent
         self._known: dict[Ref, SearchedDestination] = {}
         self._refused: dict[Ref, float] = {}
-        """Those that could not be read, and when each may be tried again (`time.monotonic`)."""
+        """Destinations that could not be read, and when each may be tried again (`time.monotonic`)."""
 
     def known_findings(self, places: Iterable[Destination], others: Iterable[Destination]) -> dict[Ref, HeaderFinding]:
-        """What is known of these without looking; what is known of others is forgotten."""
+        """What is known of these without reading; what is known of others is forgotten."""
         there = {row.ref for row in places} | {row.ref for row in others}
         self._known = {ref: known for ref, known in self._known.items() if ref in there}
         self._refused = {ref: again_at for ref, again_at in self._refused.items() if ref in there}
@@ -85,12 +85,12 @@ class HeaderSearch:
     async def search(
         self, session: Session, conventions: Conventions, places: Iterable[Destination], others: Sequence[Destination]
     ) -> bool:
-        """Look into places of dead letters, whose origin is wanted, and others, of which nothing is known.
+        """Search `places`, dead-letter destinations without a known origin, and `others`, which are unclassified.
 
-        Whether there is news.
+        True where something was read.
 
         Raises:
-            NeedsConsent: the profile asks for leave to spend deliveries.
+            NeedsConsent: the profile asks for consent to use up deliveries.
         """
         now = monotonic()
         new: list[Destination] = []
@@ -112,11 +112,11 @@ class HeaderSearch:
         return bool(told)
 
     def count_unsearched(self, others: Iterable[Destination]) -> int:
-        """How many of these were never looked into."""
+        """How many of these were never searched."""
         return sum(row.ref not in self._known for row in others)
 
     def _is_wanted(self, row: Destination, now: float) -> bool:
-        """Whether it may be looked into now."""
+        """Whether it is to be searched now."""
         known = self._known.get(row.ref)
         if not self._may_read(row.ref) or self._refused.get(row.ref, now) > now:
             return False
@@ -139,7 +139,7 @@ class HeaderSearch:
             except CannotConnect:
                 raise
             except MqtuiError:
-                continue  # they count as not looked into
+                continue  # they count as not searched
             told += [
                 (row, _classify_newest(kind, conventions, row.ref, newest[row.ref]))
                 for row in some
@@ -150,7 +150,7 @@ class HeaderSearch:
     async def _search_one_by_one(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
     ) -> list[tuple[Destination, HeaderFinding | None]]:
-        """The same where each destination is a question of its own, perhaps with a price."""
+        """The same where each destination is read on its own, perhaps at the cost of a delivery."""
         gate = asyncio.Semaphore(MAX_CONCURRENT)
 
         async def look(row: Destination) -> tuple[Destination, HeaderFinding | None] | None:
@@ -160,7 +160,7 @@ class HeaderSearch:
                 except NeedsConsent:
                     raise
                 except MqtuiError:
-                    return None  # it counts as not looked into
+                    return None  # it counts as not searched
 
         found: list[tuple[Destination, HeaderFinding | None]] = []
         for one in await asyncio.gather(*map(look, rows), return_exceptions=True):
@@ -192,7 +192,7 @@ class HeaderSearch:
 def _classify_newest(
     kind: BrokerKind, conventions: Conventions, ref: Ref, newest: Message | None
 ) -> HeaderFinding | None:
-    """What the newest message of a destination tells of it."""
+    """What the newest message of a destination shows."""
     if newest is None:
         return None
     layout = conventions.layout(newest)
@@ -209,5 +209,5 @@ def _classify_newest(
 
 
 def _progress_of(row: Destination) -> float | None:
-    """How far a destination has come: what ever came, else what it holds."""
+    """How many messages ever arrived, else how many it holds: it tells whether something arrived since."""
     return row.messages.number if row.arrived is NOT_ASKED else row.arrived.number

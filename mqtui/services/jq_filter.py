@@ -1,8 +1,8 @@
-"""jq programs that choose messages (`--where`).
+"""jq programs that select messages (`--where`).
 
 The program's input is the decoded value: JSON as it is, text as a string, a Redis entry as an object of its fields,
-bytes as `{"base64"}`, no value as null. `$m` is the whole message as a JSON line has it. A message is chosen where the
-program's first output is neither false nor null. The program runs in a process of its own (`jq_process`): it sees no
+bytes as `{"base64"}`, no value as null. `$m` is the whole message as a JSON line has it. A message is selected where
+the program's first output is neither false nor null. The program runs in a sandboxed process (`jq_process`): it sees no
 file, no module and no environment, and has 1 s of processor time and 256 MiB of memory for each message.
 """
 
@@ -23,20 +23,20 @@ from mqtui.services.jsonlines import to_json
 
 _MENTIONS_MESSAGE = re.compile(r"\$m\b")
 CHUNK_MESSAGES = 256
-"""Messages sent to the worker at once, at most."""
+"""Messages that are sent to the worker at once, at most."""
 
 CHUNK_BYTES = 1024 * 1024
 MAX_OVERRUNS_IN_A_ROW = 3
-"""Messages that use up the budget one after the other before the program is given up."""
+"""Messages in a row that exceed the budget before the program is given up."""
 
 MAX_OVERRUNS = 20
-"""Messages that use up the budget before the program is given up."""
+"""Messages that exceed the budget, in all, before the program is given up."""
 
 FAILED = "failed"
 
 
 class JqFilter:
-    """One program. A message on which it fails, or uses up its budget, is not chosen and is counted."""
+    """One program. A message on which it fails or exceeds its budget is not selected, and is counted."""
 
     def __init__(self, program: str, keys: FernetKeys = NO_KEYS) -> None:
         self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
@@ -46,7 +46,7 @@ class JqFilter:
         self._tested = self._overruns_in_a_row = 0
 
     async def start(self) -> None:
-        """Compile it.
+        """Start the worker and compile the program.
 
         Raises:
             BadInput: it can't be compiled; the detail is jq's own.
@@ -55,12 +55,12 @@ class JqFilter:
         await self._process.start()
 
     async def close(self) -> None:
-        """End its process."""
+        """End the worker."""
         await self._process.close()
 
     @property
     def failure_count(self) -> int:
-        """Messages it failed on; they are not chosen."""
+        """Messages it failed on; they are not selected."""
         return self._failures.total()
 
     def failure_reasons(self) -> list[tuple[str, int]]:
@@ -68,10 +68,10 @@ class JqFilter:
         return [(f"the jq program {self._first_failures[kind]}", number) for kind, number in self._failures.items()]
 
     async def select(self, messages: Sequence[Message]) -> AsyncGenerator[bool]:
-        """Whether the program chooses each of the messages, in order.
+        """Whether the program selects each of the messages, in order.
 
         Raises:
-            OverBudget: too many messages used up the budget, in a row or in all.
+            OverBudget: too many messages exceeded the budget, in a row or in all.
         """
         for chunk in self._chunks(messages):
             place = 0
@@ -82,7 +82,7 @@ class JqFilter:
                         place += 1
 
     def _chunks(self, messages: Sequence[Message]) -> list[list[tuple[JqInput, Message]]]:
-        """What the worker is sent at once."""
+        """The messages in chunks of bounded count and size."""
         chunks: list[list[tuple[JqInput, Message]]] = []
         room = 0
         for message in messages:
@@ -121,12 +121,12 @@ class JqFilter:
             raise OverBudget(
                 f"The jq program {answer} {often}",
                 f"The first was {self._first_failures[kind].rpartition(', first on ')[2]}.",
-                "Write one that comes to an end on each message, or look at those it does not end on.",
+                "Write a program that ends on each message, or look at those on which it does not end.",
             )
         return False
 
     def _name(self, message: Message) -> str:
-        """A message by its position; one that a queue lends by its place among those tested, and its id."""
+        """A message by its position; one of a queue by its number among those tested, and its message id."""
         if not isinstance(message.position, Delivery):
             return f"{message.resource.name} {message.position}"
         properties = message.envelope.properties if message.envelope is not None else ()

@@ -41,10 +41,10 @@ Answer: TypeAlias = bool | str
 
 
 class JqProcess:
-    """One program and its worker, which is started at `start` and again after each death."""
+    """One program and its worker process, which is started again after each crash."""
 
     def __init__(self, program: str, keys: FernetKeys, *, whole: bool) -> None:
-        """Keep the program; `whole` says that it names `$m`."""
+        """`whole` says that the program uses `$m`, the whole message."""
         self._job = JqJob(program, whole, dict(keys))
         self._process: Process | None = None
         self._marks = -1
@@ -88,7 +88,7 @@ class JqProcess:
             raise BadInput("The jq program can't be compiled", detail or refused, "See the jq manual.")
 
     async def close(self) -> None:
-        """End the worker, whatever it does."""
+        """Kill the worker."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
@@ -125,7 +125,7 @@ class JqProcess:
             raise
 
     async def _why_it_ended(self) -> tuple[str, bytes]:
-        """Why the worker died, and its marks on the messages that it had finished."""
+        """Why the worker ended, and its marks on the messages that it had finished."""
         assert self._process is not None
         code = await self._process.wait()
         marks = b""

@@ -1,9 +1,9 @@
 """The process in which jq programs run: `python -m mqtui.services.jq_worker MARKS`, started by `jq_process.py`.
 
-Both ways a frame is 4 bytes of length (big-endian) and MessagePack. The first frame in is a `Job`, answered by "" or by
-what jq says against the program. Each further frame is a list of `JqInput`, of at most 4,096; it is answered by
-lists of `JqFailure`, the last one empty. For each message that is finished one byte is written to the descriptor MARKS,
-where it lies until the frame ends or the process dies, so that the message that killed it is known.
+A frame in either direction is 4 bytes of length (big-endian) and MessagePack. The first frame in is a `JqJob`, answered
+by "" or by jq's compile error. Each further frame is a list of `JqInput`, of at most 4,096; it is answered by lists of
+`JqFailure`, the last one empty. For each finished message one byte is written to the descriptor MARKS, from where it is
+read after the frame or the process has ended, so that the message that crashed it is known.
 
 The process has no environment, opens no file (so jq finds no modules and no `~/.jq`), and dies by a signal where one
 message takes more than its processor time (SIGPROF) or jq can't get memory (SIGABRT). The end of stdin ends it.
@@ -29,22 +29,22 @@ SECONDS = 1.0
 """Processor time for one message, and that much more for each MiB of it."""
 
 MEMORY = 256 * 1024 * 1024
-"""Bytes beside those of the process at its start."""
+"""Bytes of memory beside those of the process at its start."""
 
 MEMORY_FACTOR = 32
-"""Bytes more for each byte of a message [jq holds 10 MB of JSON in 140 MB]."""
+"""More bytes of memory for each byte of a message [jq holds 10 MB of JSON in 140 MB]."""
 
 MIB = 1024 * 1024
 MARKS = 3
-"""The descriptor, once the process is locked."""
+"""The file descriptor of the marks inside the sandbox."""
 
 LONGEST_FAILURE = 300
 OUT_OF_MEMORY = 12
-"""Exit code where the memory does not suffice to read the messages."""
+"""Exit code where there is not enough memory to read the messages."""
 
 
 class JqJob(msgspec.Struct, array_like=True):
-    """The program, whether it names `$m`, and the Fernet keys by name."""
+    """The program, whether it uses `$m`, and the Fernet keys by name."""
 
     program: str
     whole: bool
@@ -52,7 +52,7 @@ class JqJob(msgspec.Struct, array_like=True):
 
 
 class JqInput(msgspec.Struct, array_like=True):
-    """One message: its value, or a Redis entry's fields, and where `$m` is named the JSON line of the whole."""
+    """One message: its value, or a Redis entry's fields, and its JSON line where the program uses `$m`."""
 
     value: bytes | None
     fields: list[tuple[bytes, bytes]] | None
@@ -60,18 +60,18 @@ class JqInput(msgspec.Struct, array_like=True):
 
 
 class JqFailure(msgspec.Struct, array_like=True):
-    """Why the program failed on the message at a place of its frame, in jq's words; left out where memory was short."""
+    """jq's error on the message at an index of its frame; left out where memory was short."""
 
     place: int
     why: str
 
 
 PASSED, CHOSEN, FAILED = 0, 1, 2
-"""Marks."""
+"""Marks: how a message ended."""
 
 
 def main() -> None:
-    """Read a job and answer until stdin ends."""
+    """Read a job, then answer frames until stdin ends."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     try:
         job = msgspec.msgpack.decode(_read_frame(source), type=JqJob)
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _enter_sandbox() -> int:
-    """Give up files and environment; the bytes of address space in use, 0 where the platform does not tell."""
+    """Give up files and environment. The bytes of address space in use; 0 where the platform does not tell."""
     for name in list(os.environ):
         del os.environ[name]
     statm = Path("/proc/self/statm")
@@ -107,10 +107,10 @@ def _enter_sandbox() -> int:
 
 
 def _compile(job: JqJob) -> Callable[[str], Any]:
-    """The program, compiled as it is first, so that errors name its own lines.
+    """Compile the program, first as it is, so that errors name its own lines.
 
     Raises:
-        ValueError: jq's own words.
+        ValueError: jq's error text.
     """
     jq.compile(job.program, args={"m": None})
     source = f"({job.program}\n) | not | not"
@@ -119,7 +119,7 @@ def _compile(job: JqJob) -> Callable[[str], Any]:
 
 
 def _limit_memory(base: int, size: int) -> None:
-    """Processor time and memory for one message of so many bytes, from now on."""
+    """Limit processor time and memory for one message of so many bytes, from now on."""
     signal.setitimer(signal.ITIMER_PROF, SECONDS * (1 + size / MIB))
     if base:
         most = base + MEMORY + (MEMORY_FACTOR * size if size > MIB else 0)
@@ -145,7 +145,7 @@ def _answer(sink: BinaryIO, inputs: list[JqInput], job: JqJob, test: Callable[[s
 
 
 def _text(given: JqInput, job: JqJob) -> str:
-    """What the program is given: the decoded value, with the whole message where it asks for it."""
+    """The program's input: the decoded value, with the whole message where it uses `$m`."""
     found = decode(given.value, job.keys) if given.fields is None else decode_fields(given.fields, job.keys)
     text = found.text
     if job.whole:

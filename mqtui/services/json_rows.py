@@ -59,7 +59,7 @@ def plan_row(plan: Plan) -> Json:
 
 
 def result_row(result: Result) -> Json:
-    """The last line of a run. What a watch counts (`passed`, `waiting`, `came_back`) is null where nothing watched, or
+    """The last line of a run. Monitor counts (`passed`, `waiting`, `came_back`) are null where it was not monitored, or
     where it can't be known, as `verdict` says.
     """
     return (
@@ -86,7 +86,7 @@ def result_row(result: Result) -> Json:
 
 
 def reader_row(reader: ReaderProgress) -> Json:
-    """One reader of a target. `alive` is null where the broker does not tell; `counts`: the verdict waits for it."""
+    """One group that reads a target. `alive` is null where the broker does not tell; `counts`: it has to pass."""
     return {
         "group": name_or_base64(reader.group),
         "target": name_or_base64(reader.target),
@@ -99,7 +99,7 @@ def reader_row(reader: ReaderProgress) -> Json:
 
 
 def monitor_row(verdict: MonitorResult) -> Json:
-    """What a watch of messages that were sent found; figures are null where they can't be known, as `verdict` says."""
+    """What the monitor of published messages found; figures are null where they can't be known, as `verdict` says."""
     return {
         "came_back": verdict.returned_count,
         "passed": verdict.passed,
@@ -111,12 +111,12 @@ def monitor_row(verdict: MonitorResult) -> Json:
 
 
 def suspect_rows(result: Result) -> list[Json]:
-    """A line for each letter that may be there twice; they stand before the result."""
+    """A row for each possible duplicate; they come before the result."""
     return [{"suspect": _clean(suspect)} for suspect in result.suspects]
 
 
 def unknown_rows(result: Result) -> list[Json]:
-    """A line for each letter of which no broker knows more; they stand before the result too."""
+    """A row for each letter whose outcome no broker knows; they come before the result."""
     return [{"unknown": _clean(name)} for name in result.unknowns]
 
 
@@ -135,7 +135,7 @@ def cause_row(cause: Cause) -> Json:
 
 
 def dead_letters_row(place: DeadLetterDestination) -> Json:
-    """A destination that holds dead letters; `letters` are those nobody handled."""
+    """A destination that holds dead letters; `letters` are the unhandled ones."""
     row = _ref_fields(place.ref)
     row |= {"origins": [name_or_base64(ref.name) for ref in place.origins], "known_by": place.detected_by}
     row |= {"readers": None if place.readers is None else [name_or_base64(name) for name in place.readers]}
@@ -212,7 +212,7 @@ def error_row(error: MqtuiError, exit_code: int) -> Json:
 
 
 def selection_row(selection: Selection) -> Json:
-    """What a selection asks for; what it leaves open is not there."""
+    """The criteria of a selection; unset ones are left out."""
     asked = {
         "cause": selection.cause or None,
         "where": selection.where or None,

@@ -1,10 +1,9 @@
-"""JSON lines to messages to send (`publish --jsonl`): the other half of `jsonlines`.
+"""Parses JSON lines to messages to publish (`publish --jsonl`); `jsonlines` writes them.
 
-What a broker keeps is read: key, value, headers, fields, AMQP properties, and for an exchange the routing key. Where a
-message was (resource, position, partition, timestamp ...) is not: the command says where it goes. On Kafka a line's
-partition and timestamp are kept where that is asked for. A line of another
-broker's is turned: AMQP types become text elsewhere, headers become Redis fields behind the field `value`, and text
-becomes an AMQP string.
+Read are key, value, headers, fields, AMQP properties, and for an exchange the routing key. Where a message was
+(resource, position, partition, timestamp ...) is not: the command says where it goes. On Kafka a line's partition and
+timestamp are kept where that is asked for. A line of another kind of broker is converted: AMQP types become text
+elsewhere, headers become Redis fields after the field `value`, and text becomes an AMQP string.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ INFORMATIVE_FIELDS = frozenset(
     {"resource", "position", "partition", "offset", "id", "timestamp", "size", "codec", "decoded"}
     | {"exchange", "redelivered", "left", "why"}
 )
-"""Keys that tell where a message was and how it looks."""
+"""Keys that say where a message was and how it was displayed: they are not read."""
 
 MESSAGE_FIELDS = frozenset({"key", "value", "headers", "fields", "routing_key", "properties"})
 PROPERTIES = frozenset(
@@ -39,7 +38,7 @@ NUMBERS = frozenset({"delivery_mode", "priority", "timestamp"})
 
 
 class _Wrong(Exception):
-    """What is not right, and at which key."""
+    """What is wrong, and at which key."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(why)
@@ -47,14 +46,14 @@ class _Wrong(Exception):
 
 
 KEEPABLE = ("partition", "timestamp")
-"""Keys of a line that Kafka can be told to keep."""
+"""Keys of a line that `--keep` keeps on Kafka."""
 
 POSITION_FIELDS = {BrokerKind.KAFKA: KEEPABLE, BrokerKind.REDIS: ("id",), BrokerKind.RABBITMQ: ()}
-"""Keys whose value a broker gives anew, unless it is kept."""
+"""Keys whose value the broker assigns anew, unless it is kept."""
 
 
 def reassigned_fields(line: bytes, broker: BrokerKind) -> list[str]:
-    """Which of these keys a line has a value for."""
+    """The keys of a line whose values the broker will assign anew."""
     given = orjson.loads(line)
     return [name for name in POSITION_FIELDS[broker] if given.get(name) is not None]
 
@@ -149,7 +148,7 @@ def _name(given: object, key: str) -> str:
 
 
 def _headers(given: object) -> list[tuple[Header, Any]]:
-    """Headers with their bytes, and beside each what the line says, for a broker without types."""
+    """Headers as bytes, each with its value in the line, for a broker without header types."""
     if given is None:
         return []
     if not isinstance(given, list):
@@ -180,7 +179,7 @@ def _header_bytes(value: Any, kind: str, key: str) -> bytes | None:
 
 
 def _flat(header: tuple[Header, Any]) -> Header:
-    """The header for a broker that keeps bytes: an AMQP value as the text a person would write."""
+    """The header for a broker without header types: an AMQP value as text."""
     (name, content, kind), value = header
     if not kind:
         return name, content, ""

@@ -20,30 +20,30 @@ BLOCK_SIZE = 256 * 1024
 
 
 class JsonLinesReader:
-    """Messages of lines; those before `first`, counted from 1, are passed over. Blank lines are no messages."""
+    """Reads a message from each line, from line `first` on (counted from 1). Blank lines are skipped."""
 
     def __init__(self, source: BinaryIO, convert: Callable[[bytes, int], Outgoing], first: int = 1) -> None:
-        """`convert` makes the message of a line and its number, or raises BadInput."""
+        """`convert` makes the message from a line and its number, or raises BadInput."""
         self._descriptor = source.fileno()
         self._convert = convert
         self._first = first
         self._line = 0
         self.numbers: deque[int] = deque()
-        """Numbers of the lines whose messages were given; whoever sends them takes them off."""
+        """Line numbers of the messages that were given out; the sender takes them off."""
 
         self.is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        """Whether it can be read twice."""
+        """Whether the source can be read twice: a file, not a pipe."""
 
     @property
     def next_line(self) -> int:
-        """The line to go on from: that of the first message not taken off, else the one that comes next."""
+        """The line to continue from: that of the first message not taken off, else the next one."""
         return self.numbers[0] if self.numbers else max(self._line + 1, self._first)
 
     async def check(self) -> int:
-        """Read a file to its end, go back, and say how many messages it holds.
+        """Check a whole file and rewind it; the number of its messages.
 
         Raises:
-            BadInput: a line is wrong; or there is none at all where they are to begin.
+            BadInput: a line is wrong, or there is none from `first` on.
         """
         start = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         messages = 0
@@ -57,7 +57,7 @@ class JsonLinesReader:
         return messages
 
     async def batches(self, stop: asyncio.Event | None = None) -> AsyncIterator[list[Outgoing]]:
-        """The messages in order, as many at once as were there; a stop ends it.
+        """The messages in order, as many at once as were available; a stop ends it.
 
         Raises:
             BadInput: a line is wrong; the messages before it were given.
@@ -80,7 +80,7 @@ class JsonLinesReader:
                 raise wrong
 
     async def _lines(self, stop: asyncio.Event | None) -> AsyncIterator[list[bytes]]:
-        """Whole lines, as many as one block ends; the last one needs no line end."""
+        """Complete lines, block by block; the last one needs no line end."""
         rest = bytearray()
         while block := await self._block(stop):
             rest += block
@@ -92,7 +92,7 @@ class JsonLinesReader:
             yield [bytes(rest)]
 
     async def _block(self, stop: asyncio.Event | None) -> bytes:
-        """What is there to be read; nothing at the end, and after a stop."""
+        """The available bytes; none at the end and after a stop."""
         if stop is not None and stop.is_set():
             return b""
         if self.is_file:

@@ -1,4 +1,4 @@
-"""Consumer groups and how far they are behind."""
+"""Consumer groups and their lag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqtui.services.session import Session
 
 
 async def list_groups(session: Session, resource: Ref | None = None) -> Inventory[Group]:
-    """All groups, or those that read one destination, by name."""
+    """All groups, or those that read one destination, sorted by name."""
     found = await session.broker.groups.list_groups(resource)
     return Inventory(tuple(sorted(found, key=lambda group: group.ref)), found.missing)
 
@@ -47,7 +47,7 @@ async def read_lag(session: Session, named: ParsedName | None = None) -> Invento
 
 
 async def count_near_limits(session: Session, rows: Sequence[GroupLag], limits: Collection[int]) -> list[GroupLag]:
-    """The rows; where a limit lies between what a lag may be, it is counted, as far as the broker's budget goes."""
+    """The rows; a lag that may be above or below a limit is counted exactly, as far as the broker's budget goes."""
     counts = session.broker.groups
     if not isinstance(counts, CountsLag):
         return list(rows)
@@ -63,12 +63,12 @@ def _straddles(figure: Figure, limit: int) -> bool:
 
 
 def is_below(figure: Figure, limit: int) -> bool:
-    """Whether it is surely below a limit."""
+    """Whether it is certainly below a limit."""
     return figure.number is not None and figure.sort in (Exactness.EXACT, Exactness.AT_MOST) and figure.number < limit
 
 
 def lag_notes(row: PartitionLag | GroupLag) -> list[str]:
-    """What stands beside a lag: what is gone for good, what is not committed yet, why it is not known."""
+    """Notes to a lag: messages that were lost, that are not committed yet, and why it is not known."""
     kind = row.resource.kind if isinstance(row, PartitionLag) else row.parts[0].resource.kind if row.parts else None
     figure = row.lag if isinstance(row, PartitionLag) else row.total
     told = [f"{row.lost} {LOST_WORDS.get(kind, 'lost')}"] if row.lost.number else []
@@ -80,11 +80,11 @@ def lag_notes(row: PartitionLag | GroupLag) -> list[str]:
 
 
 LOST_WORDS: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STREAM: "lost to trimming"}
-"""What became of messages that were gone before a group read them."""
+"""What became of messages that were deleted before a group read them."""
 
 
 async def list_depths(session: Session) -> Inventory[Destination]:
-    """All destinations by name, each with its depth and what waits in it."""
+    """All destinations sorted by name, each with its depth and backlog."""
     there = await session.broker.survey_depths()
     rows, missing = sort_destinations(there.destinations), there.destinations.missing
     if any(row.backlog is NOT_ASKED for row in rows):
@@ -95,9 +95,9 @@ async def list_depths(session: Session) -> Inventory[Destination]:
 def add_backlogs(
     rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Sequence[str] = ()
 ) -> list[Destination]:
-    """The rows, each with the lag of its worst group where nothing else tells what waits.
+    """The rows, each with the largest lag of its groups as backlog, where the broker gives no other.
 
-    Where groups are missing it is a lower bound, and unknown where none of those that are known reads.
+    Where groups are missing it is a lower bound, and unknown where none of the known ones reads it.
     """
     asked = {row.ref for row in rows if row.backlog is NOT_ASKED}
     if not asked:
@@ -126,14 +126,14 @@ def add_backlogs(
 
 @dataclass(frozen=True, slots=True)
 class LagCheck:
-    """Whether a check passes, and the sentences that say why not."""
+    """The result of a lag check: the sentences that say why it fails or warns."""
 
     failed: tuple[str, ...]
     warned: tuple[str, ...]
 
 
 def check_lag(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | None, fail: int | None) -> LagCheck:
-    """Compare with limits. A `fail` check passes only on lag that is surely below: unknown is never zero (K14).
+    """Compare with limits. A `fail` check passes only on lag that is certainly below: unknown is never zero (K14).
 
     No group at all fails it too, and so do groups that are missing from the rows.
     """

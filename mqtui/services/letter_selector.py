@@ -19,10 +19,10 @@ from mqtui.services.jq_filter import JqFilter
 
 
 class LetterSelector:
-    """Says of a letter whether it was asked for. A cause may be given by its beginning. The limit is the caller's."""
+    """Tells whether a letter is selected. A cause may be given by its first characters. The caller keeps the limit."""
 
     def __init__(self, selection: Selection, conventions: Conventions, keys: FernetKeys = NO_KEYS) -> None:
-        """Read the selection.
+        """Prepare the selection.
 
         Raises:
             BadInput: the cause is shorter than 4 characters.
@@ -36,7 +36,7 @@ class LetterSelector:
         self._cause = selection.cause.lower()
         self._everything = selection.everything
         self.jq_filter: JqFilter | None = JqFilter(selection.where, keys) if selection.where else None
-        """The jq program, with its count of failures."""
+        """The jq program; None where there is none."""
 
     async def __aenter__(self) -> Self:
         """Compile the jq program.
@@ -55,7 +55,7 @@ class LetterSelector:
             await self.jq_filter.close()
 
     async def select(self, letters: Sequence[Message], most: int | None = None) -> list[bool]:
-        """Whether each letter is wanted, at most `most` of them: those after the last one wanted are not tested.
+        """Whether each letter is selected, at most `most` of them: those after the last one are not tested.
 
         Raises:
             OverBudget: the jq program uses up its budget on too many letters.
@@ -77,7 +77,7 @@ class LetterSelector:
         return wanted
 
     async def _matching(self, letters: Sequence[Message]) -> list[int]:
-        """Places of letters that are wanted but for the jq program."""
+        """Indices of the letters that match all but the jq program."""
         found, slices = list[int](), TimeSlices()
         for place, letter in enumerate(letters):
             if slices.is_over:
@@ -87,7 +87,7 @@ class LetterSelector:
         return found
 
     def _matches(self, letter: Message) -> bool:
-        """Whether it is wanted but for the jq program; the cheap questions come first."""
+        """Whether it matches all but the jq program; the cheap tests come first."""
         if self._partition is not None:
             place = letter.position
             if not isinstance(place, Offset) or place.partition != self._partition:
@@ -97,7 +97,7 @@ class LetterSelector:
         return not self._cause or cause_id_of(letter, self._conventions).startswith(self._cause)
 
     def _is_in_time_range(self, letter: Message) -> bool:
-        """By the time of death, else the letter's own; a letter without any time is not in a bounded time."""
+        """By the time of dead-lettering, else the letter's own; a letter without any time matches no time range."""
         time = dead_letter_time(letter, self._conventions.layout(letter))
         if time is None:
             return False

@@ -1,7 +1,7 @@
-"""Where the letters of a destination came from: one answer for causes, plans and runs, in both faces.
+"""Resolves the origin of a destination's letters: one answer for causes, plans and runs.
 
-What a letter's headers say is read with the letter. What is known without it is asked here: a name counts only where
-the destination it suggests is there, and RabbitMQ's own settings say which queues send their dead letters where.
+What a letter's headers say is read with the letter. The rest is resolved here: a name counts only where the destination
+it suggests exists, and RabbitMQ's own settings say which queues send their dead letters where.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ NO_ORIGIN = NamedOrigin("", Kind.QUEUE, "")
 
 
 async def resolve_origin(session: Session, ref: Ref, conventions: Conventions) -> Conventions:
-    """The conventions as they hold for letters of one destination, after the broker was asked.
+    """The conventions as resolved for the letters of one destination, after the broker was asked.
 
     A letter whose headers name no origin comes from the only queue whose dead letters the broker sends here, else from
-    the first destination that the name of this one suggests and that is there, else from nowhere known.
+    the first existing destination that the name of this one suggests, else its origin is unknown.
     """
     kind = session.broker.kind
     named = conventions.by_name(kind, ref.name)
@@ -62,13 +62,13 @@ async def resolve_origin(session: Session, ref: Ref, conventions: Conventions) -
 
 
 def dead_letter_sources(session: Session, ref: Ref, conventions: Conventions) -> tuple[Ref, ...]:
-    """The queues whose dead letters the broker itself sends to this one, where its origin was settled."""
+    """The queues whose dead letters the broker itself sends to this one; its origin has to be resolved before."""
     named = conventions.by_name(session.broker.kind, ref.name)
     return named.feeders if named is not None else ()
 
 
 def why_retry_stage(session: Session, ref: Ref, conventions: Conventions) -> str:
-    """Why a place is a retry stage, where its origin was settled; "" where it is none."""
+    """Why a destination is a retry stage; "" where it is none. Its origin has to be resolved before."""
     named = conventions.by_name(session.broker.kind, ref.name)
     return named.stage if named is not None else ""
 
@@ -79,7 +79,7 @@ def build_ladder(kind: BrokerKind, conventions: Conventions, rows: Sequence[Dest
 
 
 def why_retry_by_name(kind: BrokerKind, conventions: Conventions, ref: Ref) -> str:
-    """Why a topic or stream is a retry stage: nothing but names tells it there. "" where it is none."""
+    """Why a topic or stream is a retry stage: there only names tell. "" where it is none."""
     if ref.kind is Kind.QUEUE or conventions.by_name(kind, ref.name) or not conventions.is_retry(kind, ref.name):
         return ""
     return "its name is that of a retry stage, which its own application empties"
@@ -95,7 +95,7 @@ async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> Retry
 
 
 async def exists(session: Session, ref: Ref) -> bool:
-    """Whether a destination is there, asked for by its name alone and never created; one that may not be described is.
+    """Whether a destination exists, without creating it. One that may not be described counts as existing.
 
     Raises:
         CannotConnect: the broker can't be asked.
@@ -110,7 +110,7 @@ async def exists(session: Session, ref: Ref) -> bool:
 
 
 class RouteCounter:
-    """Counts letters by where each goes home to, and by routing key."""
+    """Counts letters by where each would be redriven to, and by routing key."""
 
     def __init__(self, conventions: Conventions) -> None:
         self.letters = 0
@@ -135,7 +135,7 @@ class RouteCounter:
             self._doubts.update([content.doubt] if content.doubt else [])
 
     def add_earlier(self, seen: PeekedOrigins) -> None:
-        """Let what an earlier and larger look met count where this one met nothing of the kind."""
+        """Add the routes of an earlier, larger peek that this one did not meet."""
         self.letters = seen.letters
         self._routes.update(
             {route: count for route, count in seen.targets_counted.items() if route not in self._routes}
@@ -145,7 +145,7 @@ class RouteCounter:
         self._doubts.update({doubt: count for doubt, count in seen.doubts.items() if doubt not in self._doubts})
 
     def sighting(self) -> PeekedOrigins:
-        """What was counted, as of now."""
+        """What was counted, with the time."""
         routes, keys, doubts = dict(self._routes), dict(self._keys), dict(self._doubts)
         from mqtui.state.peeked_origins import PeekedOrigins
 
@@ -153,7 +153,7 @@ class RouteCounter:
 
 
 async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> PeekedOrigins:
-    """Keep what a paid look found, for plans that must not pay for another one."""
+    """Keep what a peek found that used up deliveries, so that plans need no further one."""
     seen = counted.sighting()
     with suppress(StorageFailed):
         await asyncio.to_thread(_write, _key(session, source), seen)
@@ -161,7 +161,7 @@ async def remember_routes(session: Session, source: Source, counted: RouteCounte
 
 
 async def recall_routes(session: Session, source: Source) -> PeekedOrigins | None:
-    """What the last paid look at a queue found; None where there was none, or where it can't be read."""
+    """What the last such peek at a queue found; None where there was none, or where it can't be read."""
     try:
         return await asyncio.to_thread(_read, _key(session, source))
     except StorageFailed:

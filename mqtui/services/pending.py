@@ -1,4 +1,4 @@
-"""Redis pending entries: see them, reassign them, acknowledge them."""
+"""Redis pending entries: list, claim and acknowledge them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mqtui.services.session import Session
 
 PAGE_SIZE = 500
 MAX_SINGLE_LOOKUPS = 100
-"""So many ids are looked up one by one; for more of them the whole list is read."""
+"""Up to so many ids are looked up one by one; for more the whole list is read."""
 
 
 async def require_pending(session: Session, verb: Verb) -> Pending:
@@ -94,9 +94,9 @@ async def select_entries(
 async def plan_claim(
     session: Session, stream: Ref, group: str, to: str, min_idle: int, found: Sequence[PendingEntry]
 ) -> Plan:
-    """Reassign these entries to a consumer, as long as nobody touches them meanwhile (D6).
+    """Plan to reassign these entries to a consumer, unless another consumer touches them meanwhile (D6).
 
-    Entries that are gone from the stream are counted apart and left alone: nobody could process them.
+    Entries that are gone from the stream are counted separately and left alone: no consumer could process them.
 
     Raises:
         NotFound: all of them are gone from the stream.
@@ -130,7 +130,7 @@ async def plan_claim(
 
 
 async def plan_ack(session: Session, stream: Ref, group: str, found: Sequence[PendingEntry]) -> Plan:
-    """Acknowledge these entries: the group will not see them again, the stream keeps those it still has."""
+    """Plan to acknowledge these entries: the group will not get them again, the stream keeps those it still has."""
     there, gone = await _split_missing(session, stream, found)
     ids = tuple(entry.id for entry in found)
     stay = "the entries stay in the stream"
@@ -154,7 +154,7 @@ async def _split_missing(
 
 
 async def _is_member(session: Session, stream: Ref, group: str, consumer: str) -> bool:
-    """Whether the group has that consumer; so it is taken where this user may not ask."""
+    """Whether the group has that consumer; assumed where this user may not ask."""
     try:
         groups = await session.broker.groups.list_groups(stream)
     except NotAuthorised:
@@ -176,10 +176,10 @@ def _plan(session: Session, verb: Verb, step: Step, count: int, facts: tuple[tup
 
 
 async def run_step(session: Session, planned: Plan, consent: Consent) -> StepResult:
-    """Do the plan's one step.
+    """Carry out the plan's one step.
 
     Raises:
-        Refused, NeedsConsent: as the guard says.
+        Refused, NeedsConsent: from the write gate.
     """
     async with session.guard.writing(planned, consent) as writer:
         return await writer.apply(planned.steps[0])

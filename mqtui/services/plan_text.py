@@ -1,4 +1,4 @@
-"""A plan in words: the same lines before a run and in a dry run."""
+"""A plan as text: the same lines before a run and in a dry run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from mqtui.domain.plan import (
 )
 
 MAX_HEADERS = 8
-"""Names of headers that are told before the rest is counted."""
+"""Names of headers that are listed before the rest is counted."""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """What will be done, step by step, and what is to be known before."""
+    """The lines of a plan: steps, facts, headers, guarantee and risks."""
     yield f"{plan.verb} on {plan.profile}, plan {plan.id[:4].upper()}: {plan.count} to do"
     for number, step in enumerate(plan.steps, 1):
         yield f"  {number:>2}. {describe_step(step)}"
@@ -46,7 +46,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def describe_step(step: Step) -> str:
-    """One step."""
+    """One step in words."""
     match step:
         case Take(source, _):
             return f"take from {source.ref}, which holds {source.count}"

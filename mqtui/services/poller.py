@@ -1,6 +1,6 @@
-"""Watching one broker: one clock, no overlap, slower where the broker is slow.
+"""Polls one broker for the console: one poll at a time, less often where the broker is slow.
 
-The newest figures are in `BrokerSnapshot`; whoever wants to know of a change gives `changed`.
+The newest figures are in `Poller.snapshot`; `changed` is called after each change.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
 POLL_SECONDS = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
-"""Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""
+"""Seconds between two polls. RabbitMQ's statistics are sampled every 5 s."""
 
 IDLE_FACTOR = 3.0
-"""A look may take a third of the time between looks; a slower broker is asked less often."""
+"""The pause is at least this many times the duration of the last poll: a slow broker is polled less often."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 SERIES_LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
-"""How many samples of each figure are kept."""
+"""How many samples of each time series are kept."""
 
 NOT_READ = unknown("not read yet")
 SAMPLES_PER_SLICE = 500
-"""Samples taken before keys are answered again."""
+"""Samples that are taken before the event loop gets a turn."""
 
 
 @dataclass(slots=True)
 class BrokerSnapshot:
-    """What is known of a broker. `as_of` is seconds since the epoch, 0 before the first look.
+    """What is known of a broker. `as_of` is seconds since the epoch, 0 before the first poll.
 
-    `trouble` is why the last look failed; the figures are then those of `as_of`. `retry_at` is when it is tried again.
+    `error` is why the last poll failed; the figures are then those of `as_of`. `retry_at` is when it is tried again.
     """
 
     cluster: Cluster | None = None
@@ -51,17 +51,17 @@ class BrokerSnapshot:
     lags: dict[Ref, GroupLag] = field(default_factory=dict)
     dead_letters: list[deadletters.DeadLetterDestination] = field(default_factory=list)
     retry_stages: dict[Ref, deadletters.RetryStage] = field(default_factory=dict)
-    """Retry stages: what lies there is alive."""
+    """Retry queues and topics, whose messages are still being retried."""
 
     unclassified: int = 0
-    """Destinations of which nothing tells whether they hold dead letters."""
+    """How many destinations could not be classified: they may hold dead letters."""
 
     series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in SERIES_LENGTHS})
     backlog: Figure = NOT_READ
-    """What waits in all destinations where something can wait; `NOTHING_WAITS` where it can nowhere."""
+    """Messages waiting in all destinations that can have a backlog; `NOTHING_WAITS` where none can."""
 
     waiting: Series = field(default_factory=lambda: Series(SERIES_LENGTHS["backlog"], 1.0))
-    """The same over time."""
+    """The backlog over time."""
 
     as_of: float = 0.0
     poll_seconds: float = 0.0
@@ -70,7 +70,7 @@ class BrokerSnapshot:
     retry_number: int = 0
     retry_at: float = 0.0
     partial: tuple[str, ...] = ()
-    """What could not be had, such as groups without a right."""
+    """What could not be read, such as groups without permission."""
 
     def trend(self, ref: Ref, what: str) -> Series:
         """The samples of one figure (`arrived`, `backlog`, `lag`, `letters`)."""
@@ -81,7 +81,7 @@ class BrokerSnapshot:
 
 
 class Poller:
-    """Looks at one session again and again."""
+    """Polls one session until it is cancelled."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Poller:
         changed: Callable[[], None],
         shows_members: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`shows_members` is whether members of groups are looked at: only then they are asked for."""
+        """`shows_members` tells whether group members are on screen: only then they are asked for."""
         self.session = session
         self.snapshot = BrokerSnapshot()
         self.first_poll_done = asyncio.Event()
-        """Set after the first look, however it ended."""
+        """Set after the first poll, however it ended."""
 
         self._conventions = conventions
         self._on_change = changed
@@ -103,7 +103,7 @@ class Poller:
         self._search = HeaderSearch()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         while True:
             pause = await self.poll()
             self.first_poll_done.set()
@@ -113,11 +113,11 @@ class Poller:
             self._wake.clear()
 
     def poll_now(self) -> None:
-        """Look now."""
+        """Do not wait for the next poll."""
         self._wake.set()
 
     async def poll(self) -> float:
-        """One look; the seconds until the next."""
+        """Poll once; the seconds until the next poll."""
         seen, began = self.snapshot, monotonic()
         try:
             await self._refresh(seen)
@@ -149,7 +149,7 @@ class Poller:
         await self._find_dead_letters(seen)
 
     async def _add_members(self, groups: Inventory[Group]) -> Inventory[Group]:
-        """With members where they are looked at, else only where entries are pending: their consumers may be gone."""
+        """Add members where they are on screen, else only to groups with pending entries: their consumers may be gone."""
         told = self.session.broker.groups
         if self._shows_members():
             return await told.with_members(groups)
@@ -160,7 +160,7 @@ class Poller:
         return Inventory(tuple(filled.get(group.ref, group) for group in groups), groups.missing)
 
     async def _list_names(self, seen: BrokerSnapshot) -> None:
-        """What there is, before anything is known of it."""
+        """List the names first, before any figures are known."""
         names: dict[Ref, Destination] = {}
         async with aclosing(self.session.broker.catalog.list_destinations()) as pages:
             async for page in pages:
@@ -171,7 +171,7 @@ class Poller:
                 self._on_change()
 
     async def _find_dead_letters(self, seen: BrokerSnapshot) -> None:
-        """By settings, names and what is remembered; then those are looked into that nothing tells of."""
+        """By settings, names and earlier findings; then the headers of unclassified destinations are searched."""
         candidates = await deadletters.classify(self.session.broker.kind, self._conventions, seen.destinations)
         self._set_dead_letters(
             seen, await deadletters.count_dead_letters(self.session, candidates, self._search, seen.groups)
@@ -224,7 +224,7 @@ class Poller:
 
 
 def _unanswered_groups(before: Sequence[Group], found: Inventory[Group]) -> list[Group]:
-    """Groups of the look before that this one was not told of, while some could not be asked about: not gone."""
+    """Groups of the previous poll that are missing while some could not be asked about: unknown, not gone."""
     known = {group.ref for group in found}
     return [
         Group(one.ref, one.type, "Unknown", reads=one.reads, pending=unknown(found.missing[0]), why=found.missing[0])

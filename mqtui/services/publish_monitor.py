@@ -1,4 +1,4 @@
-"""One message under a watch: who passes it, or where it dies (C16). The watch is that of a redrive."""
+"""Publishes one message and monitors it: which consumers pass it, or where it is dead-lettered (C16)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from mqtui.services.session import Session
 
 MESSAGE_ID = "message_id"
 NO_RETURN_ACCEPTED = 0.0
-"""The share that may come back before the watch ends: the one message has come back, or it has not."""
+"""The share that may come back before the monitor ends: the one message came back, or it did not."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSource:
-    """Where dead letters of a target come, as it is now; None where they can't be heard, and why."""
+    """A snapshot of where dead letters of a target arrive; None where they can't be observed, and why."""
 
     source: Source | None
     not_observable: str = ""
 
 
 async def find_dead_letter_source(session: Session, conventions: Conventions, target: Ref) -> DeadLetterSource:
-    """Where what dies in a target will be heard, by the broker's own settings, else by the names in use."""
+    """Find where dead letters of a target arrive: by the broker's own settings, else by naming convention."""
     if target.kind is Kind.EXCHANGE:
         return DeadLetterSource(
             None, f"{target.name} is an exchange: where letters of the queues behind it die is not known"
@@ -64,14 +64,14 @@ async def _dead_letters_of(session: Session, conventions: Conventions, target: R
 
 
 def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
-    """The message with an id by which a queue's dead letter is known again, where it has none."""
+    """The message with a `message_id` on RabbitMQ, by which its dead letter is recognised."""
     if kind is not BrokerKind.RABBITMQ or MESSAGE_ID in dict(message.properties):
         return message
     return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
 
 
 async def plan_monitored(session: Session, planned: Plan, target: Ref, hearing: DeadLetterSource) -> Plan:
-    """The plan of a publication, with the listening, and with what the watch will not be able to tell."""
+    """The plan with the step that listens for dead letters, and the risks of what can't be observed."""
     risks = list(planned.risks)
     if hearing.not_observable:
         risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.not_observable}"))
@@ -92,11 +92,11 @@ async def publish_monitored(
     tell: Callable[[Receipt], None],
     stop: asyncio.Event,
 ) -> MonitorResult | None:
-    """Send the message, tell its receipt, and watch it for so many seconds at most; None where it was not stored.
+    """Publish the message, `tell` its receipt, and monitor it for at most `seconds`; None where it was not stored.
 
     Raises:
-        Refused, NeedsConsent: as the guard says.
-        MqtuiError: the broker broke off; what it said before was told.
+        Refused, NeedsConsent: from the write gate.
+        MqtuiError: the connection broke.
     """
     aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.not_observable)
     aftermath.noun = "message"

@@ -1,4 +1,4 @@
-"""Publishing: every message is confirmed by the broker, or its fate is named."""
+"""Publishes messages: each is confirmed by the broker, or reported as refused or unknown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IDEMPOTENCY = "idempotency-key"
 
 @dataclass(frozen=True, slots=True)
 class PublishedBatch:
-    """Messages and the broker's word on each."""
+    """Messages, and the broker's receipt for each."""
 
     messages: Sequence[Outgoing]
     receipts: Sequence[Receipt]
@@ -36,7 +36,7 @@ class PublishedBatch:
 def plan_publish(
     session: Session, targets: Sequence[Ref], count: Figure, facts: Sequence[tuple[str, str]] = ()
 ) -> Plan:
-    """The plan of a publication; every target the messages name must be in it."""
+    """Plan a publication; every target of the messages must be in it."""
     return Plan(
         id=secrets.token_hex(16),
         verb=Verb.PUBLISH,
@@ -75,7 +75,7 @@ async def publish_batches(
     rate: float | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncGenerator[PublishedBatch]:
-    """Send messages as they come, at most `rate` a second; the receipts of each chunk. The `stop` ends the batches too.
+    """Send batches as they come, at most `rate` a second; the receipts of each chunk. `stop` ends the batches too.
 
     The audit has the counts, also where an error ends it.
 

@@ -1,4 +1,4 @@
-"""Keeping to a rate: whole batches, then a pause, so that nothing is held open while waiting (K4)."""
+"""A rate limit: whole batches, then a pause, so that no transaction is open while waiting (K4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import monotonic
 
 
 class RateLimiter:
-    """At most `rate` messages a second on average; None: as fast as it goes."""
+    """At most `rate` messages a second on average; None: no limit."""
 
     def __init__(self, rate: float | None) -> None:
         self._rate = rate
@@ -15,11 +15,11 @@ class RateLimiter:
         self._sent = 0
 
     def batch_size(self, most: int) -> int:
-        """How many to take at once: a second's worth at most."""
+        """How many to take at once: at most a second's worth."""
         return most if self._rate is None else max(1, min(most, int(self._rate)))
 
     async def wait_after(self, count: int, stop: asyncio.Event | None = None) -> None:
-        """Wait until `count` more are due; a stop ends the wait."""
+        """Wait as long as `count` messages take at this rate; a stop ends the wait."""
         self._sent += count
         if self._rate is None:
             return

@@ -1,4 +1,4 @@
-"""The journal of runs, for a reader."""
+"""Runs in the journal as rows, lines and a paragraph for a ticket; which of them can be resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 
 Json = dict[str, Any]
 MONITOR_COUNTS = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
-"""What a watch counts, by its name in a result."""
+"""What a monitor counts, by its name in a result."""
 
 
 def run_state(record: RunRecord) -> str:
@@ -35,7 +35,7 @@ def run_state(record: RunRecord) -> str:
 
 
 def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
-    """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
+    """Letters by outcome: from the result of a finished run (planned is their sum, C8), else from the journal so far."""
     if record.result is None or record.state == "running":
         return {name: number for name, number in journal.count_outcomes(record.id).items() if name in set(Outcome)}
     told = msgspec.json.decode(record.result)
@@ -43,7 +43,7 @@ def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
 
 
 def run_row(journal: Journal, record: RunRecord) -> Json:
-    """A run. Times are ms since the epoch; `in_hand` counts letters whose fate is not written down."""
+    """A run as a JSON row. Times are ms since the epoch; `in_hand` counts letters without an outcome in the journal."""
     return {
         "run": record.id,
         "short": journal.short_id(record.id),
@@ -65,12 +65,12 @@ def run_row(journal: Journal, record: RunRecord) -> Json:
 
 
 def letter_row(done: OutcomeRow) -> Json:
-    """What became of one letter: its name in the journal, the outcome, where it is now, and why not."""
+    """One letter: its name in the journal, the outcome, where it is now, and why it was not moved."""
     return {"letter": done[0], "outcome": done[1], "at": done[2] or None, "reason": done[3] or None}
 
 
 def describe_run(journal: Journal, record: RunRecord) -> str:
-    """One paragraph for the ticket."""
+    """One paragraph for a ticket."""
     counts = count_outcomes(journal, record)
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
     doubtful = len(journal.unfinished_letters(record.id))
@@ -93,14 +93,14 @@ def describe_run(journal: Journal, record: RunRecord) -> str:
 
 
 def reader_lines(record: RunRecord) -> list[str]:
-    """A line for each reader of the targets as the last watch of a run left it, and for letters that came back."""
+    """A line for each consumer group as the monitor last saw it, and for each letter that came back."""
     told = msgspec.json.decode(record.result) if record.result else {}
     readers = msgspec.convert(told.get("readers") or (), tuple[ReaderProgress, ...])
     return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
 
 
 def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
-    """Interrupted runs that a resume without a name takes up, and the others with the reason (C4)."""
+    """Interrupted runs that a resume without a name continues, and the others with the reason (C4)."""
     mine: list[RunRecord] = []
     others: list[tuple[RunRecord, str]] = []
     since = time() * 1000 - DAY_MS
@@ -117,12 +117,12 @@ def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRec
 
 
 def _targets(record: RunRecord) -> list[str]:
-    """The brokers a run writes to: its own, and the one its letters cross over to."""
+    """The brokers a run writes to: its own, and the other one where letters go to another broker."""
     return [target for target in (record.target, decode_request(record.plan).request.to_target) if target]
 
 
 def _policy(target: str) -> Policy:
-    """What holds for a target by its address now; a profile that is gone or can't be read is taken for protected."""
+    """The policy of a target by its address as of now; a profile that is gone or can't be read counts as protected."""
     try:
         if "://" in target:
             return strictest(Policy(target), protection.policies_at(parse_url(target)[0]))

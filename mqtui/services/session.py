@@ -1,4 +1,4 @@
-"""One open broker: what can be seen of it, and the gate through which it is changed."""
+"""Opens brokers: a session is one open broker, with the guard through which it is changed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from mqtui.state.broker_identities import BrokerIdentities
 from mqtui.state.log import mask_secrets
 
 IDENTITY_TIMEOUT = 1.0
-"""What a session that ends waits for the broker's name, so that it is remembered."""
+"""How long a session that ends waits for the broker's identity, so that it is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open broker. `target` is what opens it again; it never holds a secret."""
+    """An open broker. `target` is the profile or URL that opens it again; it never holds a secret."""
 
     target: str
     profile: Profile | None
@@ -41,7 +41,7 @@ class Session:
 
     @property
     def policy(self) -> Policy:
-        """What may be done there: the profile's word, and that of every other profile that names the same broker."""
+        """What is allowed there: the strictest of the profile and of every other profile of the same broker."""
         return self.guard.policy
 
 
@@ -60,10 +60,10 @@ def require_one_address(resolved: ResolvedTarget) -> Address:
 def list_brokers(target: str) -> tuple[str, ...]:
     """A target for each broker of a profile, without their secrets; the target itself where it is one broker.
 
-    It may block: the file of profiles is read.
+    It may block: the profiles file is read.
 
     Raises:
-        BadInput: the file of profiles has a mistake.
+        BadInput: the profiles file has a mistake.
         NotFound: there is no such profile.
     """
     if any(sign in target for sign in "/:"):
@@ -81,7 +81,7 @@ def _reopening_target(resolved: ResolvedTarget, address: Address) -> str:
 async def open_session(
     target: str, kind: BrokerKind | None = None, *, adapters: Connect = connect
 ) -> AsyncIterator[Session]:
-    """Open a target for a while. Nothing connects before the first question.
+    """Open a target for the duration of the context. Nothing connects before the first request.
 
     Raises:
         BadInput: the target is no profile and no URL, or holds several brokers.
@@ -94,7 +94,7 @@ async def open_session(
 
 @asynccontextmanager
 async def open_resolved(resolved: ResolvedTarget, *, adapters: Connect = connect) -> AsyncIterator[Session]:
-    """Open a target that was read already, or a profile that is not saved yet.
+    """Open a target that was resolved already, or a profile that is not saved yet.
 
     Raises:
         BadInput: it holds several brokers.
@@ -127,7 +127,7 @@ async def open_resolved(resolved: ResolvedTarget, *, adapters: Connect = connect
 
 
 async def _policies_of_same_broker(broker: Broker) -> Sequence[Policy]:
-    """The policies of the profiles that met this broker before; it is asked for its name where there are any."""
+    """The policies of other profiles of the same broker; its identity is asked for only where there are any."""
     try:
         restricting = await asyncio.to_thread(protection.restricting_profiles, broker.kind)
     except BadInput as error:
@@ -140,9 +140,9 @@ async def _policies_of_same_broker(broker: Broker) -> Sequence[Policy]:
 
 
 async def _remember_identity(resolved: ResolvedTarget, broker: Broker, guard: Guard) -> None:
-    """Learn which broker it is: what a profile protects is remembered, and what others protect holds here too.
+    """Ask which broker it is: a restricting profile remembers it, and restrictions of other profiles apply here too.
 
-    What hinders it is told by the first look, or by the gate when something is to be changed.
+    A failure shows up in the first request, or in the guard before a write.
     """
     try:
         if resolved.profile is not None and resolved.policy.restricts:
