@@ -28,7 +28,7 @@ COMMANDS = {
     "claim": "Reassign pending entries to another consumer.",
     "ack": "Acknowledge pending entries.",
     "dlq": "Find dead letters, or group those of one destination by cause.",
-    "redrive": "Send dead letters home.",
+    "redrive": "Send dead letters back where they came from.",
     "discard": "Take dead letters out, keeping them in a bundle.",
     "runs": "Redrives of this machine: list, show, resume, put back, report.",
     "audit": "What was changed from this machine.",
@@ -53,7 +53,7 @@ class Commands(click.Group):
     """Loads the module of a command when it is called; its help line is known before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which they are told."""
+        """All commands, in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -123,7 +123,7 @@ def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
 
 
 def _start_log(file: str) -> None:
-    """Write the log there; it names how the command ends too."""
+    """Start the log; it has the command's exit code too."""
     from pathlib import Path
 
     from mqtui.cli.output import current_output
@@ -148,7 +148,7 @@ def is_target(word: str) -> bool:
 
 
 def main() -> None:
-    """Run mqtui. Where stdout is closed or takes no more, that is one line on stderr and exit 1."""
+    """Run mqtui. A closed or full stdout is one line on stderr and exit 1."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

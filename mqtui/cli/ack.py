@@ -21,7 +21,7 @@ from mqtui.domain.resource import ParsedName
 @ids_argument
 @all_option
 @consumer_option
-@click.option("--min-idle", type=options.DURATION, default=0, help="Only entries nobody touched for so long.")
+@click.option("--min-idle", type=options.DURATION, default=0, help="Only entries that were idle for so long.")
 @options.write_options
 @options.json_option
 def ack(

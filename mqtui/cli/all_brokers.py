@@ -1,4 +1,4 @@
-"""Looking at every broker of a profile: what one of them does not tell costs only its own rows."""
+"""Asks every broker of a profile at once: a broker that fails costs only its own rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class BrokerAnswers(Generic[Answer]):
-    """What each broker told, by its target, and the exit code: 1 where one of several told nothing."""
+    """The answer of each broker, by its target, and the exit code: 1 where one of several failed."""
 
     answers: tuple[tuple[str, Answer], ...]
     several: bool
@@ -45,17 +45,17 @@ class BrokerAnswers(Generic[Answer]):
 
 @dataclass(frozen=True, slots=True)
 class OpenBrokers:
-    """The brokers of a target, open; one that could not be opened stands with its error."""
+    """The open brokers of a target; one that could not be opened is represented by its error."""
 
     output: Output
     target: str
     sessions: tuple[tuple[str, Session | MqtuiError], ...]
 
     async def ask(self, look: Callable[[Session], Awaitable[Answer]]) -> BrokerAnswers[Answer]:
-        """Look at each. One that fails is named on stderr.
+        """Ask each. One that fails is reported on stderr.
 
         Raises:
-            MqtuiError: there is only one, or none of them told anything.
+            MqtuiError: there is only one, or all of them failed.
         """
         found, failed = await self._ask_all(look)
         if not found:
@@ -64,9 +64,9 @@ class OpenBrokers:
         return self._answers(found, failed)
 
     async def find_on_any(self, look: Callable[[Session], Awaitable[Answer]], hint: str) -> BrokerAnswers[Answer]:
-        """Look for one thing on each. One that does not have it is left out, one that fails is named on stderr.
+        """Look for one thing on each. One that does not have it is left out, one that fails is reported on stderr.
 
-        `hint` says how to find out what is there.
+        `hint` says how to list what is there.
 
         Raises:
             NotFound: none of those that could be asked has it.
@@ -82,7 +82,7 @@ class OpenBrokers:
             return self._answers(found, silent)
         if len(self.sessions) == 1:
             raise absent[0][1]
-        asked = f"Looked for on {', '.join(at for at, _ in absent)}."
+        asked = f"Searched on {', '.join(at for at, _ in absent)}."
         unknown = f" Not known of {', '.join(at for at, _ in silent)}." if silent else ""
         raise NotFound(absent[0][1].title, asked + unknown, hint)
 
@@ -110,7 +110,7 @@ class OpenBrokers:
         return BrokerAnswers(tuple(found), len(self.sessions) > 1, INCOMPLETE if failed else DONE)
 
     def _first_error(self, failed: Sequence[tuple[str, MqtuiError]]) -> MqtuiError:
-        """What is raised where nothing else is told: the first error, which says whose it is; the others are named."""
+        """The error to raise where all failed: the first, with the broker's name; the others are reported."""
         (address, error), *others = failed
         if len(self.sessions) > 1:
             error.title = f"{address}: {error.title}"
@@ -127,10 +127,10 @@ class OpenBrokers:
 
 @asynccontextmanager
 async def open_all_brokers(output: Output, target: str) -> AsyncIterator[OpenBrokers]:
-    """Open every broker of a target for a while, and close them together.
+    """Open every broker of a target, and close them together.
 
     Raises:
-        BadInput: the target is no profile and no URL, or the file of profiles has a mistake.
+        BadInput: the target is no profile and no URL, or the profiles file has a mistake.
         NotFound: there is no such profile.
     """
     from mqtui.services.session import list_brokers, open_session
@@ -156,10 +156,10 @@ async def open_all_brokers(output: Output, target: str) -> AsyncIterator[OpenBro
 async def ask_all_brokers(
     output: Output, target: str, look: Callable[[Session], Awaitable[Answer]]
 ) -> BrokerAnswers[Answer]:
-    """Look once at each broker of a target. One that fails is named on stderr.
+    """Ask each broker of a target once. One that fails is reported on stderr.
 
     Raises:
-        MqtuiError: there is only one, or none of them told anything.
+        MqtuiError: there is only one, or all of them failed.
     """
     async with open_all_brokers(output, target) as brokers:
         return await brokers.ask(look)

@@ -21,8 +21,8 @@ from mqtui.domain.resource import ParsedName
 @ids_argument
 @all_option
 @consumer_option
-@click.option("--to", required=True, metavar="CONSUMER", help="Who gets them.")
-@click.option("--min-idle", required=True, type=options.DURATION, help="Only entries nobody touched for so long.")
+@click.option("--to", required=True, metavar="CONSUMER", help="The consumer that gets them.")
+@click.option("--min-idle", required=True, type=options.DURATION, help="Only entries that were idle for so long.")
 @options.write_options
 @options.json_option
 def claim(
@@ -40,7 +40,7 @@ def claim(
     confirm: str,
     json_lines: bool,
 ) -> None:
-    """Reassign pending entries to another consumer, unless somebody touches them meanwhile."""
+    """Reassign pending entries to another consumer, unless a consumer touches them meanwhile."""
     from mqtui.services.pending import plan_claim
 
     output = current_output(json=json_lines)

@@ -1,4 +1,4 @@
-"""Showing a plan and asking for consent."""
+"""Prints a plan and asks for consent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mqtui.services.plan_text import plan_lines
 
 @dataclass(frozen=True, slots=True)
 class ConsentFlags:
-    """What the options of a write said."""
+    """The consent given by options: `--dry-run`, `--yes`, `--confirm NAME`, `--allow RISK`."""
 
     dry_run: bool
     yes: bool
@@ -28,7 +28,7 @@ class ConsentFlags:
 
 
 def print_plan(output: Output, plan: Plan) -> None:
-    """The plan, word for word what a dry run prints. With `--json` one object."""
+    """Print the plan: the same in a dry run and before a run. With `--json` one object."""
     if output.json:
         from mqtui.services.json_rows import plan_row
 
@@ -39,11 +39,11 @@ def print_plan(output: Output, plan: Plan) -> None:
 
 
 def confirm_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags) -> Consent | None:
-    """Show the plan and get consent; None after a dry run.
+    """Print the plan and get consent; None after a dry run.
 
     Raises:
         Refused: the profile or a risk forbids it, and no consent lifts that.
-        NeedsConsent: nobody is there to ask, or what a dry run was given would not do.
+        NeedsConsent: there is no terminal to ask on, or a dry run's options would not be enough.
     """
     consent = Consent(yes=flags.yes, typed=flags.typed_name, allowed=flags.allowed_risks)
     print_plan(output, plan)
@@ -58,15 +58,15 @@ def confirm_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags
             raise
     with _interruptible():
         if policy.protected:
-            typed = click.prompt(f"Type {policy.profile} to go on", default="", show_default=False, err=True)
+            typed = click.prompt(f"Type {policy.profile} to continue", default="", show_default=False, err=True)
             return Consent(yes=flags.yes, typed=typed, allowed=flags.allowed_risks)
         if not click.confirm("Do it?", default=False, err=True):
-            raise NeedsConsent("Nothing was changed", "The plan was not agreed to.")
+            raise NeedsConsent("Nothing was changed", "The plan was not confirmed.")
         return Consent(yes=True, typed=flags.typed_name, allowed=flags.allowed_risks)
 
 
 def check_dry_run(policy: Policy, plan: Plan, flags: ConsentFlags) -> None:
-    """Let through what a run would let through, with the consent that was given, or any where none was.
+    """Check the plan as a run would, with the consent that was given, or full consent where none was.
 
     Raises:
         Refused, NeedsConsent: as the run would.
@@ -77,7 +77,7 @@ def check_dry_run(policy: Policy, plan: Plan, flags: ConsentFlags) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let ctrl+c end a question: the event loop's own handler would wait for the answer first."""
+    """Let ctrl+c end a prompt: the event loop's own handler would wait for the answer first."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

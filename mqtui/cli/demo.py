@@ -49,7 +49,7 @@ def _kinds(only: str) -> list[str]:
 
 @contextmanager
 def _until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of ending the process in the middle of something."""
+    """An event that SIGINT and SIGTERM set, so that the process ends in order."""
     over = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: over.set()) for number in numbers]
@@ -108,7 +108,7 @@ def _open(output: Output, session: DemoSession, over: threading.Event) -> None:
 
 
 class ProgressLine:
-    """Draws what each server is doing on one line. Told from several threads."""
+    """Prints what each server is doing on one line; thread-safe."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -116,7 +116,7 @@ class ProgressLine:
         self._stages: dict[str, str] = {}
 
     def update(self, news: Progress) -> None:
-        """One step of one server."""
+        """Show one step of one server."""
         with self._lock:
             self._stages[news.server] = _stage(news)
             self._output.progress("  ".join(f"{server} {stage}" for server, stage in self._stages.items()))

@@ -1,4 +1,4 @@
-"""The demo's brokers, brought to the console as they come up."""
+"""Runs the demo's brokers in a thread and reports to the console as they come up."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DemoThread:
         self._session.__exit__(kind, error, trace)
 
     async def news(self) -> AsyncIterator[BrokerEvent]:
-        """What the servers do, and each broker when it is up."""
+        """Progress of the servers, and each broker when it is up."""
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._open, name="demo", daemon=True).start()
         while (brought := await self._queue.get()) is not None:

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
     from mqtui.services.session import Session
 
-UNCLASSIFIED = "not looked into, though nothing else tells whether dead letters lie there"
-ALL_HINT = "; --all looks, at one message of each"
+UNCLASSIFIED = "not searched: whether they hold dead letters is unknown"
+ALL_HINT = "; --all reads one message of each"
 
 
 @click.command()
 @options.target_argument
 @options.resource_argument("resource", required=False)
 @click.option(
-    "--all", "every", is_flag=True, help="Look into every place whose name says nothing: one message of each."
+    "--all", "every", is_flag=True, help="Also search destinations whose name says nothing: one message of each."
 )
-@click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
+@click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
 @options.json_option
 def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, json_lines: bool) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
@@ -39,13 +39,13 @@ def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, j
         consent = Consent(spend=spend) if every else None
         run_command(output, lambda: _list_destinations(output, target, consent))
     elif every:
-        raise click.UsageError("--all is of all places: leave the name of one away")
+        raise click.UsageError("--all searches all destinations: leave the RESOURCE out")
     else:
         run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend)))
 
 
 async def _list_destinations(output: Output, target: str, every: Consent | None) -> int:
-    """Places with dead letters; with a consent every destination is looked into."""
+    """List dead-letter destinations; with a consent every destination is searched."""
     from mqtui.services import deadletters
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.header_search import HeaderSearch
@@ -53,7 +53,9 @@ async def _list_destinations(output: Output, target: str, every: Consent | None)
     async def look(session: Session) -> DeadLetterSurvey:
         output.warn(load_for_profile(session.profile).notes)
         if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
-            output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
+            output.note(
+                "price: one message of each queue is read and requeued; a quorum queue counts that as a delivery"
+            )
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
         found = await deadletters.find_dead_letters(session, load_for_profile(session.profile).conventions, search)
         return await deadletters.add_readers(session, found) if output.json else found
@@ -67,7 +69,7 @@ async def _list_destinations(output: Output, target: str, every: Consent | None)
                 output.json_line(answers.json_row(at, dead_letters_row(place)))
     else:
         output.table(
-            answers.column_titles(("NAME", "KIND", "LETTERS", "OF", "KNOWN BY")),
+            answers.column_titles(("NAME", "KIND", "LETTERS", "ORIGIN", "DETECTED BY")),
             [answers.cells(at, _cells(place)) for at, found in answers.answers for place in found.destinations],
             right=answers.right_columns((2,)),
         )
@@ -77,7 +79,7 @@ async def _list_destinations(output: Output, target: str, every: Consent | None)
 
 
 def _print_notes(output: Output, found: DeadLetterSurvey, hint: str) -> None:
-    """What stands beside the places of one broker."""
+    """Notes to the destinations of one broker."""
     output.warn(found.missing)
     for stage in found.retry_stages:
         output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
@@ -115,7 +117,7 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
             output.json_line(cause_row(cause))
         return DONE
     output.table(
-        ("CAUSE", "LETTERS", "WHAT", "FROM", "FIRST", "LAST"),
+        ("CAUSE", "LETTERS", "ERROR", "ORIGIN", "FIRST", "LAST"),
         [
             (cause.id, f"{cause.count:,}", cause.text, cause.origin, _when(cause.first), _when(cause.last))
             for cause in causes

@@ -1,4 +1,4 @@
-"""Exit codes, in one place (design: the command-line contract)."""
+"""The exit codes of all commands."""
 
 from __future__ import annotations
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from mqtui.services.session import Session
 
 WATCH_SECONDS = 2.0
-"""Seconds between two looks of `--watch`."""
+"""Seconds between two polls of `--watch`."""
 
 
 @click.command()
 @options.target_argument
 @options.resource_argument("group", required=False)
-@click.option("--watch", is_flag=True, help="Look again every 2 s, until ctrl+c.")
-@click.option("--warn", type=click.IntRange(0), metavar="N", help="Say so on stderr from this lag on.")
-@click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 unless all lag is surely below.")
+@click.option("--watch", is_flag=True, help="Repeat every 2 s, until ctrl+c.")
+@click.option("--warn", type=click.IntRange(0), metavar="N", help="Warn on stderr from this lag on.")
+@click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 unless all lag is certainly below.")
 @options.json_option
 def lag(
     *, target: str, group: ParsedName | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool
@@ -58,7 +58,7 @@ async def _watch(output: Output, target: str, group: ParsedName | None, warn: in
 async def _ask(
     brokers: OpenBrokers, group: ParsedName | None, limits: Sequence[int]
 ) -> BrokerAnswers[Inventory[GroupLag]]:
-    """What every broker tells of its groups, or those that have this one of it."""
+    """Ask every broker for the lag of its groups, or of this one."""
 
     async def measured(session: Session) -> Inventory[GroupLag]:
         return await _read_lag(session, group, limits)
@@ -85,12 +85,12 @@ def _named(row: GroupLag) -> tuple[str, str]:
 
 
 def _place(part: PartitionLag) -> tuple[str, int, str, str]:
-    """Where a lag is, what was committed there and where it ends."""
+    """Resource, partition, committed position and end of a lag."""
     return part.resource.name, part.partition, part.committed, part.end
 
 
 def _print_lag(output: Output, answers: BrokerAnswers[Inventory[GroupLag]], warn: int | None, fail: int | None) -> int:
-    """Print the lag of all groups and what it comes to; the exit code."""
+    """Print the lag of all groups and the result of the check; the exit code."""
     from mqtui.services import lag as service
 
     def note(row: PartitionLag | GroupLag) -> str:

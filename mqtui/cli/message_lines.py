@@ -1,4 +1,4 @@
-"""Messages on stdout: JSON lines, or one line each for a reader."""
+"""Prints messages: as JSON lines, or as one readable line each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BREAKS = re.compile(r"[\t\n\r]")
 
 
 def print_messages(output: Output, batch: Batch) -> None:
-    """All messages of a batch."""
+    """Print all messages of a batch."""
     if output.json:
         from mqtui.services.jsonlines import to_json
 
@@ -27,7 +27,7 @@ def print_messages(output: Output, batch: Batch) -> None:
 
 
 def message_line(message: Message) -> str:
-    """Position, time, key and the beginning of the value."""
+    """One line: position, time, key and the beginning of the value."""
     place = message.envelope.routing_key if message.envelope else str(message.position)
     if isinstance(message.position, Delivery) and message.envelope:
         left = message.envelope.left
@@ -45,7 +45,7 @@ def message_line(message: Message) -> str:
 
 
 def readable_text(raw: bytes) -> str:
-    """Text on one line, cut where it gets long; hex where it is no text."""
+    """Text on one line, shortened where it is long; hex where it is not text."""
     try:
         text = raw[: WIDTH * 4].decode()
     except UnicodeDecodeError as error:

@@ -17,7 +17,7 @@ Decorator: TypeAlias = Callable[[Command], Command]
 
 
 class ConvertedParam(click.ParamType[Any]):
-    """Text converted by a function of the domain; its BadInput becomes click's usage error."""
+    """A parameter converted by a function; its BadInput becomes click's usage error."""
 
     def __init__(self, name: str, convert: Callable[[str], object]) -> None:
         self.name = name
@@ -39,7 +39,7 @@ def local_now() -> datetime:
 
 
 class ResourceParam(click.ParamType[ParsedName]):
-    """`[kind:]name`; where the option `kind` was given a name as it stands."""
+    """A parameter `[kind:]name`; with the `kind` option given, the text is the bare name."""
 
     name = "[kind:]name"
 
@@ -59,26 +59,26 @@ class ResourceParam(click.ParamType[ParsedName]):
 
 
 def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
-    """The option that says of which kind a thing is, read before its name."""
+    """The option for the kind of a resource, read before its name."""
 
     def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         if value is not None:
             ctx.meta[name] = Kind(value)
 
     kinds = [kind.value for kind in Kind if kind is not Kind.BROKER]
-    told = f"What {what} is; its name is then taken as it stands."
+    told = f"The kind of {what}; its name is then taken literally."
     return click.option(name, type=click.Choice(kinds), is_eager=True, expose_value=False, callback=keep, help=told)
 
 
 def resource_argument(name: str, *, required: bool = True) -> Callable[[Command], Command]:
-    """An argument that names a thing on a broker, with `--kind` beside it."""
+    """An argument that names a resource on a broker, with the option `--kind`."""
     argument = click.argument(name, type=ResourceParam("--kind"), required=required)
     return lambda command: _kind_option("--kind", name.upper())(argument(command))
 
 
 def to_option(command: Command) -> Command:
-    """`--to`, with `--to-kind` beside it."""
-    told = "Where to; without it each goes where it came from."
+    """The options `--to` and `--to-kind`."""
+    told = "Target; without it each goes back where it came from."
     option = click.option("--to", type=ResourceParam("--to-kind"), metavar="RESOURCE", help=told)
     return _kind_option("--to-kind", "--to")(option(command))
 
@@ -93,10 +93,10 @@ json_option = click.option(
 
 
 def write_options(command: Command) -> Command:
-    """What every write takes: `--dry-run`, `--yes`, `--confirm NAME`."""
+    """The options of every write: `--dry-run`, `--yes`, `--confirm NAME`."""
     for option in (
         click.option("--confirm", metavar="NAME", default="", help="The profile's name, where it is protected."),
-        click.option("--yes", is_flag=True, help="Agree to the plan."),
+        click.option("--yes", is_flag=True, help="Confirm the plan."),
         click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
     ):
         command = option(command)

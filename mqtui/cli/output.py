@@ -23,7 +23,7 @@ WIDEST_PAGE = 100
 """Columns of a page: longer lines are hard to read."""
 
 FIGURE_SIGNS = ("≈", "≥", "≤")
-"""Signs beside figures, one terminal cell each: a column may hold one a row."""
+"""Signs before figures, one terminal cell each: a column may have one in each row."""
 
 
 def current_output(*, json: bool) -> Output:
@@ -32,7 +32,7 @@ def current_output(*, json: bool) -> Output:
 
 
 class OutputNotWritten(OSError):
-    """Stdout takes no more, though somebody still reads it: a full disk."""
+    """Stdout can't be written though its reader is there: a full disk."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _write_errors() -> Iterator[None]:
 
 
 class Output:
-    """Writes one command's answer. `json` says that stdout carries JSON lines and nothing else."""
+    """Writes one command's output. With `json` stdout carries JSON lines and nothing else."""
 
     def __init__(self, *, json: bool = False, ascii_only: bool = False) -> None:
         self.json = json
@@ -70,12 +70,12 @@ class Output:
             stream.flush()
 
     def line(self, text: str = "") -> None:
-        """One line for a reader."""
+        """One readable line."""
         with _write_errors():
             click.echo(self._to_printable(text))
 
     def block(self, lines: str) -> None:
-        """Lines that are fit to be shown, in one go."""
+        """Several lines that are printable already, in one write."""
         with _write_errors():
             click.echo(lines)
 
@@ -92,7 +92,7 @@ class Output:
             click.echo_via_pager(lines.translate(ASCII) if self.ascii_only else lines, color=True)
 
     def note(self, text: str) -> None:
-        """One line beside the data, on stderr."""
+        """One line on stderr."""
         click.echo(self._to_printable(text), err=True)
 
     def warn(self, warnings: Iterable[str]) -> None:
@@ -101,12 +101,12 @@ class Output:
             self.note(f"▲ {text}")
 
     def progress(self, text: str) -> None:
-        """A line that replaces itself where a person watches."""
+        """A progress line that replaces itself on a terminal."""
         if sys.stderr.isatty():
             click.echo(f"\r\x1b[K{self._to_printable(text)}", err=True, nl=False)
 
     def progress_done(self) -> None:
-        """Leave the line of progress."""
+        """Clear the progress line."""
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", err=True, nl=False)
 
@@ -115,7 +115,7 @@ class Output:
         self.growing_table(titles, right=right).add(rows)
 
     def growing_table(self, titles: Sequence[str], *, right: Sequence[int] = ()) -> GrowingTable:
-        """A table whose rows come in parts: nothing of it is kept but the widths of its columns."""
+        """A table whose rows come in parts: only the column widths are kept."""
         return GrowingTable(self, self._to_printable, titles, right)
 
     def error(self, error: MqtuiError, exit_code: int) -> None:
@@ -134,7 +134,7 @@ class Output:
 
 
 class GrowingTable:
-    """Prints rows as they come, aligned with those before; a column grows where a later part needs it."""
+    """Prints rows as they come, aligned with the previous ones; a column widens where a later part needs it."""
 
     def __init__(
         self, output: Output, shown: Callable[[str], str], titles: Sequence[str], right: Sequence[int]
@@ -143,7 +143,7 @@ class GrowingTable:
         self._shown = shown
         self._right = right
         self._waiting = [tuple(titles)]
-        """The titles, until the first rows say how wide the columns are."""
+        """The titles, until the first rows determine the column widths."""
 
         self._widths = [0] * len(titles)
 
@@ -156,9 +156,7 @@ class GrowingTable:
             self._output.block("\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True)))
 
     def _column(self, number: int, texts: list[str]) -> list[str]:
-        """The texts of a column in cells of the same width. Most hold nothing that is drawn otherwise: a look at all
-        of them at once says so.
-        """
+        """The texts of a column padded to one width. Most need no escaping, which one test of all of them tells."""
         together = "".join(texts)
         if not together.isascii() and not self._output.ascii_only:
             for sign in FIGURE_SIGNS:

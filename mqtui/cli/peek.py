@@ -22,7 +22,7 @@ from mqtui.domain.times import parse_start_point
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many messages.")
 @click.option("--from", "start", metavar="oldest|newest|POSITION|TIME", help="Default: newest; a queue: its head.")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")
-@click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
+@click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
 @options.json_option
 def peek(
     *,
@@ -34,7 +34,7 @@ def peek(
     spend: bool,
     json_lines: bool,
 ) -> None:
-    """Look at messages without taking them. What a look costs is said before it is paid."""
+    """Look at messages without taking them. What that costs is printed before."""
     output = current_output(json=json_lines)
     run_command(output, lambda: _peek(output, target, resource, count, start, partition, Consent(spend=spend)))
 

@@ -62,7 +62,7 @@ async def _pending(
 
 
 def _tell_counts(output: Output, counts: Mapping[str, int], consumer: str) -> None:
-    """How many entries each consumer has in hand; of one alone where it was asked for."""
+    """How many pending entries each consumer has; only one where it was asked for."""
     told = {name: number for name, number in counts.items() if consumer in ("", name)}
     if told:
         output.table(("CONSUMER", "PENDING"), [(name, f"{number:,}") for name, number in told.items()], right=(1,))

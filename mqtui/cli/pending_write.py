@@ -1,4 +1,4 @@
-"""What `claim` and `ack` share: finding the entries, the plan, and doing it."""
+"""What `claim` and `ack` share: select the pending entries, plan, confirm, write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EntrySelection:
-    """Which pending entries: ids, or all that match."""
+    """Which pending entries: those of given ids, or all that match."""
 
     stream: ParsedName
     group: str
@@ -36,7 +36,7 @@ class EntrySelection:
     consumer: str = ""
 
     def check(self) -> None:
-        """Let through what names entries one way.
+        """Check that entries are selected in exactly one way.
 
         Raises:
             BadInput: neither ids nor `--all`, or both.
@@ -58,7 +58,7 @@ def require_entry_id(text: str) -> EntryId:
 
 
 ids_argument = click.argument("ids", nargs=-1, type=ConvertedParam("id", require_entry_id))
-all_option = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
+all_option = click.option("--all", "every", is_flag=True, help="All entries that match, of any consumer.")
 consumer_option = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 
 
@@ -70,7 +70,7 @@ async def confirm_and_write(
     flags: ConsentFlags,
     planned: Callable[[Session, Ref, Sequence[PendingEntry]], Awaitable[Plan]],
 ) -> int:
-    """Plan, ask, do, tell. Exit 1 where some entries were not changed."""
+    """Plan, confirm, write, print. Exit 1 where some entries were not changed."""
     from mqtui.services import pending
     from mqtui.services.browse import find_destination
     from mqtui.services.session import open_session
@@ -91,7 +91,7 @@ async def confirm_and_write(
 
 
 def print_result(output: Output, verb: Verb, result: StepResult) -> int:
-    """What was done, and a line for each part that was not."""
+    """Print what was done, and a line for each part that was not."""
     if output.json:
         output.json_line({"verb": verb, "asked": result.asked, "done": result.done, "notes": list(result.notes)})
     else:

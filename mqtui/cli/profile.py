@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def profile() -> None:
-    """Named connections. They are kept in a TOML file, their secrets in the keyring."""
+    """Named connections. They are stored in a TOML file, their secrets in the keyring."""
 
 
 @profile.command("list")
@@ -71,7 +71,9 @@ def show_profile(*, name: str, json_lines: bool) -> None:
 @click.option("--read-only/--no-read-only", default=None, help="No write at all.")
 @click.option("--protected/--no-protected", default=None, help="Every write asks for the profile's name.")
 @click.option("--password-stdin", is_flag=True, help="Take the password from stdin, or ask; the keyring keeps it.")
-@click.option("--replace", "may_replace", is_flag=True, help="A profile that is there may get weaker, or another URL.")
+@click.option(
+    "--replace", "may_replace", is_flag=True, help="An existing profile may get weaker protection, or another URL."
+)
 @click.option(
     "-o",
     "settings",
@@ -92,9 +94,9 @@ def add_profile(
     settings: tuple[tuple[str, str], ...],
     json_lines: bool,
 ) -> None:
-    """Add a profile; a URL of another broker under a name that is there joins it.
+    """Add a profile; a URL of another broker under an existing name is added to it.
 
-    What is given beside the URL holds for the whole profile.
+    The other options hold for the whole profile.
     """
     output = current_output(json=json_lines)
     with exit_on_error(output):
@@ -145,11 +147,11 @@ def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
 
 
 MOST_RUNS = 1_000
-"""Runs that are looked through, the newest."""
+"""Runs that are searched, the newest first."""
 
 
 def note_unfinished(output: Output, name: str) -> None:
-    """Say which runs began with a profile and can't be resumed until it is there again."""
+    """Print how many runs began with a profile and can't be resumed until it is added again."""
     from mqtui.domain.errors import StorageFailed
     from mqtui.domain.figure import pluralize
     from mqtui.state.journal import Journal
@@ -158,7 +160,7 @@ def note_unfinished(output: Output, name: str) -> None:
         with Journal() as journal:
             listed = journal.list_runs(MOST_RUNS)
     except StorageFailed as error:
-        output.note(f"▲ runs that began with it are not known: {error.title}")
+        output.note(f"▲ whether runs began with it is unknown: {error.title}")
         return
     began = [record for record in listed if record.profile == name and record.state != "done"]
     if began:
@@ -172,7 +174,7 @@ def note_unfinished(output: Output, name: str) -> None:
 @click.argument("name")
 @options.json_option
 def test_profile(*, name: str, json_lines: bool) -> None:
-    """Connect to every broker of a profile and say how far it came."""
+    """Connect to every broker of a profile and print the version, or the error."""
     output = current_output(json=json_lines)
     run_command(output, lambda: _test(output, name))
 
@@ -204,7 +206,7 @@ async def _test(output: Output, name: str) -> int:
 
 
 def row(each: Profile) -> dict[str, Any]:
-    """A profile as JSON; where its secret is, never the secret."""
+    """A profile as a JSON row; with where its secret is kept, never the secret."""
     from mqtui.profiles.secrets import describe_source
 
     return {
@@ -225,7 +227,7 @@ def _mode(each: Profile) -> str:
 
 
 def _endpoint(end: BrokerEndpoint) -> dict[str, Any]:
-    """One broker; of secret options where they are."""
+    """One broker; for secret options where they are kept."""
     from mqtui.profiles.secrets import describe_source
 
     told: dict[str, Any] = {"url": end.url, "options": dict(end.options)}

@@ -1,4 +1,4 @@
-"""`mqtui profile add`: a broker under a name; its secrets go to the keyring, or stay where the user says."""
+"""`mqtui profile add`: parses the arguments, stores the profile, and puts its secrets into the keyring."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 PROFILE_OPTIONS = ("prefix", "bundle-key", "allow", "deny")
 DEAD_LETTERS_OPTION = "dead-letters"
-"""Names of dead-letter destinations, a comma between them; given again, more of them."""
+"""The option for names of dead-letter destinations, comma-separated; it may be repeated."""
 
 COMMAND_LINE_IS_VISIBLE = "it was on the command line: other users see it in the process list, and the shell keeps it"
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileArguments:
-    """What was typed. `secrets` are values for the keyring, by option; "" is asked for."""
+    """The arguments as typed. `secrets` are values for the keyring, by option; "" is asked for."""
 
     name: str
     kind: BrokerKind
@@ -42,10 +42,10 @@ class ProfileArguments:
 def parse_arguments(
     name: str, url: str, settings: Sequence[tuple[str, str]], terms: ProfileSettings
 ) -> ProfileArguments:
-    """The parts of a command line.
+    """Parse the arguments.
 
     Raises:
-        BadInput: the URL holds a password, or an option can't be.
+        BadInput: the URL contains a password, or an option is not valid.
     """
     from mqtui.brokers.options import OptionKind
     from mqtui.brokers.registry import declared_options
@@ -55,7 +55,7 @@ def parse_arguments(
     address, had_password = parse_url(url)
     if had_password:
         raise BadInput(
-            "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
+            "The URL contains a password", "It would be stored in a file.", "Leave it out and add --password-stdin."
         )
     known = declared_options(address.kind)
     plain: dict[str, str] = {}
@@ -91,10 +91,10 @@ def parse_arguments(
 
 
 def _check(address: Address) -> None:
-    """Refuse now what the first use would refuse; nothing is connected.
+    """Check the options as the first use would, without connecting.
 
     Raises:
-        BadInput: an option has no such value, or goes with another one, or with TLS, that the URL does not ask for.
+        BadInput: an option's value is not valid, or it needs another option, or TLS, that is not given.
     """
     from mqtui.brokers.registry import connect
 
@@ -107,11 +107,11 @@ def _verbs(own: Mapping[str, str], key: str) -> frozenset[str]:
 
 
 def add_profile(output: Output, arguments: ProfileArguments, *, ask_password: bool, may_replace: bool) -> Profile:
-    """Add it, or join it to the profile of that name.
+    """Add the profile, or add the broker to the profile of that name.
 
     Raises:
-        Refused: a profile of that name is there, and this would make it weaker or take another broker's place.
-        NoKeyring: a secret can't be kept.
+        Refused: a profile of that name exists, and this would weaken its protection or replace a broker.
+        NoKeyring: a secret can't be stored.
     """
     from mqtui.profiles import secrets
     from mqtui.profiles.add_broker import describe_changes
@@ -183,7 +183,7 @@ def _merged_profile(existing: Profile, arguments: ProfileArguments, *, may_repla
 
 
 def _keyring_values(output: Output, arguments: ProfileArguments, *, ask_password: bool) -> dict[str, str]:
-    """What goes to the keyring, by slot; what was not typed is asked for, without echo on a terminal."""
+    """Values for the keyring, by option; those that were not typed are asked for, without echo on a terminal."""
     from mqtui.profiles.model import PASSWORD
 
     wanted = dict(arguments.secrets) | ({PASSWORD: ""} if ask_password else {})
@@ -193,7 +193,7 @@ def _keyring_values(output: Output, arguments: ProfileArguments, *, ask_password
 
 
 def _require_keyring(arguments: ProfileArguments) -> None:
-    """Before anything is asked for: a secret that can't be kept should not be typed."""
+    """Check before asking: a secret that can't be stored should not be typed."""
     from mqtui.profiles import keyring_store
     from mqtui.profiles.secrets import variable_of
 
@@ -206,7 +206,7 @@ def _require_keyring(arguments: ProfileArguments) -> None:
 
 
 def _read_secret(name: str) -> str:
-    """One secret: a line of stdin, or asked for on a terminal."""
+    """Read one secret: prompt for it on a terminal, else take a line of stdin."""
     if sys.stdin.isatty():
         value = str(click.prompt(name.capitalize(), hide_input=True, err=True, default="", show_default=False))
     else:

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 @options.resource_argument("resource", required=False)
 @click.argument("source", type=click.File("rb"), required=False, metavar="[-]")
 @message_options
-@click.option("--watch", type=options.DURATION, metavar="D", help="Watch so long who passes it, or whether it dies.")
+@click.option(
+    "--watch",
+    type=options.DURATION,
+    metavar="D",
+    help="Monitor for so long who consumes it, or whether it is dead-lettered.",
+)
 @options.write_options
 @options.json_option
 def publish(
@@ -103,7 +108,7 @@ async def _publish_one(
 async def _publish_watched(
     output: Output, session: Session, to: Ref, arguments: PublishArguments, flags: ConsentFlags, milliseconds: int
 ) -> int:
-    """Send it and say who passed it, or where it died; only a message that was passed ends well."""
+    """Publish it and print which consumer passed it, or where it was dead-lettered; exit 0 only where it passed."""
     from mqtui.services import publish_monitor
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.json_rows import monitor_row
@@ -139,14 +144,14 @@ async def _publish_watched(
         for reader in result.readers:
             output.line(f"  {reader.words}")
         for letter in result.returned_letters:
-            output.note(f"▲ died: {letter}")
+            output.note(f"▲ dead-lettered: {letter}")
     return DONE if result.passed and not result.came_back else INCOMPLETE
 
 
 async def _publish_lines(
     output: Output, session: Session, to: Ref, arguments: PublishArguments, flags: ConsentFlags
 ) -> int:
-    """Check what can be checked, ask, send, and say how many are stored and from which line to go on."""
+    """Check what can be checked, confirm, publish, and print how many are stored and from which line to continue."""
     from mqtui.services.jsonlines_reader import JsonLinesReader
     from mqtui.services.publishing import plan_publish, publish_batches
 
@@ -170,19 +175,19 @@ async def _publish_lines(
             if not report.sent:
                 raise
             report.end(to, reader.next_line, error.title)
-            error.hint = f"{error.hint} Go on with --from-line {reader.next_line}.".strip()
+            error.hint = f"{error.hint} Continue with --from-line {reader.next_line}.".strip()
             output.error(error, INCOMPLETE)
             return INCOMPLETE
     if stop.is_set():
         report.end(to, reader.next_line, "interrupted")
-        output.note(f"▲ interrupted: go on with --from-line {reader.next_line}")
+        output.note(f"▲ interrupted: continue with --from-line {reader.next_line}")
         return INCOMPLETE if report.sent else INTERRUPTED
     report.end(to, reader.next_line)
     return DONE if report.stored == report.sent else INCOMPLETE
 
 
 async def _target(session: Session, resource: ParsedName | None, arguments: PublishArguments) -> Ref:
-    """Where the messages go: --exchange, or the resource, which has to be there."""
+    """The target: --exchange, or the resource, which has to exist."""
     from mqtui.services.browse import find_target
 
     if arguments.exchange is not None:
@@ -195,7 +200,7 @@ async def _target(session: Session, resource: ParsedName | None, arguments: Publ
 def _converter(
     output: Output, session: Session, to: Ref, arguments: PublishArguments
 ) -> Callable[[bytes, int], Outgoing]:
-    """What makes the message of a line. What of a line is given anew by the broker is said once."""
+    """Converts a line to a message. Fields that the broker assigns anew are reported once."""
     from mqtui.services.jsonlines_parse import KEEPABLE, POSITION_FIELDS, parse_message, reassigned_fields
 
     kind, keyed, said = session.broker.kind, _key_adder(arguments, session), set(arguments.kept)
@@ -214,7 +219,7 @@ def _converter(
 
 
 def _key_adder(arguments: PublishArguments, session: Session) -> Callable[[Outgoing], Outgoing]:
-    """What adds the idempotency key that was asked for."""
+    """A function that adds the idempotency key that was asked for."""
     from mqtui.services.publishing import with_idempotency_key
 
     if not arguments.idempotency:
@@ -224,7 +229,7 @@ def _key_adder(arguments: PublishArguments, session: Session) -> Callable[[Outgo
 
 @dataclass(slots=True)
 class PublishReport:
-    """What the broker said of each message, printed as it comes and counted."""
+    """Prints the receipt of each message as it comes, and counts them."""
 
     output: Output
     counts: Counter[PublishStatus] = field(default_factory=Counter)
@@ -236,11 +241,11 @@ class PublishReport:
 
     @property
     def stored(self) -> int:
-        """Messages the broker has."""
+        """Messages that are stored."""
         return self.counts[PublishStatus.STORED]
 
     def add(self, message: Outgoing, receipt: Receipt, line: int | None = None) -> None:
-        """Count one message, and say where it is or why it is not stored."""
+        """Count one message, and print where it is or why it is not stored."""
         self.counts[receipt.state] += 1
         where = str(receipt.position) if receipt.position is not None else None
         if self.output.json:
@@ -252,7 +257,7 @@ class PublishReport:
             self.output.note(f"▲ {of}{receipt.state}: {receipt.reason}")
 
     def end(self, to: Ref, next_line: int, reason: str = "") -> None:
-        """The sum of JSON lines; with `reason`, why they were not read to their end."""
+        """Print the sum of the JSON lines; `reason` says why they were not read to the end."""
         if not self.output.json:
             self.output.line(f"published {self.stored:,} of {self.sent:,} to {to.name}")
             return

@@ -1,4 +1,4 @@
-"""One message from options: key, value, headers, properties."""
+"""The options of `publish`, and the message or JSON lines they make up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mqtui.services.jsonlines_parse import KEEPABLE
 
 
 def message_options(command: Command) -> Command:
-    """The options that make up a message."""
+    """Add the options that make up a message."""
     readable = click.Path(exists=True, dir_okay=False, path_type=Path)
     for option in reversed(
         (
@@ -36,13 +36,13 @@ def message_options(command: Command) -> Command:
             click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
             click.option("--jsonl", is_flag=True, help="JSON lines instead of one value."),
             click.option(
-                "--from-line", type=click.IntRange(1), metavar="N", help="JSON lines from this one on; the first is 1."
+                "--from-line", type=click.IntRange(1), metavar="N", help="Start with this JSON line; the first is 1."
             ),
             click.option(
                 *("--keep", "kept"),
                 type=ConvertedParam("partition,timestamp", parse_kept_fields),
                 default="",
-                help="Kafka: what of JSON lines is kept: partition, timestamp, or both.",
+                help="Kafka: keep from JSON lines: partition, timestamp, or both.",
             ),
             click.option("--partition", type=click.IntRange(0), help="Kafka: this partition."),
             click.option("--exchange", metavar="X", help="RabbitMQ: to this exchange."),
@@ -53,7 +53,7 @@ def message_options(command: Command) -> Command:
             click.option("--reply-to", metavar="Q", help="RabbitMQ."),
             click.option("--fernet", metavar="KEYNAME", help="Encrypt the value with this key."),
             click.option(
-                "--idempotency-key", "idempotency", default="", metavar="auto|V", help="So that readers skip doubles."
+                "--idempotency-key", "idempotency", default="", metavar="auto|V", help="Lets consumers skip duplicates."
             ),
             click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
         )
@@ -63,7 +63,7 @@ def message_options(command: Command) -> Command:
 
 
 def parse_kept_fields(text: str) -> frozenset[str]:
-    """`partition,timestamp`: what of a line is kept.
+    """Parse `partition,timestamp`: the fields of a line that are kept.
 
     Raises:
         BadInput: something else.
@@ -78,12 +78,12 @@ SINGLE_MESSAGE_OPTIONS = (
     *("key", "headers", "value", "fernet", "partition"),
     *("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
 )
-"""What JSON lines say themselves."""
+"""Options that JSON lines replace."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishArguments:
-    """What is to be published, as typed."""
+    """The arguments of `publish` as typed."""
 
     source: BinaryIO | None
     key: str | None
@@ -105,7 +105,7 @@ class PublishArguments:
     rate: float | None
 
     def facts(self) -> list[tuple[str, str]]:
-        """Lines of the plan."""
+        """Facts of the plan."""
         named = [("exchange", self.exchange), ("key", self.routing_key), ("fernet", self.fernet)]
         return [(label, text) for label, text in named if text]
 
@@ -119,7 +119,7 @@ class PublishArguments:
         alone = [name for name in SINGLE_MESSAGE_OPTIONS if getattr(self, name) not in (None, ())]
         if alone:
             named = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in alone)
-            raise BadInput("JSON lines bring their own keys, values and headers", "", f"Leave {named} away.")
+            raise BadInput("JSON lines have their own keys, values and headers", "", f"Leave {named} out.")
         if self.source is not None:
             yield self.source
         elif self.body_file is not None:
@@ -137,10 +137,10 @@ class PublishArguments:
         return build_message(self._draft(), broker, to)
 
     def check(self, broker: BrokerKind) -> None:
-        """Let through what means something on this broker.
+        """Check that this kind of broker supports every option.
 
         Raises:
-            BadInput: an option is another broker's.
+            BadInput: it does not support one.
         """
         if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
             raise BadInput(f"--exchange means nothing on {broker}")
@@ -184,5 +184,5 @@ class PublishArguments:
 
 
 def build_arguments(given: dict[str, Any], source: BinaryIO | None) -> PublishArguments:
-    """The options as one value."""
+    """The arguments from click's keyword arguments."""
     return PublishArguments(source=source, **given)

@@ -42,7 +42,7 @@ SHARE = options.ConvertedParam("share", _share)
 @click.option("--keep-timestamp", is_flag=True, help="Kafka: records keep their own time.")
 @click.option("--canary", type=COUNTS, default=(), metavar="N[,N]", help="First so many, then more, then the rest.")
 @click.option("--stop-at", type=SHARE, metavar="P%", help="Stop by itself if more come back. Default: 5%.")
-@click.option("--watch", type=options.DURATION, metavar="D", help="Watch so long whether letters come back.")
+@click.option("--watch", type=options.DURATION, metavar="D", help="Monitor for so long whether letters come back.")
 @options.write_options
 @options.json_option
 def redrive(
@@ -66,7 +66,7 @@ def redrive(
     json_lines: bool,
     **chosen: Any,
 ) -> None:
-    """Send dead letters home: planned, confirmed by the broker, then removed; a receipt for each."""
+    """Send dead letters back where they came from: planned, confirmed by the broker, then removed."""
     output = current_output(json=json_lines)
     arguments = RedriveArguments(
         Verb.REDRIVE,

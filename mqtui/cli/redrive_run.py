@@ -1,4 +1,4 @@
-"""Planning and running a redrive or a discard from the command line."""
+"""Plans, confirms and runs a redrive or discard from the command line, and prints the result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class RedriveArguments:
-    """A redrive or discard as typed."""
+    """The arguments of `redrive` or `discard` as typed."""
 
     verb: Verb
     dlq: ParsedName
@@ -57,7 +57,7 @@ class RedriveArguments:
 
 
 async def plan_and_run(output: Output, target: str, arguments: RedriveArguments, flags: ConsentFlags) -> int:
-    """Plan, show, ask, run. Exit 1 where a letter was not moved."""
+    """Plan, print, confirm, run. Exit 1 where a letter was not moved."""
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.planning.plan import plan_redrive
@@ -75,7 +75,7 @@ async def plan_and_run(output: Output, target: str, arguments: RedriveArguments,
 async def _run_saved_plan(
     output: Output, session: Session, remote: Session | None, planned: PlannedRedrive, flags: ConsentFlags, file: Path
 ) -> int:
-    """With a file: a dry run saves the plan where there is none yet; else only the plan that was saved goes on."""
+    """With a plan file: a dry run saves the plan where the file is new; else the plan has to be the saved one."""
     from mqtui.services.redrive.planning.saved_plan import encode_plan, require_same_terms
 
     now = await encode_plan(session, planned, remote, flags.allowed_risks)
@@ -90,7 +90,7 @@ async def _run_saved_plan(
 
 @asynccontextmanager
 async def open_sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, Session | None]]:
-    """The source's session, and that of the other broker where there is one."""
+    """Open the source's broker, and the other one where `to_target` names it."""
     from mqtui.services.session import open_session
 
     async with contextlib.AsyncExitStack() as stack:
@@ -131,7 +131,7 @@ async def confirm_and_run(
     before: EarlierProgress | None,
     flags: ConsentFlags,
 ) -> int:
-    """Show a plan, ask, run it, and tell how it ended."""
+    """Print a plan, confirm it, run it, and print the result."""
     from mqtui.services.redrive.run.journal_writer import open_journal
     from mqtui.services.redrive.run.run import RedriveRun
 
@@ -162,20 +162,20 @@ async def _run(output: Output, run: RedriveRun, runs: Journal, consent: Consent,
     except MqtuiError as error:
         if run.is_journaled:
             print_result(output, run.result(), runs)
-            error.hint = f"{error.hint} mqtui runs resume {runs.short_id(run.planned.plan.id)} goes on.".strip()
+            error.hint = f"{error.hint} mqtui runs resume {runs.short_id(run.planned.plan.id)} continues it.".strip()
         raise
     finally:
         output.progress_done()
     print_result(output, result, runs)
     _print_next_steps(output, result, runs, flags)
     if run.stop.is_set() and run.counter.planned is None:
-        output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short_id(result.run)} goes on")
+        output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short_id(result.run)} continues")
         return INCOMPLETE
     return DONE if result.whole else INCOMPLETE
 
 
 def _print_next_steps(output: Output, result: Result, runs: Journal, flags: ConsentFlags) -> None:
-    """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
+    """Print what continues a run that did not finish, and what returns letters whose outcome is unknown."""
     from mqtui.state import bundles
 
     if result.why:
@@ -186,16 +186,16 @@ def _print_next_steps(output: Output, result: Result, runs: Journal, flags: Cons
     if result.unknowns and bundles.exists(result.run):
         output.note(
             f"▲ {len(result.unknowns):,} are in the bundle, and perhaps nowhere else: mqtui runs putback {short} "
-            "returns them to the source; one that was moved is there twice then"
+            "returns them to the source; one that was moved is duplicated then"
         )
     if asked_again > 0:
         output.note(f"▲ what became of {asked_again:,} is unknown: {going_on} asks the broker again")
     elif result.left:
-        output.note(f"▲ {result.left:,} were left: {going_on} goes on")
+        output.note(f"▲ {result.left:,} were left: {going_on} continues")
 
 
 def _consent_options(flags: ConsentFlags) -> list[str]:
-    """The options by which another command is given the same consent."""
+    """The options that give another command the same consent."""
     words = [f"--allow {risk}" for risk in sorted(flags.allowed_risks)]
     if flags.typed_name:
         words.append(f"--confirm {shlex.quote(flags.typed_name)}")
@@ -208,7 +208,7 @@ def _print_progress(output: Output, ledger: OutcomeCounter) -> None:
 
 
 def print_result(output: Output, result: Result, runs: Journal) -> None:
-    """Each suspect, then the figures."""
+    """Print the result of a run: each suspect, then the figures."""
     from mqtui.services.json_rows import result_row, suspect_rows, unknown_rows
 
     if output.json:
@@ -217,7 +217,7 @@ def print_result(output: Output, result: Result, runs: Journal) -> None:
         output.json_line(result_row(result))
         return
     for suspect in result.suspects:
-        output.note(f"▲ may be there twice: {suspect}")
+        output.note(f"▲ possible duplicate: {suspect}")
     for name in result.unknowns[:MAX_NAMED]:
         output.note(f"▲ unknown: {name}")
     if len(result.unknowns) > MAX_NAMED:
@@ -247,7 +247,7 @@ def _write_plan_file(file: Path, saved: dict[str, Any]) -> None:
 
 
 def _read_plan_file(file: Path) -> dict[str, Any]:
-    """The plan a file holds.
+    """Read a plan file.
 
     Raises:
         BadInput: the file can't be read or holds no plan.

@@ -1,4 +1,4 @@
-"""Running a command: errors become words and exit codes, interrupts end it in order."""
+"""Runs a command: errors become messages and exit codes, signals end it in order."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mqtui.domain.errors import MqtuiError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GC_THRESHOLD = 50_000
-"""New objects between two looks for cycles: an answer of some 10,000 rows has none, and is gone with the command."""
+"""Garbage collection threshold: the rows of an answer have no cycles, and the process ends with the command."""
 
 
 @contextmanager
 def exit_on_error(output: Output) -> Iterator[None]:
-    """Errors become a title, a hint and an exit code, never a traceback."""
+    """Print errors as title, detail and hint, and exit with their code; never a traceback."""
     try:
         yield
     except MqtuiError as error:
@@ -55,9 +55,9 @@ def run_command(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) ->
 
 
 def stop_on_interrupt() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set; the command then finishes what it has in hand.
+    """An event that SIGINT and SIGTERM set; the command then finishes what is in flight.
 
-    A second signal cancels the command, which gives back what is lent on its way out; a third one ends the process.
+    A second signal cancels the command, which requeues its deliveries before it ends; a third one ends the process.
     """
     loop, command = asyncio.get_running_loop(), asyncio.current_task()
     stop = asyncio.Event()

@@ -74,7 +74,7 @@ def _list(*, json_lines: bool) -> None:
 @click.argument("run_id", metavar="RUN")
 @options.json_option
 def show_run(*, run_id: str, json_lines: bool) -> None:
-    """One run: its letters and what became of each."""
+    """One run: its letters and the outcome of each."""
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.services.run_report import describe_run, letter_row, reader_lines, run_row
@@ -97,7 +97,7 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
                 if output.json:
                     output.json_line({"letter": mark[0], "outcome": "unknown"})
                 else:
-                    output.line(f"  {mark[0]}  unknown: in hand when the run ended")
+                    output.line(f"  {mark[0]}  unknown: in flight when the run ended")
             if output.json:
                 output.json_line(run_row(journal, record))
 
@@ -106,7 +106,7 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
 @click.argument("run_id", metavar="RUN")
 @options.json_option
 def report_run(*, run_id: str, json_lines: bool) -> None:
-    """One paragraph for the ticket."""
+    """One paragraph for a ticket."""
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.services.run_report import describe_run, run_row
@@ -136,7 +136,7 @@ def resume_run(
     confirm: str,
     json_lines: bool,
 ) -> None:
-    """Take up an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
+    """Resume an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
     from mqtui.services.redrive.recovery.resume import ResumeOverrides
 
     output = current_output(json=json_lines)
@@ -197,7 +197,7 @@ async def _resume_one(
 @options.write_options
 @options.json_option
 def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
-    """Return the letters of a run to their source. What was read meanwhile stays read, and the plan says so."""
+    """Return the letters of a run to their source. What was processed meanwhile stays processed; the plan says so."""
     output = current_output(json=json_lines)
     flags = ConsentFlags(dry_run, yes, confirm)
     run_command(output, lambda: _put_back(output, run_id, flags))

@@ -180,7 +180,7 @@ def start_notes(extent: Extent, start: StartPoint) -> tuple[str, ...]:
     if _is_before(start.position, first):
         return (f"{start.position} is gone: the first that is there is {first}",)
     if end is not None and not _is_before(start.position, end):
-        return (f"nothing lies from {start.position} on: the end is {end}",)
+        return (f"no message from {start.position} on: the end is {end}",)
     return ()
 
 
@@ -284,7 +284,7 @@ def check_bound(start: StartPoint, kind: BrokerKind, *, lends: bool) -> None:
         BadInput: a position of another broker, an offset without a partition, or a start other than a queue's head.
     """
     if lends and start is not Edge.OLDEST:
-        raise BadInput("A queue lends its messages from the head only", "", "Leave --from away, or give oldest.")
+        raise BadInput("A queue can be read from its head only", "", "Leave --from out, or give oldest.")
     if not isinstance(start, At):
         return
     if isinstance(start.position, Offset) is (kind is BrokerKind.REDIS):

@@ -58,9 +58,9 @@ def describe_step(step: Step) -> str:
         case Send(target, count, note):
             return f"publish {count} to {target}" + _in_parentheses(note)
         case Listen(source):
-            return f"listen to {source.ref}, where what dies there goes"
+            return f"listen to {source.ref} for dead letters of the target"
         case PeekUnacked(queue, count, _):
-            return f"borrow {count} of {queue} and give them back"
+            return f"read {count} of {queue} and requeue them"
         case Claim():
             return f"claim {len(step.seen)} of {step.group} of {step.stream} for {step.consumer}"
         case Acknowledge(stream, group, ids):

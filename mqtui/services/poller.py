@@ -149,7 +149,7 @@ class Poller:
         await self._find_dead_letters(seen)
 
     async def _add_members(self, groups: Inventory[Group]) -> Inventory[Group]:
-        """Add members where they are on screen, else only to groups with pending entries: their consumers may be gone."""
+        """Add members where they are on screen, else only where entries are pending: their consumers may be gone."""
         told = self.session.broker.groups
         if self._shows_members():
             return await told.with_members(groups)

@@ -35,7 +35,7 @@ def run_state(record: RunRecord) -> str:
 
 
 def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
-    """Letters by outcome: from the result of a finished run (planned is their sum, C8), else from the journal so far."""
+    """Letters by outcome: from the result of a finished run (planned is their sum, C8), else from the journal."""
     if record.result is None or record.state == "running":
         return {name: number for name, number in journal.count_outcomes(record.id).items() if name in set(Outcome)}
     told = msgspec.json.decode(record.result)
@@ -75,7 +75,7 @@ def describe_run(journal: Journal, record: RunRecord) -> str:
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
     doubtful = len(journal.unfinished_letters(record.id))
     if doubtful:
-        parts.append(f"{doubtful:,} in hand when it ended")
+        parts.append(f"{doubtful:,} in flight when it ended")
     ended = format_time(record.ended, "-%H:%M:%S") if record.ended else ""
     span = format_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
     planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")

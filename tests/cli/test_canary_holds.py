@@ -17,7 +17,7 @@ CANARY = ("--canary", 1, "--watch", "2s", "--stop-at", "50%")
 
 def test_nobody_reads(mqtui: Mqtui, ground: Ground) -> None:
     if ground.kind is BrokerKind.RABBITMQ:
-        pytest.skip("dead letters by the default exchange can't be heard: the next test")
+        pytest.skip("dead letters by the default exchange can't be observed: the next test")
     dlq, origin = ground.pair(4)
     plan = mqtui("redrive", ground.url, dlq.name, *CANARY, "--dry-run", "--json").ok().rows()[0]["plan"]
     assert "unread" in {risk["name"] for risk in plan["risks"]}
@@ -25,11 +25,11 @@ def test_nobody_reads(mqtui: Mqtui, ground: Ground) -> None:
     told = result(done)
     assert (told["moved"], told["left"]) == (1, 3)
     assert (told["passed"], told["waiting"], told["came_back"]) == (0, 1, 0)
-    assert "nobody reads" in told["why"]
+    assert "no consumer reads" in told["why"]
     assert ground.numbers(origin) == [0]
     words = mqtui("runs", "report", told["run"]).ok().text
-    assert "nobody reads" in words
-    assert "nobody reads" in mqtui("runs", "show", told["run"]).ok().text
+    assert "no consumer reads" in words
+    assert "no consumer reads" in mqtui("runs", "show", told["run"]).ok().text
     done = mqtui("runs", "resume", told["run"], "--yes", "--json").ok()
     assert result(done)["moved"] == 4
     dlq, _ = ground.pair(3)
@@ -43,7 +43,7 @@ def test_nothing_is_heard(mqtui: Mqtui, rabbitmq: Ground) -> None:
     assert "not-heard" in {risk["name"] for risk in plan["risks"]}
     done = mqtui("redrive", rabbitmq.url, dlq.name, *CANARY, "--yes").refused(1)
     notes = done.err.splitlines()
-    why = next(place for place, line in enumerate(notes) if "can't be heard" in line)
+    why = next(place for place, line in enumerate(notes) if "can't be observed" in line)
     advice = next(place for place, line in enumerate(notes) if "runs resume" in line)
     assert why < advice
     (run,) = mqtui("runs", "--json").ok().rows()

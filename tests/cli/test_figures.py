@@ -129,7 +129,7 @@ def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> 
     cut = [TopicPartition(ref.name, 0, 3)]
     topics.admin.delete_records(cut)[cut[0]].result(30)
     past = mqtui("peek", topics.url, ref.name, "--from", "0/99999").ok()
-    assert (past.text, past.err.strip()) == ("", "nothing lies from 0/99999 on: the end is 0/8")
+    assert (past.text, past.err.strip()) == ("", "no message from 0/99999 on: the end is 0/8")
     gone = mqtui("peek", topics.url, ref.name, "--from", "0/1", "--json").ok()
     assert "0/1 is gone: the first that is there is 0/3" in gone.err
     assert [row["offset"] for row in gone.rows()] == [3, 4, 5, 6]
@@ -142,7 +142,7 @@ def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisSer
     for number in range(4):
         streams.call("XADD", name, f"{number + 1}-0", "n", number)
     streams.call("XTRIM", name, "MAXLEN", 2)
-    assert "nothing lies from 99-0 on: the end is 4-1" in mqtui("peek", streams.url, name, "--from", "99-0").ok().err
+    assert "no message from 99-0 on: the end is 4-1" in mqtui("peek", streams.url, name, "--from", "99-0").ok().err
     assert "1-0 is gone: the first that is there is 3-0" in mqtui("peek", streams.url, name, "--from", "1-0").ok().err
     assert "no messages since then" in mqtui("peek", streams.url, name, "--from", "-1s").ok().err
 

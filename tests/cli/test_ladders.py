@@ -113,8 +113,8 @@ def test_places_that_were_not_looked_into_are_looked_into_with_all(mqtui: Mqtui,
     rabbit.queue(name=work)
     first = mqtui("dlq", rabbit.url, "--json").ok()
     assert hidden not in places(first)
-    assert "not looked into" in first.err and "--all" in first.err
+    assert "not searched" in first.err and "--all" in first.err
     every = mqtui("dlq", rabbit.url, "--all", "--json").ok()
     assert places(every)[hidden] == [work]
-    assert "price: a queue lends one message" in every.err and "not looked into" not in every.err
+    assert "price: one message of each queue" in every.err and "not searched" not in every.err
     mqtui("dlq", rabbit.url, hidden, "--all").refused(2, "--all")

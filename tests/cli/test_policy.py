@@ -157,12 +157,12 @@ def test_on_a_terminal_a_protected_profile_asks_for_its_name(mqtui: Mqtui, redis
     dlq, origin = redis.pair(2)
     profile(mqtui, redis, "prod", "--protected")
     wrong = Terminal(mqtui, "redrive", "prod", dlq.name, "--yes")
-    wrong.wait_for("Type prod to go on")
+    wrong.wait_for("Type prod to continue")
     wrong.type("prd\n")
     assert wrong.end() == 4
     assert redis.numbers(origin) == []
     right = Terminal(mqtui, "redrive", "prod", dlq.name)
-    right.wait_for("Type prod to go on")
+    right.wait_for("Type prod to continue")
     right.type("prod\n")
     right.wait_for("2 of 2 moved")
     assert right.end() == 0

@@ -59,7 +59,7 @@ def test_the_lag_of_a_group_is_looked_for_on_every_broker(
     mqtui("lag", "both", group, "--fail", 5).refused(1, f"{stream.name}/{group}: lag 5 is 5 or more")
     mqtui("lag", "both", group, "--fail", 6).ok()
     missing = mqtui("lag", "both", f"{group}x").refused(1, "No consumer group", "mqtui groups both lists them")
-    assert "Looked for on both/kafka, both/redis." in missing.err
+    assert "Searched on both/kafka, both/redis." in missing.err
     readers = mqtui("groups", "both", stream.name, "--json").ok().rows()
     assert [(row["target"], row["group"]) for row in readers] == [("both/redis", f"{stream.name}/{group}")]
     mqtui("groups", "both", f"{stream.name}x").refused(1, "both/kafka, both/redis", "mqtui ls both")

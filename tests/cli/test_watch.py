@@ -50,7 +50,7 @@ def test_a_stage_that_waits(mqtui: Mqtui, kafka: Ground) -> None:
         assert (reader["alive"], reader["waiting"], reader["counts"]) == (True, 1, True)
         assert f"{reader['group']} is Stable, 1 of {origin.name} wait for it" in told["why"]
         command = next(line for line in done.err.splitlines() if "runs resume" in line)
-        words = command.partition("mqtui ")[2].removesuffix(" goes on").split()
+        words = command.partition("mqtui ")[2].removesuffix(" continues").split()
         assert words[-1] == "--yes"
         assert result(mqtui(*words, "--json").ok())["moved"] == 4
 
@@ -113,7 +113,7 @@ def test_letters_that_would_die_elsewhere(mqtui: Mqtui, redis: Ground) -> None:
     words = ("redrive", redis.url, dlq.name, "--to", other.name, *CANARY)
     with stream_group(redis, "g", other, acks=True):
         (plan,) = mqtui(*words[:-2], "--dry-run", "--json").ok().rows()
-        told = result(mqtui(*words).refused(1, "can't be heard"))
+        told = result(mqtui(*words).refused(1, "can't be observed"))
         assert "not-heard" in {risk["name"] for risk in plan["plan"]["risks"]}
         assert (told["passed"], told["came_back"], told["left"]) == (1, None, 2)
         told = result(mqtui(*words, "--allow", "not-heard").ok())

@@ -100,5 +100,5 @@ def test_a_mistake_names_the_file_and_the_key(
 def test_a_convention_that_recognises_nothing_is_a_mistake(own: Path) -> None:
     file = own / "empty.toml"
     file.write_text('name = "empty"\nbrokers = ["redis"]\n')
-    with pytest.raises(BadInput, match="nothing tells its letters"):
+    with pytest.raises(BadInput, match="nothing identifies its letters"):
         read_convention(file)

@@ -73,7 +73,7 @@ async def test_nobody_reads(allowed: bool) -> None:
     result = whole(await operator.run(watched(operator), consent))
     assert "unread" in {risk.name for risk in operator.planned.plan.risks}
     assert result.moved == (COUNT if allowed else 1)
-    assert ("nobody reads" in result.why) is not allowed
+    assert ("no consumer reads" in result.why) is not allowed
     assert (result.passed, result.waiting) == (0, result.moved)
 
 
@@ -160,10 +160,10 @@ def test_copies_are_counted_by_place() -> None:
         (MonitorResult(1, 1, 0, 11, 60), "and did not come back; watched 11 s of at most 60"),
         (MonitorResult(4, 1, 0, 60, 60), "3 of 4 did not pass"),
         (MonitorResult(4, None, 0, 10, 60, why="no rights."), "is not known (no rights)"),
-        (MonitorResult(4, 4, 0, 10, 60, not_observable="no API."), "can't be heard (no API)"),
+        (MonitorResult(4, 4, 0, 10, 60, not_observable="no API."), "can't be observed (no API)"),
         (MonitorResult(4, 4, 2, 10, 60, not_observable="no API."), "at least 2 of 4 came back"),
         (MonitorResult(4, 4, 0, 10, 60, possibly_returned=2), "2 like them perhaps"),
-        (MonitorResult(4, 0, 0, 10, 60, without_consumer=("orders",)), "nobody reads orders"),
+        (MonitorResult(4, 0, 0, 10, 60, without_consumer=("orders",)), "none reads orders"),
     ],
 )
 def test_a_verdict_says_what_it_does_not_know(verdict: MonitorResult, words: str) -> None:

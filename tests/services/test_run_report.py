@@ -48,7 +48,7 @@ async def test_one_that_was_killed(ground: Ground, monkeypatch: pytest.MonkeyPat
     assert row["outcomes"].get("moved", 0) in (0, 2)
     assert row["outcomes"].get("moved", 0) + row["in_hand"] <= 6
     assert row["in_hand"] >= 2
-    assert f"{row['in_hand']} in hand when it ended" in run_report.describe_run(journal, record)
+    assert f"{row['in_hand']} in flight when it ended" in run_report.describe_run(journal, record)
     await runner.resume(record.id)
     assert run_report.run_row(journal, last())["outcomes"] == {"moved": 6}
 

@@ -57,8 +57,8 @@ async def sends_the_first(user: User, payments: Payments) -> None:
 async def test_a_canary_nobody_reads(payments: Payments) -> None:
     async with at_console(console(payments.url, payments.dead)) as user:
         await sends_the_first(user, payments)
-        await user.sees(f"nobody reads {payments.home}").presses("enter").is_at("RunScreen")
-        await user.sees("passed nobody", f"held: nobody reads {payments.home}", within=FINDING)
+        await user.sees(f"no consumer reads {payments.home}").presses("enter").is_at("RunScreen")
+        await user.sees("passed no consumer", f"held: no consumer reads {payments.home}", within=FINDING)
         await user.reads_in_prompt("not seen to pass: enter goes on with 4 all the same")
         assert payments.client.xlen(payments.dead) == LETTERS - 1
         await user.presses("S").sees("1 moved", within=FINDING)

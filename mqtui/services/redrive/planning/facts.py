@@ -46,7 +46,10 @@ def plan_facts(
         facts.append(("selected", ", ".join(chosen)))
     if scan is None and not request.selection.everything:
         facts.append(
-            ("walk", "letters are lent one by one; those not selected go back in order, each spends a delivery")
+            (
+                "read",
+                "letters are consumed one by one; those not selected are requeued in order, at the cost of a delivery",
+            )
         )
     if scan and scan.unwrapped and request.verb is not Verb.DISCARD:
         facts.append(("opened", describe_unwrapped(scan.unwrapped)))
@@ -61,7 +64,7 @@ def plan_facts(
     if source.lock_owner is not None and source.lock_owner.stale:
         facts.append(
             (
-                "goes on",
+                "continues",
                 f"run {source.lock_owner.run[:4].upper()} of {source.lock_owner.operator} stopped without an end",
             )
         )

@@ -17,6 +17,8 @@ from mqtui.services.session import Session
 NOT_OBSERVABLE_RISK = "not-heard"
 """The risk that letters are dead-lettered again unobserved. Accepted by name, a run goes on after its first stage."""
 
+RETURNS_NOT_OBSERVABLE = "letters that are dead-lettered again can't be observed"
+
 NO_CONSUMER_RISK = "unread"
 """The risk that a target has no consumer, or that consumers can't be listed. Accepted by name likewise."""
 
@@ -46,7 +48,7 @@ async def why_not_observable(
         named = conventions.by_name(session.broker.kind, name)
         if named is not None and request.to.name in named.candidates:
             return ""
-        return f"nothing tells that what dies in {request.to.name} comes to {name}"
+        return f"it is not known whether dead letters of {request.to.name} go to {name}"
     if request.to.kind is Kind.EXCHANGE:
         return f"{request.to.name} is an exchange: where letters of the queues behind it die is not known"
     dead_letters_to = (await session.broker.catalog.describe(request.to)).dead_letters_to
@@ -65,10 +67,10 @@ async def monitor_risks(
     if not request.stages.is_watched or request.verb is Verb.DISCARD:
         return []
     risks: list[Risk] = []
-    holds = "the run holds after its first stage, --allow {} goes on"
+    holds = "the run holds after its first stage unless --allow {} is given"
     if not_observable:
         text = holds.format(NOT_OBSERVABLE_RISK) if request.stages.first else "how many came back stays unknown"
-        risks.append(Risk(NOT_OBSERVABLE_RISK, f"letters that die again can't be heard: {not_observable}; {text}"))
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"{RETURNS_NOT_OBSERVABLE}: {not_observable}; {text}"))
     for target in targets:
         if why := await why_no_consumer(broker, target):
             text = holds.format(NO_CONSUMER_RISK) if request.stages.first else "how many passed stays unknown"
@@ -79,14 +81,14 @@ async def monitor_risks(
 async def why_no_consumer(broker: Broker, target: Ref) -> str:
     """Why no consumer will be seen to pass the copies in a target; "" where there is one."""
     if target.kind is Kind.EXCHANGE:
-        return f"who reads the queues behind the exchange {target.name} is not asked"
+        return f"consumers of the queues behind the exchange {target.name} are not monitored"
     try:
         groups, missing = await find_reading_groups(broker, target)
     except MqtuiError as error:
-        return f"who reads {target.name} can't be asked: {error.title}"
+        return f"the consumers of {target.name} can't be listed: {error.title}"
     if any(has_live_consumer(group, target, broker.kind) is not False for group in groups):
         return ""
     if missing:
-        return f"who reads {target.name} is not known: {missing[0]}"
+        return f"the consumers of {target.name} are not known: {missing[0]}"
     states = ", ".join(f"{group.ref.name} is {group.state}" for group in groups) or "no group"
-    return f"nobody reads {target.name} ({states}): nothing will pass"
+    return f"no consumer reads {target.name} ({states}): nothing will pass"

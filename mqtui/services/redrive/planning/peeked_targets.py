@@ -153,9 +153,7 @@ def _count_for(peeked: PeekedOrigins, target: Ref) -> int:
 
 def _describe_routing_keys(request: RedriveRequest, source: Source, target: Ref, peeked: PeekedOrigins | None) -> str:
     if peeked is None:
-        return (
-            f"each letter's first one, by its headers; where they tell none, the one it lies in {source.ref.name} with"
-        )
+        return f"the original one, from each letter's headers; without one, the one it has in {source.ref.name}"
     if request.to is None:
         return ", ".join(f"{key} {count:,}" for (ref, key), count in peeked.targets_counted.items() if ref == target)
     first = [f"{key} {count:,}" for (key, is_first), count in peeked.keys.items() if is_first]

@@ -44,14 +44,14 @@ from mqtui.state.process import operator
 
 CROSS_BROKER = Guarantee(
     Strength.AT_LEAST_ONCE,
-    "at least once: another broker confirms each letter before it leaves the source; a crash may double letters in "
-    "hand, and names them",
+    "at least once: another broker confirms each letter before it leaves the source; a crash may duplicate letters in "
+    "flight, and names them",
 )
 
 
 _BUNDLED = Guarantee(
     Strength.AT_LEAST_ONCE,
-    "each is kept in a bundle on this machine before it is removed, for 14 days: put back brings it",
+    "each is kept in a bundle on this machine before it is removed, for 14 days: put back returns it",
 )
 DISCARD_GUARANTEES = {
     BrokerKind.KAFKA: Guarantee(

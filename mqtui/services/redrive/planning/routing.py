@@ -85,9 +85,7 @@ class RedriveRouter:
         if layout is not self._layout:
             self._use_layout(layout)
         if self._alive_at is not None and _is_expired(layout, letter, self._alive_at):
-            return Unroutable(
-                f"expired by its own account, so whoever takes it drops it; --allow {EXPIRED_RISK} sends it"
-            )
+            return Unroutable(f"its own expiry has passed, so consumers would drop it; --allow {EXPIRED_RISK} sends it")
         if self._to is not None:
             target = self._to
             if target.kind is Kind.EXCHANGE and letter.envelope is not None:

@@ -87,7 +87,7 @@ def require_same_terms(saved: Json, now: Json) -> None:
     if not names:
         return
     told = [
-        "what is left behind of their headers"
+        "which of their headers are stripped"
         if name == hashed
         else f"{name}: {_shown(before, name)} was saved, {_shown(after, name)} it is now"
         for name in names

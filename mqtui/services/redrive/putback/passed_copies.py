@@ -15,7 +15,7 @@ from mqtui.services.redrive.run.stored_copies import TargetCopies
 from mqtui.services.session import Session
 from mqtui.state.journal import RunRecord
 
-COPIES_STAY = "the copies stay where they went: what was read there is read again when these go home"
+COPIES_STAY = "the copies stay in their targets: what was processed there is processed again after another redrive"
 
 
 async def describe_passed(session: Session, record: RunRecord, places: Sequence[str]) -> str:

@@ -108,14 +108,16 @@ async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> Pla
     if record.verb != Verb.DISCARD:
         risks.append(Risk("doubles", await describe_passed(session, record, list(done.values())) or COPIES_STAY))
     if journaled.in_hand:
-        facts.append(("not these", f"{journaled.in_hand:,} were in hand when the run ended: {_resume_hint(journaled)}"))
+        facts.append(
+            ("not these", f"{journaled.in_hand:,} were in flight when the run ended: {_resume_hint(journaled)}")
+        )
     lost = journaled.unknown.keys() & done.keys()
     if lost:
-        text = f"what became of {len(lost):,} is unknown: they are in the bundle, and come twice where they were moved"
+        text = f"the outcome of {len(lost):,} is unknown: they are in the bundle, and are duplicated if they were moved"
         risks.append(Risk("unknown", text))
     unsure = journaled.history.doubtful.keys() & done.keys() if record.broker is BrokerKind.RABBITMQ else set[str]()
     if unsure:
-        text = f"{len(unsure):,} were in hand when an earlier put back broke: they may be back, and come twice"
+        text = f"{len(unsure):,} were in flight when an earlier put back broke: they may be back, and be duplicated"
         risks.append(Risk("in-doubt", text))
     planned = Plan(
         id=secrets.token_hex(16),
@@ -156,7 +158,7 @@ def _returnable(
     """
     done = {name: at for name, at in (journaled.moved | journaled.unknown).items() if name not in put_back}
     if not done:
-        in_hand = f"; {journaled.in_hand:,} were in hand when it ended" if journaled.in_hand else ""
+        in_hand = f"; {journaled.in_hand:,} were in flight when it ended" if journaled.in_hand else ""
         raise NotFound(
             f"Nothing to put back of run {journaled.run_name}",
             f"Nothing was moved, or all of it is back{in_hand}.",

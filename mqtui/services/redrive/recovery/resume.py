@@ -121,7 +121,7 @@ async def plan_resume(
         session, request, conventions, remote, source=source, run=record.id, targets=saved.targets
     )
     short = await asyncio.to_thread(runs.short_id, record.id)
-    facts = [("resumes", f"run {short}: {journaled.finished:,} done, {len(journaled.in_flight):,} were in hand")]
+    facts = [("resumes", f"run {short}: {journaled.finished:,} done, {len(journaled.in_flight):,} were in flight")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
     last_delivery = sum(mark[2] == 0 and mark[0] not in journaled.stored for mark in journaled.in_flight)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mqtui.domain.reader_progress import ReaderProgress
-from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK
+from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK, RETURNS_NOT_OBSERVABLE
 from mqtui.services.redrive.run.monitor_result import MAX_NAMED, MonitorResult
 
 
@@ -45,17 +45,17 @@ def hold_reason(result: MonitorResult | None, stop_at: float, allowed: Collectio
     if too_many := too_many_returned(result, stop_at):
         return too_many
     if result.not_observable and NOT_OBSERVABLE_RISK not in allowed:
-        return f"letters that die again can't be heard: {result.not_observable.rstrip('.')}"
+        return f"{RETURNS_NOT_OBSERVABLE}: {result.not_observable.rstrip('.')}"
     if NO_CONSUMER_RISK in allowed and (result.without_consumer or result.passed is None):
         return ""
     if result.without_consumer:
-        return f"nobody reads {', '.join(result.without_consumer)}, so nothing shows whether they pass"
+        return f"no consumer reads {', '.join(result.without_consumer)}, so whether they pass can't be seen"
     if result.passed is None:
         return f"whether they pass can't be seen: {result.why.rstrip('.')}"
     if not result.waiting:
         return ""
     lagging = (
-        "; ".join(_describe_lag(reader) for reader in result.lagging_groups) or "where some of them lie is not known"
+        "; ".join(_describe_lag(reader) for reader in result.lagging_groups) or "the positions of some are not known"
     )
     return f"{result.waiting:,} of {result.moved:,} did not pass in {result.seconds:.0f} s: {lagging}"
 
@@ -72,5 +72,5 @@ def too_many_returned(result: MonitorResult, stop_at: float) -> str:
 
 
 def _describe_lag(reader: ReaderProgress) -> str:
-    nobody = ", nobody is in it" if reader.alive is False else ""
-    return f"{reader.group} is {reader.state}{nobody}, {reader.waiting:,} of {reader.target} wait for it"
+    empty = ", without members" if reader.alive is False else ""
+    return f"{reader.group} is {reader.state}{empty}, {reader.waiting:,} of {reader.target} wait for it"

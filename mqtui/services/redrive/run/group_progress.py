@@ -76,9 +76,7 @@ class ConsumerProgress:
         What left a queue was either acknowledged or dead-lettered: without observing the latter nothing is known.
         """
         if not_observable and self._broker.kind is BrokerKind.RABBITMQ:
-            return ProgressReport(
-                why="whether they were acknowledged or died can't be told apart without hearing what dies"
-            )
+            return ProgressReport(why="acknowledged and dead-lettered ones can't be told apart")
         try:
             return await self._poll(came_back)
         except MqtuiError as error:

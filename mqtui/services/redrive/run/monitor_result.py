@@ -77,7 +77,7 @@ class MonitorResult:
         if self.passed is None:
             return f"Whether {letters[:1].lower()}{letters[1:]} passed is not known ({self.why.rstrip('.')})"
         if self.without_consumer and not self.passed:
-            return f"{letters} passed nobody, for nobody reads {', '.join(self.without_consumer)},"
+            return f"{letters} passed no consumer, since none reads {', '.join(self.without_consumer)},"
         if self.passed < self.moved:
             late = ", ".join(f"{reader.group} ({reader.state})" for reader in self.lagging_groups) or "a reader"
             return f"{self.waiting:,} of {self.moved:,} did not pass {late} yet"
@@ -89,6 +89,6 @@ class MonitorResult:
             least = "at least " if self.not_observable else ""
             return f"and {least}{self.came_back:,} of {self.moved:,} came back"
         if self.not_observable:
-            return f"and whether letters die again can't be heard ({self.not_observable.rstrip('.')})"
+            return f"and whether letters are dead-lettered again can't be observed ({self.not_observable.rstrip('.')})"
         perhaps = f" for sure, {self.possibly_returned:,} like them perhaps" if self.possibly_returned else ""
         return f"and did not come back{perhaps}" if self.passed == self.moved else f"and none came back{perhaps}"
