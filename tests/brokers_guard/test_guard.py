@@ -19,7 +19,7 @@ from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import LeaseOptions, Selection, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.state import audit as state_audit
-from tests.memory import MemoryWorld, RabbitMQShelf, RedisShelf
+from tests.memory import MemoryRabbitMQ, MemoryRedis, MemoryWorld
 
 AGREED = Consent(yes=True)
 OPEN = Policy("shop")
@@ -27,7 +27,7 @@ OPEN = Policy("shop")
 
 @dataclass
 class Audit:
-    """Writes into the same list as the shelf, so that the order is known."""
+    """Writes into the same list as the server, so that the order is known."""
 
     events: list[tuple[str, str]]
     broken: bool = False
@@ -47,7 +47,7 @@ class Audit:
 class Shop:
     """A stream with its dead letters, and the gate before them."""
 
-    shelf: RedisShelf
+    server: MemoryRedis
     audit: Audit
     guard: Guard
     work: Ref
@@ -64,7 +64,7 @@ class Shop:
         return self.plan(Verb.PUBLISH, Send(self.work, exact(1)))
 
     async def redriving(self) -> tuple[Source, Plan]:
-        source = self.shelf.snapshot(self.dead)
+        source = self.server.snapshot(self.dead)
         take = Take(source, Selection())
         return source, self.plan(Verb.REDRIVE, take, Deliver(self.work, source.count))
 
@@ -75,17 +75,17 @@ def terms(plan: Plan) -> LeaseOptions:
 
 def opened(policy: Policy = OPEN) -> Shop:
     world = MemoryWorld()
-    shelf = world.redis()
-    audit = Audit(shelf.events)
+    server = world.redis()
+    audit = Audit(server.events)
     shop = Shop(
-        shelf,
+        server,
         audit,
-        Guard(world.connect(shelf.address), policy, audit),
-        shelf.make("work"),
-        shelf.make("work:dlq"),
+        Guard(world.connect(server.address), policy, audit),
+        server.make("work"),
+        server.make("work:dlq"),
         world,
     )
-    shelf.put(shop.message(shop.dead))
+    server.put(shop.message(shop.dead))
     return shop
 
 
@@ -93,11 +93,11 @@ async def test_the_audit_is_kept_before_the_first_byte_leaves() -> None:
     shop = opened()
     plan = shop.publishing()
     async with shop.guard.writing(plan, AGREED) as writer:
-        assert shop.shelf.events == [("audit begin", "shop publish"), ("opened", plan.id)]
+        assert shop.server.events == [("audit begin", "shop publish"), ("opened", plan.id)]
         async with writer.publisher() as publisher:
             await publisher.send([shop.message()])
         writer.result = "1 stored"
-    assert [name for name, _ in shop.shelf.events] == ["audit begin", "opened", "stored", "audit end"]
+    assert [name for name, _ in shop.server.events] == ["audit begin", "opened", "stored", "audit end"]
     assert shop.audit.ends == ["1 stored"]
 
 
@@ -107,7 +107,7 @@ async def test_no_audit_no_write() -> None:
     with pytest.raises(StorageFailed):
         async with shop.guard.writing(shop.publishing(), AGREED):
             pytest.fail("a writer was given")
-    assert shop.shelf.events == []
+    assert shop.server.events == []
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_what_is_refused_reaches_neither_broker_nor_audit(
     with pytest.raises(error):
         async with shop.guard.writing(shop.publishing(), consent):
             pytest.fail("a writer was given")
-    assert shop.shelf.events == []
+    assert shop.server.events == []
 
 
 async def test_a_refusing_risk_is_let_through_by_its_name_only() -> None:
@@ -142,7 +142,7 @@ async def test_a_refusing_risk_is_let_through_by_its_name_only() -> None:
 
 async def test_a_failed_write_is_audited_with_its_title() -> None:
     shop = opened()
-    shop.shelf.faults.break_after = 1
+    shop.server.faults.break_after = 1
     with pytest.raises(BrokerTrouble):
         async with shop.guard.writing(shop.publishing(), AGREED) as writer, writer.publisher() as publisher:
             await publisher.send([shop.message()])
@@ -171,7 +171,7 @@ async def test_a_publisher_sends_to_the_plans_targets_only() -> None:
     async with shop.guard.writing(shop.publishing(), AGREED) as writer, writer.publisher() as publisher:
         with pytest.raises(Refused, match="does not write to stream:work:dlq"):
             await publisher.send([shop.message(), shop.message(shop.dead)])
-    assert shop.shelf.entries(shop.work) == []
+    assert shop.server.entries(shop.work) == []
 
 
 async def test_a_publisher_has_no_targets_where_the_plan_sends_nothing() -> None:
@@ -185,7 +185,7 @@ async def test_a_publisher_has_no_targets_where_the_plan_sends_nothing() -> None
 async def test_a_lease_is_of_the_plans_source_only() -> None:
     shop = opened()
     _, plan = await shop.redriving()
-    other = shop.shelf.snapshot(shop.work)
+    other = shop.server.snapshot(shop.work)
     async with shop.guard.writing(plan, AGREED) as writer:
         with pytest.raises(Refused, match="does not take letters from stream:work"):
             async with writer.lease(other, terms(plan)):
@@ -195,13 +195,13 @@ async def test_a_lease_is_of_the_plans_source_only() -> None:
 async def test_a_lease_moves_to_the_plans_targets_only() -> None:
     shop = opened()
     source, plan = await shop.redriving()
-    elsewhere = shop.shelf.make("elsewhere")
+    elsewhere = shop.server.make("elsewhere")
     async with shop.guard.writing(plan, AGREED) as writer, writer.lease(source, terms(plan)) as lease:
         async for batch in lease.batches(10):
             with pytest.raises(Refused, match="does not write to stream:elsewhere"):
                 await lease.move([Transfer(letter, elsewhere) for letter in batch])
-    assert shop.shelf.entries(elsewhere) == []
-    assert len(shop.shelf.entries(shop.dead)) == 1
+    assert shop.server.entries(elsewhere) == []
+    assert len(shop.server.entries(shop.dead)) == 1
 
 
 async def test_a_redrive_removes_nothing_it_did_not_store() -> None:
@@ -211,59 +211,59 @@ async def test_a_redrive_removes_nothing_it_did_not_store() -> None:
         async for batch in lease.batches(10):
             with pytest.raises(Refused, match="does not remove"):
                 await lease.settle(batch)
-    assert len(shop.shelf.entries(shop.dead)) == 1
+    assert len(shop.server.entries(shop.dead)) == 1
 
 
 async def test_a_discard_removes_and_stores_nothing() -> None:
     shop = opened()
-    source = shop.shelf.snapshot(shop.dead)
+    source = shop.server.snapshot(shop.dead)
     plan = shop.plan(Verb.DISCARD, Take(source, Selection()), Remove(source.count))
     async with shop.guard.writing(plan, AGREED) as writer, writer.lease(source, terms(plan)) as lease:
         async for batch in lease.batches(10):
             with pytest.raises(Refused):
                 await lease.move([Transfer(letter, shop.work) for letter in batch])
             await lease.settle(batch)
-    assert shop.shelf.entries(shop.dead) == shop.shelf.entries(shop.work) == []
+    assert shop.server.entries(shop.dead) == shop.server.entries(shop.work) == []
 
 
 async def test_only_the_plans_own_steps_are_applied() -> None:
     shop = opened()
-    shop.shelf.put(shop.message())
-    shop.shelf.group(shop.work, "workers")
-    (entry,) = shop.shelf.deliver(shop.work, "workers", "dead", 1)
+    shop.server.put(shop.message())
+    shop.server.group(shop.work, "workers")
+    (entry,) = shop.server.deliver(shop.work, "workers", "dead", 1)
     wanted, other = Acknowledge(shop.work, "workers", (EntryId(1, 1),)), Acknowledge(shop.work, "workers", (entry,))
     async with shop.guard.writing(shop.plan(Verb.ACK, wanted), AGREED) as writer:
         with pytest.raises(Refused, match="does not have that step"):
             await writer.apply(other)
         assert (await writer.apply(wanted)).done == 0
-    assert list(shop.shelf.streams["work"].groups["workers"].rows) == [entry]
+    assert list(shop.server.streams["work"].groups["workers"].rows) == [entry]
 
 
 async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None:
     world = MemoryWorld()
-    shelf: RabbitMQShelf = world.rabbitmq()
-    queue, other = shelf.declare("work"), shelf.declare("other")
-    shelf.put(Outgoing(queue, b"1"))
-    guard = Guard(world.connect(shelf.address), OPEN, Audit(shelf.events))
+    server: MemoryRabbitMQ = world.rabbitmq()
+    queue, other = server.declare("work"), server.declare("other")
+    server.put(Outgoing(queue, b"1"))
+    guard = Guard(world.connect(server.address), OPEN, Audit(server.events))
     plan = Plan("1" * 32, Verb.SPEND, "shop", BrokerKind.RABBITMQ, (PeekUnacked(queue, 5, spends=False),), exact(5))
     async with guard.writing(plan, Consent()) as writer:
         for ref, count in ((queue, 6), (other, 1), (Ref(Kind.EXCHANGE, "work"), 1)):
             with pytest.raises(Refused, match="does not look"):
                 writer.peek_unacked(ref, count)
         assert [message.value async for batch in writer.peek_unacked(queue, 5) for message in batch] == [b"1"]
-    assert len(shelf.ready(queue)) == 1
+    assert len(server.ready(queue)) == 1
 
 
 async def test_the_line_is_on_disk_when_the_first_byte_leaves(tmp_path: Path) -> None:
     """With the audit of this machine itself: another process could read the line before anything is stored."""
     shop = opened()
     audit = state_audit.Audit(tmp_path / "audit.jsonl", ["mqtui", "publish"])
-    guard = Guard(shop.world.connect(shop.shelf.address), OPEN, audit)
+    guard = Guard(shop.world.connect(shop.server.address), OPEN, audit)
     plan = shop.publishing()
     async with guard.writing(plan, AGREED) as writer, writer.publisher() as publisher:
         (begun,) = state_audit.Audit(tmp_path / "audit.jsonl").entries()
         assert (begun.event, begun.run, begun.verb, begun.on) == ("begin", plan.id, "publish", ("stream:work",))
-        assert shop.shelf.entries(shop.work) == []
+        assert shop.server.entries(shop.work) == []
         await publisher.send([shop.message()])
     assert [entry.event for entry in audit.entries()] == ["begin", "end"]
     assert audit.verify() is None
@@ -271,8 +271,8 @@ async def test_the_line_is_on_disk_when_the_first_byte_leaves(tmp_path: Path) ->
 
 async def test_a_full_disk_stops_the_write_before_it_begins() -> None:
     shop = opened()
-    guard = Guard(shop.world.connect(shop.shelf.address), OPEN, state_audit.Audit(Path("/dev/full"), ["mqtui"]))
+    guard = Guard(shop.world.connect(shop.server.address), OPEN, state_audit.Audit(Path("/dev/full"), ["mqtui"]))
     with pytest.raises(StorageFailed):
         async with guard.writing(shop.publishing(), AGREED):
             pytest.fail("a writer was given")
-    assert shop.shelf.events == []
+    assert shop.server.events == []

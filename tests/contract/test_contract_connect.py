@@ -190,12 +190,12 @@ async def test_the_secret_is_not_shown(kind: BrokerKind) -> None:
 
 async def test_a_read_and_a_write_of_memory_meet_the_same_trouble() -> None:
     world = MemoryWorld()
-    shelf = world.redis()
-    ref = shelf.make("work")
-    adapter = world.connect(shelf.address)
-    shelf.faults.denied.add(Verb.PUBLISH)
+    server = world.redis()
+    ref = server.make("work")
+    adapter = world.connect(server.address)
+    server.faults.denied.add(Verb.PUBLISH)
     assert (await adapter.broker.can(Verb.PUBLISH, ref)).hint
-    shelf.faults.unreachable = True
+    server.faults.unreachable = True
     with pytest.raises(Unreachable):
         await read(adapter, ref)
     with pytest.raises(Unreachable):

@@ -23,9 +23,9 @@ class MemoryKafkaWorld:
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
-        self.shelf = self.world.kafka()
-        self.shelf.faults.max_size = LARGE
-        self.address = self.shelf.address
+        self.server = self.world.kafka()
+        self.server.faults.max_size = LARGE
+        self.address = self.server.address
         self._made = 0
 
     def connect(self) -> Adapter:
@@ -39,26 +39,26 @@ class MemoryKafkaWorld:
         return Ref(Kind.TOPIC, name)
 
     def create(self, stem: str = "work", *, partitions: int = 1) -> Ref:
-        return self.shelf.make(self.name(stem), partitions)
+        return self.server.make(self.name(stem), partitions)
 
     def remove(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
     def put(self, ref: Ref, letters: Sequence[Letter], *, partition: int = 0) -> None:
         for letter in letters:
             headers = tuple((name, value, "") for name, value in letter.headers)
             self.world.clock.advance(1)
-            self.shelf.store(Outgoing(ref, letter.value, letter.key, headers, partition=partition))
+            self.server.store(Outgoing(ref, letter.value, letter.key, headers, partition=partition))
 
     def contents(self, ref: Ref) -> list[Letter]:
-        return [self.seen(record) for record in self.shelf.records(ref)]
+        return [self.seen(record) for record in self.server.records(ref)]
 
     def fingerprint(self) -> object:
-        ends = {name: [part.next for part in topic.partitions] for name, topic in self.shelf.topics.items()}
-        return ends, {name: dict(places) for name, places in self.shelf.committed.items()}, repr(self.shelf.runs)
+        ends = {name: [part.next for part in topic.partitions] for name, topic in self.server.topics.items()}
+        return ends, {name: dict(places) for name, places in self.server.committed.items()}, repr(self.server.runs)
 
     def consume(self, ref: Ref, group: str, count: int) -> None:
-        self.shelf.commit(group, ref, 0, count)
+        self.server.commit(group, ref, 0, count)
 
     def letter(self, number: int) -> Letter:
         return keyed_letter(number)
@@ -89,9 +89,9 @@ class MemoryRabbitMQWorld:
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
-        self.shelf = self.world.rabbitmq()
-        self.shelf.faults.max_size = LARGE
-        self.address = self.shelf.address
+        self.server = self.world.rabbitmq()
+        self.server.faults.max_size = LARGE
+        self.address = self.server.address
         self._made = 0
 
     def connect(self) -> Adapter:
@@ -105,25 +105,25 @@ class MemoryRabbitMQWorld:
         return Ref(Kind.QUEUE, name)
 
     def create(self, stem: str = "work", *, partitions: int = 1) -> Ref:
-        return self.shelf.declare(self.name(stem))
+        return self.server.declare(self.name(stem))
 
     def remove(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
     def put(self, ref: Ref, letters: Sequence[Letter], *, partition: int = 0) -> None:
         for letter in letters:
             self.world.clock.advance(1)
-            self.shelf.store(self.sent(letter, ref))
+            self.server.store(self.sent(letter, ref))
 
     def contents(self, ref: Ref) -> list[Letter]:
-        waiting = self.shelf.ready(ref)
+        waiting = self.server.ready(ref)
         return [Letter(sent.value, headers=tuple((name, value) for name, value, _ in sent.headers)) for sent in waiting]
 
     def fingerprint(self) -> object:
-        return {name: len(queue.items) for name, queue in self.shelf.queues.items()}
+        return {name: len(queue.items) for name, queue in self.server.queues.items()}
 
     def consume(self, ref: Ref, group: str, count: int) -> None:
-        queue = self.shelf.queue(ref)
+        queue = self.server.queue(ref)
         for item in queue.items[:count]:
             queue.items.remove(item)
 
@@ -155,9 +155,9 @@ class MemoryRedisWorld:
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
-        self.shelf = self.world.redis()
-        self.shelf.faults.max_size = LARGE
-        self.address = self.shelf.address
+        self.server = self.world.redis()
+        self.server.faults.max_size = LARGE
+        self.address = self.server.address
         self._made = 0
 
     def connect(self) -> Adapter:
@@ -171,34 +171,34 @@ class MemoryRedisWorld:
         return Ref(Kind.STREAM, name)
 
     def create(self, stem: str = "work", *, partitions: int = 1) -> Ref:
-        return self.shelf.make(self.name(stem))
+        return self.server.make(self.name(stem))
 
     def remove(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
     def put(self, ref: Ref, letters: Sequence[Letter], *, partition: int = 0) -> None:
         for letter in letters:
             self.world.clock.advance(1)
-            self.shelf.store(self.sent(letter, ref))
+            self.server.store(self.sent(letter, ref))
 
     def contents(self, ref: Ref) -> list[Letter]:
-        return [Letter(fields=fields) for _, fields in self.shelf.entries(ref)]
+        return [Letter(fields=fields) for _, fields in self.server.entries(ref)]
 
     def fingerprint(self) -> object:
-        return repr(self.shelf.streams)
+        return repr(self.server.streams)
 
     def consume(self, ref: Ref, group: str, count: int) -> None:
-        self.shelf.group(ref, group)
-        self.shelf.acknowledge(ref, group, self.shelf.deliver(ref, group, "reader", count))
+        self.server.group(ref, group)
+        self.server.acknowledge(ref, group, self.server.deliver(ref, group, "reader", count))
 
     def strand(self, ref: Ref, group: str, consumer: str, count: int) -> None:
         """Give messages to a consumer that never acknowledges them."""
-        self.shelf.group(ref, group)
-        self.shelf.deliver(ref, group, consumer, count)
+        self.server.group(ref, group)
+        self.server.deliver(ref, group, consumer, count)
 
     def pending(self, ref: Ref, group: str) -> list[tuple[str, str]]:
         """Ids and consumers of pending entries."""
-        return [(str(entry), row.consumer) for entry, row in sorted(self.shelf.reader(ref, group).rows.items())]
+        return [(str(entry), row.consumer) for entry, row in sorted(self.server.reader(ref, group).rows.items())]
 
     def letter(self, number: int) -> Letter:
         return field_letter(number)

@@ -12,9 +12,9 @@ tags and limits, streams with ids and pending entries. Addresses with other host
 """
 
 from tests.memory.faults import Faults, Killed
-from tests.memory.kafka_shelf import KafkaShelf
-from tests.memory.rabbitmq_shelf import RabbitMQShelf
-from tests.memory.redis_shelf import RedisShelf
+from tests.memory.kafka import MemoryKafka
+from tests.memory.rabbitmq import MemoryRabbitMQ
+from tests.memory.redis import MemoryRedis
 from tests.memory.world import MemoryWorld
 
-__all__ = ["Faults", "KafkaShelf", "Killed", "MemoryWorld", "RabbitMQShelf", "RedisShelf"]
+__all__ = ["Faults", "Killed", "MemoryKafka", "MemoryRabbitMQ", "MemoryRedis", "MemoryWorld"]

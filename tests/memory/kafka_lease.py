@@ -14,10 +14,10 @@ from mqtui.domain.message import Message, Offset, Outgoing
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import LeaseOptions, OffsetBounds, PublishStatus, Receipt, Source, Transfer
 from tests.memory.faults import Killed
-from tests.memory.kafka_loads import MemoryLoad
+from tests.memory.kafka_raw_batch import MemoryRawBatch
 
 if TYPE_CHECKING:
-    from tests.memory.kafka_shelf import KafkaShelf, Topic
+    from tests.memory.kafka import MemoryKafka, Topic
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class Run:
 class KafkaLease:
     """The letters between the handled watermark and the snapshot's end."""
 
-    def __init__(self, shelf: KafkaShelf, topic: Topic, source: Source, terms: LeaseOptions, mine: Run) -> None:
-        self._shelf = shelf
+    def __init__(self, server: MemoryKafka, topic: Topic, source: Source, terms: LeaseOptions, mine: Run) -> None:
+        self._server = server
         self._topic = topic
         self._source = source
         self._terms = terms
@@ -47,23 +47,23 @@ class KafkaLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: KafkaShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[KafkaLease]:
+    async def taken(cls, server: MemoryKafka, source: Source, terms: LeaseOptions) -> AsyncIterator[KafkaLease]:
         """Hold the topic, then read what is handled (K1)."""
-        topic = shelf.topic(source.ref)
+        topic = server.topic(source.ref)
         if topic.id != source.identity:
             raise NotFound(f"{source.ref} was deleted and made again since the plan")
-        before = shelf.runs.get(topic.id)
-        holder = shelf.holder_of(topic)
+        before = server.runs.get(topic.id)
+        holder = server.holder_of(topic)
         if holder and not (holder.stale or terms.take_over or (terms.resumed and holder.run == terms.run)):
             raise Held(
                 f"{source.ref} is held by another run",
                 f"run {holder.run} of {holder.operator} on {holder.host}, renewed {holder.age:.0f} s ago",
                 "Wait for it, or fence it with --take-over.",
             )
-        now, epoch = shelf.clock.now, before.epoch + 1 if before else 0
-        mine = shelf.runs[topic.id] = Run(terms.run, terms.operator, "memory", now, now, epoch)
+        now, epoch = server.clock.now, before.epoch + 1 if before else 0
+        mine = server.runs[topic.id] = Run(terms.run, terms.operator, "memory", now, now, epoch)
         try:
-            yield cls(shelf, topic, source, terms, mine)
+            yield cls(server, topic, source, terms, mine)
         except Killed:
             raise
         except BaseException:
@@ -73,12 +73,12 @@ class KafkaLease:
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Unhandled letters in order."""
-        handled = self._shelf.handled_in(self._topic)
+        handled = self._server.handled_in(self._topic)
         bounds = self._source.bounds
         assert isinstance(bounds, OffsetBounds)
         self._unread = [
             letter
-            for letter in self._shelf.messages(self._source.ref, ReadRange(after=bounds.first))
+            for letter in self._server.messages(self._source.ref, ReadRange(after=bounds.first))
             if isinstance(letter.position, Offset)
             and letter.position.offset < bounds.end.get(letter.position.partition, 0)
             and not handled.has(letter.position.partition, letter.position.offset)
@@ -87,7 +87,7 @@ class KafkaLease:
             batch, self._unread = self._unread[:size], self._unread[size:]
             yield batch
 
-    async def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[MemoryLoad]:
+    async def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[MemoryRawBatch]:
         """As `batches`, with the lane of each letter; the lane is asked of the first of each shape, as on Kafka."""
         known: dict[Hashable, RouteTemplate | None] = {}
         async for batch in self.batches(size):
@@ -98,11 +98,11 @@ class KafkaLease:
                 if shape not in known:
                     known[shape] = lanes.route_for(letter)
                 ways.append(known[shape])
-            yield MemoryLoad(batch, ways)
+            yield MemoryRawBatch(batch, ways)
 
     async def move_raw(self, load: RawBatch) -> BulkResult:
         """As `move`, by the lanes."""
-        assert isinstance(load, MemoryLoad)
+        assert isinstance(load, MemoryRawBatch)
         try:
             return load.carried(self._moved(load.letters(), load.outgoing()))
         except FencedDuringMove as error:
@@ -119,25 +119,25 @@ class KafkaLease:
 
     def _moved(self, letters: Batch, sent: Sequence[Outgoing]) -> Sequence[Receipt]:
         self._still_mine(letters)
-        self._shelf.faults.conversation(self._shelf.address.secret)
+        self._server.faults.conversation(self._server.address.secret)
         restore = self._before()
         receipts: list[Receipt] = []
         try:
-            receipts.extend(self._shelf.store(outgoing) for outgoing in sent)
+            receipts.extend(self._server.store(outgoing) for outgoing in sent)
         except BaseException:
             restore()
             raise
         gone = [letter for letter, receipt in zip(letters, receipts, strict=True) if receipt.state in PLACED]
-        self._shelf.mark(self._topic, self._terms.run, gone)
-        self._mine.renewed = self._shelf.clock.now
-        self._shelf.faults.batch_done()
+        self._server.mark(self._topic, self._terms.run, gone)
+        self._mine.renewed = self._server.clock.now
+        self._server.faults.batch_done()
         return receipts
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Mark them handled."""
         self._still_mine(letters)
-        self._shelf.faults.conversation(self._shelf.address.secret)
-        self._shelf.mark(self._topic, self._terms.run, letters)
+        self._server.faults.conversation(self._server.address.secret)
+        self._server.mark(self._topic, self._terms.run, letters)
         return [Receipt(PublishStatus.STORED, letter.position) for letter in letters]
 
     def lost(self) -> None:
@@ -147,14 +147,14 @@ class KafkaLease:
         """They were never taken away."""
 
     def _still_mine(self, letters: Batch) -> None:
-        run = self._shelf.runs[self._topic.id]
+        run = self._server.runs[self._topic.id]
         if run is not self._mine:
             held = Held(f"{self._source.ref} was taken over", f"by run {run.run} of {run.operator}")
             raise FencedDuringMove(held, [self._left_behind(letter) for letter in letters])
 
     def _left_behind(self, letter: Message) -> Receipt:
         assert isinstance(letter.position, Offset)
-        gone = (self._topic.id, letter.position) in self._shelf.marked_by
+        gone = (self._topic.id, letter.position) in self._server.marked_by
         return (
             Receipt(PublishStatus.GONE, None, "handled by the other")
             if gone
@@ -162,7 +162,7 @@ class KafkaLease:
         )
 
     def _before(self) -> Restore:
-        return Restore(self._shelf)
+        return Restore(self._server)
 
 
 PLACED = (PublishStatus.STORED, PublishStatus.UNKNOWN)
@@ -171,18 +171,18 @@ PLACED = (PublishStatus.STORED, PublishStatus.UNKNOWN)
 class Restore:
     """What an aborted transaction leaves: the topics as they were."""
 
-    def __init__(self, shelf: KafkaShelf) -> None:
-        self._shelf = shelf
-        self._events = len(shelf.events)
+    def __init__(self, server: MemoryKafka) -> None:
+        self._server = server
+        self._events = len(server.events)
         self._counts = {
             name: [(len(partition.records), partition.next) for partition in topic.partitions]
-            for name, topic in shelf.topics.items()
+            for name, topic in server.topics.items()
         }
 
     def __call__(self) -> None:
         """Put it back."""
-        del self._shelf.events[self._events :]
+        del self._server.events[self._events :]
         for name, counts in self._counts.items():
-            for partition, (count, following) in zip(self._shelf.topics[name].partitions, counts, strict=True):
+            for partition, (count, following) in zip(self._server.topics[name].partitions, counts, strict=True):
                 del partition.records[count:]
                 partition.next = following

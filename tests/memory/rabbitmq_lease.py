@@ -14,14 +14,14 @@ from mqtui.domain.redrive import CountBound, LeaseOptions, PublishStatus, Receip
 DIED_LATER = "died after the plan, by the broker's clock"
 
 if TYPE_CHECKING:
-    from tests.memory.rabbitmq_shelf import Item, Queue, RabbitMQShelf
+    from tests.memory.rabbitmq import Item, MemoryRabbitMQ, Queue
 
 
 class RabbitMQLease:
     """At most `terms.hand` letters are in hand; kept ones stay lent until the end (R5)."""
 
-    def __init__(self, shelf: RabbitMQShelf, queue: Queue, source: Source, terms: LeaseOptions) -> None:
-        self._shelf = shelf
+    def __init__(self, server: MemoryRabbitMQ, queue: Queue, source: Source, terms: LeaseOptions) -> None:
+        self._server = server
         self._queue = queue
         self._source = source
         self._terms = terms
@@ -32,12 +32,12 @@ class RabbitMQLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: RabbitMQShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
+    async def taken(cls, server: MemoryRabbitMQ, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
         """Consume; whatever the end, what is still lent goes back."""
-        queue = shelf.queue(source.ref)
+        queue = server.queue(source.ref)
         if queue.consumers and not terms.shared:
             raise Refused(f"{source.ref} has consumers", ", ".join(queue.consumers), "Agree with --yes-shared.")
-        lease = cls(shelf, queue, source, terms)
+        lease = cls(server, queue, source, terms)
         try:
             yield lease
         finally:
@@ -50,7 +50,7 @@ class RabbitMQLease:
     def give_back(self) -> None:
         """Return all that is lent, in one go: the order stays."""
         for item in self._lent.values():
-            self._shelf.give_back(self._queue, item)
+            self._server.give_back(self._queue, item)
         self._lent.clear()
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
@@ -62,7 +62,7 @@ class RabbitMQLease:
         while to_give and not self._draining:
             batch: list[Message] = []
             while to_give and len(batch) < min(size, self._terms.max_in_flight):
-                item = self._shelf.take(self._queue)
+                item = self._server.take(self._queue)
                 if item is None or item.timestamp > self._source.bounds.at:
                     self.end_reason = DIED_LATER if item is not None else ""
                     self._return(item)
@@ -70,14 +70,14 @@ class RabbitMQLease:
                     break
                 self._tag += 1
                 self._lent[self._tag] = item
-                batch.append(self._shelf.lent(self._source.ref, self._queue, item, self._tag))
+                batch.append(self._server.lent(self._source.ref, self._queue, item, self._tag))
                 to_give -= 1
             if batch:
                 yield batch
 
     def _return(self, item: Item | None) -> None:
         if item is not None:
-            self._shelf.give_back(self._queue, item)
+            self._server.give_back(self._queue, item)
 
     async def drain(self) -> None:
         """Take no more."""
@@ -91,23 +91,23 @@ class RabbitMQLease:
             if receipt.state is PublishStatus.STORED:
                 self._ack(transfer.letter)
             receipts.append(receipt)
-        self._shelf.faults.batch_done()
+        self._server.faults.batch_done()
         return receipts
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Publish each; nothing is acknowledged yet."""
         receipts = []
         for transfer in batch:
-            self._shelf.faults.conversation(self._shelf.address.secret)
-            receipts.append(self._shelf.store(transfer.outgoing()))
+            self._server.faults.conversation(self._server.address.secret)
+            receipts.append(self._server.store(transfer.outgoing()))
         return receipts
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Acknowledge."""
-        self._shelf.faults.conversation(self._shelf.address.secret)
+        self._server.faults.conversation(self._server.address.secret)
         for letter in letters:
             self._ack(letter)
-        self._shelf.faults.batch_done()
+        self._server.faults.batch_done()
         return [Receipt(PublishStatus.STORED) for _ in letters]
 
     async def release(self, letters: Batch) -> None:
@@ -115,4 +115,4 @@ class RabbitMQLease:
 
     def _ack(self, letter: Message) -> None:
         assert isinstance(letter.position, Delivery)
-        self._shelf.ack(self._queue, self._lent.pop(letter.position.tag))
+        self._server.ack(self._queue, self._lent.pop(letter.position.tag))

@@ -11,7 +11,7 @@ from mqtui.domain.message import EntryId, Message, Position
 from mqtui.domain.redrive import IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
 if TYPE_CHECKING:
-    from tests.memory.redis_shelf import RedisShelf, Stream
+    from tests.memory.redis import MemoryRedis, Stream
 
 GONE = Receipt(PublishStatus.GONE, reason="no longer in the source")
 
@@ -19,8 +19,8 @@ GONE = Receipt(PublishStatus.GONE, reason="no longer in the source")
 class RedisLease:
     """The entries between the snapshot's ids. Nothing is held: another run may move them first."""
 
-    def __init__(self, shelf: RedisShelf, stream: Stream, source: Source, terms: LeaseOptions) -> None:
-        self._shelf = shelf
+    def __init__(self, server: MemoryRedis, stream: Stream, source: Source, terms: LeaseOptions) -> None:
+        self._server = server
         self._stream = stream
         self._source = source
         self._terms = terms
@@ -28,9 +28,9 @@ class RedisLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: RedisShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
+    async def taken(cls, server: MemoryRedis, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
         """Nothing to hold, nothing to return."""
-        yield cls(shelf, shelf.stream(source.ref), source, terms)
+        yield cls(server, server.stream(source.ref), source, terms)
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Entries by id, as they are there when read."""
@@ -46,7 +46,7 @@ class RedisLease:
             if not ids:
                 return
             after, given = ids[-1], given + len(ids)
-            yield [self._shelf.message(self._source.ref, entry, self._stream.entries[entry]) for entry in ids]
+            yield [self._server.message(self._source.ref, entry, self._stream.entries[entry]) for entry in ids]
 
     async def drain(self) -> None:
         """Read no more."""
@@ -56,12 +56,12 @@ class RedisLease:
         """One script for each letter; a batch that is cut short has moved its first ones."""
         receipts = []
         for transfer in batch:
-            self._shelf.faults.conversation(self._shelf.address.secret)
+            self._server.faults.conversation(self._server.address.secret)
             if not self._here(transfer.letter):
                 receipts.append(GONE)
                 continue
             try:
-                receipt = self._shelf.store(transfer.outgoing())
+                receipt = self._server.store(transfer.outgoing())
             except BaseException:
                 self._record(transfer.letter, None)
                 self._take_out(transfer.letter)
@@ -70,12 +70,12 @@ class RedisLease:
                 self._record(transfer.letter, receipt.position)
                 self._take_out(transfer.letter)
             receipts.append(receipt)
-        self._shelf.faults.batch_done()
+        self._server.faults.batch_done()
         return receipts
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Remove those still there."""
-        self._shelf.faults.conversation(self._shelf.address.secret)
+        self._server.faults.conversation(self._server.address.secret)
         receipts = []
         for letter in letters:
             here = self._here(letter)
@@ -96,8 +96,8 @@ class RedisLease:
 
     def _record(self, letter: Message, place: Position | None) -> None:
         assert isinstance(letter.position, EntryId)
-        self._shelf.moved.setdefault((self._source.ref.name, self._terms.run), {})[letter.position] = place
+        self._server.moved.setdefault((self._source.ref.name, self._terms.run), {})[letter.position] = place
 
     def _take_out(self, letter: Message) -> None:
         assert isinstance(letter.position, EntryId)
-        self._shelf.take_out(self._stream, letter.position)
+        self._server.take_out(self._stream, letter.position)

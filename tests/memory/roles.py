@@ -1,4 +1,4 @@
-"""The roles of the port over a shelf: each call is a conversation, and hands out pages and batches."""
+"""The roles of the port over a server: each call is a conversation, and hands out pages and batches."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from mqtui.domain.topology import (
     PendingEntry,
     Survey,
 )
-from tests.memory.shelf import MemoryLease, Shelf, TracesHere
+from tests.memory.server import MemoryLease, MemoryServer, TracesHere
 
 BATCH = 1000
 
 
 class MemoryConversation:
-    """A shelf behind a login."""
+    """A server behind a login."""
 
-    def __init__(self, shelf: Shelf, secret: str, identity: str) -> None:
-        self._shelf = shelf
+    def __init__(self, server: MemoryServer, secret: str, identity: str) -> None:
+        self._server = server
         self._identity = identity
         self._secret = secret
         self.leases: list[MemoryLease] = []
 
     @property
-    def shelf(self) -> Shelf:
-        """The shelf, after everything that can hinder a call."""
-        self._shelf.faults.conversation(self._secret)
-        return self._shelf
+    def server(self) -> MemoryServer:
+        """The server, after everything that can hinder a call."""
+        self._server.faults.conversation(self._secret)
+        return self._server
 
     @property
     def identity(self) -> str:
         """Who the server says it is, likewise."""
-        self._shelf.faults.conversation(self._secret)
+        self._server.faults.conversation(self._secret)
         return self._identity
 
 
@@ -63,22 +63,22 @@ class MemoryCatalog:
 
     async def describe_cluster(self) -> Cluster:
         """The broker as a whole."""
-        shelf = self._talk.shelf
-        return Cluster(shelf.kind, shelf.version, "memory")
+        server = self._talk.server
+        return Cluster(server.kind, server.version, "memory")
 
     async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names, then depths."""
-        found = tuple(self._talk.shelf.destinations())
+        found = tuple(self._talk.server.destinations())
         yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
         yield Page(found)
 
     async def locate(self, ref: Ref) -> Destination:
         """One destination, without its figures."""
-        return replace(self._talk.shelf.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
+        return replace(self._talk.server.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
 
     async def describe(self, ref: Ref) -> Destination:
         """One destination."""
-        return self._talk.shelf.detail(ref)
+        return self._talk.server.detail(ref)
 
 
 class MemoryReader:
@@ -89,15 +89,15 @@ class MemoryReader:
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
         """First, end and count."""
-        return self._talk.shelf.extent(ref, partition)
+        return self._talk.server.extent(ref, partition)
 
     async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What a look costs."""
-        return self._talk.shelf.peek_cost(ref, count)
+        return self._talk.server.peek_cost(ref, count)
 
     async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages in order of position."""
-        found = self._talk.shelf.messages(ref, span)
+        found = self._talk.server.messages(ref, span)
         if span.start is Edge.NEWEST:
             found = sorted(found, key=lambda message: message.timestamp or 0)
             found = found[-limit:] if limit else found
@@ -108,14 +108,14 @@ class MemoryReader:
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Messages from now on."""
-        shelf = self._talk.shelf
-        marks = shelf.extent(ref, partition).end
+        server = self._talk.server
+        marks = server.extent(ref, partition).end
         while True:
-            if found := shelf.arrived_since(ref, marks):
-                marks = shelf.extent(ref, partition).end
+            if found := server.arrived_since(ref, marks):
+                marks = server.extent(ref, partition).end
                 yield found
             else:
-                await shelf.next_arrival()
+                await server.next_arrival()
 
 
 class MemoryGroups:
@@ -127,12 +127,12 @@ class MemoryGroups:
     async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All, or those of one destination."""
         if ref is not None:
-            self._talk.shelf.detail(ref)
-        return Inventory(tuple(self._talk.shelf.groups(ref)))
+            self._talk.server.detail(ref)
+        return Inventory(tuple(self._talk.server.groups(ref)))
 
     async def list_names(self) -> Inventory[Ref]:
         """Of all."""
-        return Inventory(tuple(group.ref for group in self._talk.shelf.groups(None)))
+        return Inventory(tuple(group.ref for group in self._talk.server.groups(None)))
 
     async def exists(self, ref: Ref) -> bool:
         """Whether it is among them."""
@@ -141,17 +141,17 @@ class MemoryGroups:
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """As the listing tells them."""
         names = {group.ref for group in groups}
-        told = [group for group in self._talk.shelf.groups(None) if group.ref in names]
+        told = [group for group in self._talk.server.groups(None) if group.ref in names]
         return Inventory(tuple(told), groups.missing)
 
     async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """By the snapshots, which know them."""
-        return {ref: self._talk.shelf.snapshot(ref).readers for ref in refs}
+        return {ref: self._talk.server.snapshot(ref).readers for ref in refs}
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """One after the other."""
         for group in groups:
-            yield self._talk.shelf.lag(group)
+            yield self._talk.server.lag(group)
 
 
 class MemoryPending:
@@ -171,17 +171,17 @@ class MemoryPending:
         limit: int = 100,
     ) -> Page[PendingEntry]:
         """A page, by id."""
-        shelf = self._talk.shelf
-        return shelf.pending(stream, group, min_idle=min_idle, consumer=consumer, after=cursor, limit=limit)
+        server = self._talk.server
+        return server.pending(stream, group, min_idle=min_idle, consumer=consumer, after=cursor, limit=limit)
 
     async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
         """Of all that is pending."""
-        found = self._talk.shelf.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
+        found = self._talk.server.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
         return dict(Counter(entry.consumer for entry in found.items).most_common())
 
     async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves."""
-        found = {message.position: message for message in self._talk.shelf.messages(stream, ReadRange())}
+        found = {message.position: message for message in self._talk.server.messages(stream, ReadRange())}
         return [found.get(entry) for entry in ids]
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
@@ -206,16 +206,16 @@ class MemoryBroker:
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""
-        return self._talk.shelf.can(verb, ref)
+        return self._talk.server.can(verb, ref)
 
     async def survey(self) -> Survey:
         """Everything at one look; groups without their members, where that is how the broker tells them."""
-        shelf = self._talk.shelf
-        rows = Inventory(tuple(shelf.destinations()))
-        if Verb.GROUPS in shelf.faults.denied:
+        server = self._talk.server
+        rows = Inventory(tuple(server.destinations()))
+        if Verb.GROUPS in server.faults.denied:
             return Survey(rows, Inventory((), ("Not authorised to list groups",)), ())
-        groups = tuple(shelf.groups(None))
-        lags = tuple(shelf.lag(group.ref) for group in groups)
+        groups = tuple(server.groups(None))
+        lags = tuple(server.lag(group.ref) for group in groups)
         if self.kind is not BrokerKind.KAFKA:
             groups = tuple(replace(group, members=(), size=len(group.members)) for group in groups)
         return Survey(rows, Inventory(groups), lags)
@@ -230,7 +230,7 @@ class MemoryBroker:
 
     def _letters(self, ref: Ref) -> Figure:
         try:
-            return self._talk.shelf.snapshot(ref).count
+            return self._talk.server.snapshot(ref).count
         except CannotConnect:
             raise
         except MqtuiError as error:
@@ -238,15 +238,15 @@ class MemoryBroker:
 
     async def snapshot(self, source: Ref) -> Source:
         """The source as of now."""
-        return self._talk.shelf.snapshot(source)
+        return self._talk.server.snapshot(source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The broker's word on a plan."""
-        return self._talk.shelf.check_plan(source, plan)
+        return self._talk.server.check_plan(source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """The promise."""
-        return self._talk.shelf.guarantee(source, targets)
+        return self._talk.server.guarantee(source, targets)
 
 
 class MemoryTracingBroker(MemoryBroker):
@@ -254,9 +254,9 @@ class MemoryTracingBroker(MemoryBroker):
 
     async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the record of the run."""
-        shelf = self._talk.shelf
-        assert isinstance(shelf, TracesHere)
-        return shelf.trace(source, terms, positions)
+        server = self._talk.server
+        assert isinstance(server, TracesHere)
+        return server.trace(source, terms, positions)
 
 
 class MemoryPublisher:
@@ -267,7 +267,7 @@ class MemoryPublisher:
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
-        return [self._talk.shelf.store(outgoing) for outgoing in batch]
+        return [self._talk.server.store(outgoing) for outgoing in batch]
 
 
 class MemoryWriter:
@@ -284,30 +284,30 @@ class MemoryWriter:
     @asynccontextmanager
     async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
         """Taking letters."""
-        async with self._talk.shelf.lease(source, terms) as lease:
+        async with self._talk.server.lease(source, terms) as lease:
             self._talk.leases.append(lease)
             yield lease
 
     async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look."""
-        async with aclosing(self._talk.shelf.peek_unacked(ref, count)) as batches:
+        async with aclosing(self._talk.server.peek_unacked(ref, count)) as batches:
             async for batch in batches:
                 yield batch
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """What comes to a source from now on; the first batch is empty."""
-        marks = self._talk.shelf.ends(source.ref)
+        marks = self._talk.server.ends(source.ref)
         yield ()
         while True:
-            if found := self._talk.shelf.heard(source.ref, marks):
-                marks = self._talk.shelf.ends(source.ref)
+            if found := self._talk.server.heard(source.ref, marks):
+                marks = self._talk.server.ends(source.ref)
                 yield found
             else:
-                await self._talk.shelf.next_arrival()
+                await self._talk.server.next_arrival()
 
     async def apply(self, step: Step) -> StepResult:
         """One step."""
-        return self._talk.shelf.apply(step)
+        return self._talk.server.apply(step)
 
 
 class MemoryAdapter:
@@ -320,7 +320,7 @@ class MemoryAdapter:
 
     def open_writer(self, permit: Permit) -> MemoryWriter:
         """A writer for one permit."""
-        self._talk.shelf.events.append(("opened", permit.plan.id))
+        self._talk.server.events.append(("opened", permit.plan.id))
         return MemoryWriter(self._talk)
 
     async def close(self) -> None:

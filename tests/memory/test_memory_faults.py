@@ -29,7 +29,7 @@ def filled(world: Any3, count: int) -> tuple[Ref, Ref]:
 async def test_a_killed_run_is_resumed(made: type[Any3], after: int) -> None:
     world = made()
     source, target = filled(world, 12)
-    world.shelf.faults.die_after = after
+    world.server.faults.die_after = after
     first = Move(world.connect(), source, target)
     with pytest.raises(Killed):
         await first.all(size=4)
@@ -44,7 +44,7 @@ async def test_a_killed_run_is_resumed(made: type[Any3], after: int) -> None:
 async def test_a_run_killed_before_the_reply_is_resumed(made: type[Any3]) -> None:
     world = made()
     source, target = filled(world, 12)
-    world.shelf.faults.die_after_batches = 2
+    world.server.faults.die_after_batches = 2
     first = Move(world.connect(), source, target)
     with pytest.raises(Killed):
         await first.all(size=4)
@@ -57,12 +57,12 @@ async def test_a_run_killed_before_the_reply_is_resumed(made: type[Any3]) -> Non
 async def test_a_broker_that_goes_away_and_comes_back(made: type[Any3]) -> None:
     world = made()
     source, target = filled(world, 6)
-    world.shelf.faults.break_after = 3
+    world.server.faults.break_after = 3
     with pytest.raises(BrokerTrouble):
         await Move(world.connect(), source, target).all(size=2)
     with pytest.raises(Unreachable):
         await world.connect().broker.catalog.describe_cluster()
-    world.shelf.faults.unreachable = False
+    world.server.faults.unreachable = False
     await Move(world.connect(), source, target).all()
     assert {world.letter(number) for number in range(6)} == set(world.contents(target))
 
@@ -71,7 +71,7 @@ async def test_a_broker_that_goes_away_and_comes_back(made: type[Any3]) -> None:
 async def test_a_lost_reply_is_unknown(made: type[Any3]) -> None:
     world = made()
     ref = world.create()
-    world.shelf.faults.lose_replies = 1
+    world.server.faults.lose_replies = 1
     receipts = await publish(world.connect(), [world.sent(world.letter(number), ref) for number in range(2)])
     assert [receipt.state for receipt in receipts] == [PublishStatus.UNKNOWN, PublishStatus.STORED]
     assert len(world.contents(ref)) == 2
@@ -81,8 +81,8 @@ async def test_looks_at_a_quorum_queue_stop_before_they_kill() -> None:
     """R3: six looks at 10 messages with a limit of 3; the first reads all, all are there at the end."""
     world = MemoryRabbitMQWorld()
     adapter = world.connect()
-    ref = world.shelf.declare("work", "quorum", limit=3, dead_to="grave")
-    grave = world.shelf.declare("grave")
+    ref = world.server.declare("work", "quorum", limit=3, dead_to="grave")
+    grave = world.server.declare("grave")
     world.put(ref, [world.letter(number) for number in range(10)])
     counts = [len(await look(world, adapter, ref, 10)) for _ in range(3)]
     assert counts == [10, 10, 1]
@@ -97,33 +97,33 @@ async def test_looks_at_a_quorum_queue_stop_before_they_kill() -> None:
 async def test_a_message_with_no_delivery_left_is_rescued() -> None:
     world = MemoryRabbitMQWorld()
     adapter = world.connect()
-    ref = world.shelf.declare("work", "quorum", limit=1, dead_to="grave")
-    world.shelf.declare("grave")
+    ref = world.server.declare("work", "quorum", limit=1, dead_to="grave")
+    world.server.declare("grave")
     world.put(ref, [world.letter(0), world.letter(1)])
-    world.shelf.queues["work"].items[0].deliveries = 1
+    world.server.queues["work"].items[0].deliveries = 1
     (first, second) = await look(world, adapter, ref, 10)
     assert first.envelope is not None
     assert second.envelope is not None
     assert (first.envelope.left.number, second.envelope.left.number) == (0, 1)
     assert world.contents(ref) == [world.letter(1), world.letter(0)]
-    assert world.shelf.queues["grave"].items == []
+    assert world.server.queues["grave"].items == []
 
 
 async def test_exchanges_route_or_return() -> None:
     world = MemoryWorld()
-    shelf = world.rabbitmq()
-    orders, work = shelf.exchange("orders"), shelf.declare("work")
-    shelf.bind(orders, "new", work)
-    adapter = world.connect(shelf.address)
+    server = world.rabbitmq()
+    orders, work = server.exchange("orders"), server.declare("work")
+    server.bind(orders, "new", work)
+    adapter = world.connect(server.address)
     routed, lost = await publish(adapter, [Outgoing(orders, b"1", routing_key=key) for key in ("new", "old")])
     assert (routed.state, lost.state) == (PublishStatus.STORED, PublishStatus.RETURNED)
-    assert [sent.value for sent in shelf.ready(work)] == [b"1"]
+    assert [sent.value for sent in server.ready(work)] == [b"1"]
 
 
 async def test_records_behind_an_open_transaction_are_not_read() -> None:
     world = MemoryKafkaWorld()
     source, target = filled(world, 6)
-    world.shelf.topics[source.name].partitions[0].stable = 4
+    world.server.topics[source.name].partitions[0].stable = 4
     adapter = world.connect()
     extent = await adapter.broker.reader.extent(source)
     assert (extent.count.number, extent.uncommitted) == (4, 2)

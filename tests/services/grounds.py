@@ -11,7 +11,7 @@ from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.domain.dead import death, x_death
-from tests.memory import KafkaShelf, MemoryWorld, RabbitMQShelf, RedisShelf
+from tests.memory import MemoryKafka, MemoryRabbitMQ, MemoryRedis, MemoryWorld
 from tests.memory.clock import START
 
 WHY = ("SchemaMismatch", "NoStock", "Timeout")
@@ -22,7 +22,7 @@ class Ground(ABC):
 
     kind: BrokerKind
     url: str
-    shelf: KafkaShelf | RabbitMQShelf | RedisShelf
+    server: MemoryKafka | MemoryRabbitMQ | MemoryRedis
     source: Ref
     origin: Ref
     doubles = False
@@ -61,7 +61,7 @@ class Ground(ABC):
     def put(self, numbers: Iterable[int], origin: str = "") -> None:
         for number in numbers:
             self.world.clock.advance(1)
-            self.shelf.store(self.letter(number, origin))
+            self.server.store(self.letter(number, origin))
 
     def home(self) -> list[int]:
         return self.values(self.origin)
@@ -75,13 +75,13 @@ class KafkaGround(Ground):
 
     kind = BrokerKind.KAFKA
     url = "kafka://memory:9092"
-    shelf: KafkaShelf
+    server: MemoryKafka
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf = self.world.kafka()
-        self.origin = self.shelf.make("orders", 3)
-        self.source = self.shelf.make("orders.DLQ", 2)
+        self.server = self.world.kafka()
+        self.origin = self.server.make("orders", 3)
+        self.source = self.server.make("orders.DLQ", 2)
 
     def letter(self, number: int, origin: str = "") -> Outgoing:
         return Outgoing(
@@ -100,11 +100,11 @@ class KafkaGround(Ground):
         return tuple((name, value, "") for name, value in told)
 
     def values(self, ref: Ref) -> list[int]:
-        return [int(record.value or b"-1") for record in self.shelf.records(ref)]
+        return [int(record.value or b"-1") for record in self.server.records(ref)]
 
     def left(self) -> list[int]:
-        topic = self.shelf.topics[self.source.name]
-        handled = self.shelf.handled_in(topic)
+        topic = self.server.topics[self.source.name]
+        handled = self.server.handled_in(topic)
         return [
             int(record.value or b"-1")
             for number, partition in enumerate(topic.partitions)
@@ -113,10 +113,10 @@ class KafkaGround(Ground):
         ]
 
     def make(self, name: str) -> Ref:
-        return self.shelf.make(name)
+        return self.server.make(name)
 
     def unmake(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
 
 class RabbitMQGround(Ground):
@@ -124,14 +124,14 @@ class RabbitMQGround(Ground):
 
     kind = BrokerKind.RABBITMQ
     url = "amqp://memory:5672"
-    shelf: RabbitMQShelf
+    server: MemoryRabbitMQ
     doubles = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf = self.world.rabbitmq()
-        self.origin = self.shelf.declare("work", dead_to="work.dlq")
-        self.source = self.shelf.declare("work.dlq")
+        self.server = self.world.rabbitmq()
+        self.origin = self.server.declare("work", dead_to="work.dlq")
+        self.source = self.server.declare("work.dlq")
 
     def letter(self, number: int, origin: str = "") -> Outgoing:
         died = x_death(death(origin or self.origin.name, "rejected", seconds=self.time(number) // 1000))
@@ -148,16 +148,16 @@ class RabbitMQGround(Ground):
         return START + 1000 * number
 
     def values(self, ref: Ref) -> list[int]:
-        return [int(sent.value or b"-1") for sent in self.shelf.ready(ref)]
+        return [int(sent.value or b"-1") for sent in self.server.ready(ref)]
 
     def left(self) -> list[int]:
         return self.values(self.source)
 
     def make(self, name: str) -> Ref:
-        return self.shelf.declare(name)
+        return self.server.declare(name)
 
     def unmake(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
 
 class RedisGround(Ground):
@@ -165,13 +165,13 @@ class RedisGround(Ground):
 
     kind = BrokerKind.REDIS
     url = "redis://memory:6379"
-    shelf: RedisShelf
+    server: MemoryRedis
 
     def __init__(self) -> None:
         super().__init__()
-        self.shelf = self.world.redis()
-        self.origin = self.shelf.make("payments")
-        self.source = self.shelf.make("payments:dlq")
+        self.server = self.world.redis()
+        self.origin = self.server.make("payments")
+        self.source = self.server.make("payments:dlq")
 
     def letter(self, number: int, origin: str = "") -> Outgoing:
         fields = (
@@ -182,16 +182,16 @@ class RedisGround(Ground):
         return Outgoing(self.source, fields=fields)
 
     def values(self, ref: Ref) -> list[int]:
-        return [int(dict(fields)[b"value"]) for _, fields in self.shelf.entries(ref)]
+        return [int(dict(fields)[b"value"]) for _, fields in self.server.entries(ref)]
 
     def left(self) -> list[int]:
         return self.values(self.source)
 
     def make(self, name: str) -> Ref:
-        return self.shelf.make(name)
+        return self.server.make(name)
 
     def unmake(self, ref: Ref) -> None:
-        self.shelf.remove(ref)
+        self.server.remove(ref)
 
 
 GROUNDS = (KafkaGround, RabbitMQGround, RedisGround)

@@ -88,7 +88,7 @@ class Operator:
         return [ground for ground in (self.ground, self.remote) if ground is not None]
 
     def journal(self) -> Journal:
-        return MortalRuns([ground.shelf.faults for ground in self.grounds])
+        return MortalRuns([ground.server.faults for ground in self.grounds])
 
     def order(
         self, verb: Verb = Verb.REDRIVE, *, to: Ref | None = None, rate: float | None = None, **chosen: Any
@@ -144,7 +144,7 @@ class Operator:
 
     async def killed(self, work: Callable[[], Any], after: int | None = None, batches: int | None = None) -> bool:
         """Do something until the process is killed; False where it came to its end."""
-        faults = (self.remote or self.ground).shelf.faults
+        faults = (self.remote or self.ground).server.faults
         faults.die_after, faults.die_after_batches = after, batches
         try:
             await work()

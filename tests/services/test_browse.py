@@ -51,8 +51,8 @@ async def test_find_by_name(ground: Ground, session: Session) -> None:
 
 async def test_an_exchange_is_found_where_no_queue_has_the_name() -> None:
     ground = RabbitMQGround()
-    exchange = ground.shelf.exchange("work")
-    ground.shelf.exchange("only")
+    exchange = ground.server.exchange("work")
+    ground.server.exchange("only")
     async with open_session(ground.url, adapters=ground.connect) as session:
         assert (await browse.find_destination(session.broker, ParsedName("work"))).ref.kind is Kind.QUEUE
         assert (await browse.find_destination(session.broker, ParsedName("work", Kind.EXCHANGE))).ref == exchange
@@ -124,7 +124,7 @@ async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
             await browse.prepare_peek(session, ParsedName(ground.source.name), 1, None, 0)
     with pytest.raises(NotFound):
         await browse.prepare_peek(session, ParsedName("nowhere"), 1, None, None)
-    ground.shelf.faults.denied = {Verb.PEEK}
+    ground.server.faults.denied = {Verb.PEEK}
     with pytest.raises(Unsupported):
         await browse.prepare_peek(session, ParsedName(ground.source.name), 1, None, None)
 
@@ -132,16 +132,16 @@ async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
 async def test_free_looks_ask_nobody_and_write_nothing() -> None:
     ground = KafkaGround()
     ground.put(range(3))
-    before = list(ground.shelf.events)
+    before = list(ground.server.events)
     async with open_session(ground.url, adapters=ground.connect) as session:
         await seen(session, await browse.prepare_peek(session, ParsedName("orders.DLQ"), 3, None, None))
-    assert ground.shelf.events == before
+    assert ground.server.events == before
     assert not Audit().path.exists()
 
 
 def limited() -> RabbitMQGround:
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=3)
+    ground.source = ground.server.declare("work.dlq", "quorum", limit=3)
     ground.put(range(4))
     return ground
 
@@ -194,7 +194,7 @@ async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, re
             return
         with pytest.raises(NeedsConsent if "protected" in allowed else Refused):
             await seen(session, look, consent)
-    assert all(item.deliveries == 0 for item in ground.shelf.queues["work.dlq"].items)
+    assert all(item.deliveries == 0 for item in ground.server.queues["work.dlq"].items)
 
 
 async def test_follow(ground: Ground, session: Session) -> None:
@@ -214,7 +214,7 @@ async def test_follow(ground: Ground, session: Session) -> None:
 
 async def test_require(session: Session, ground: Ground) -> None:
     await browse.require_verb(session.broker, Verb.REDRIVE, ground.source)
-    ground.shelf.faults.denied = {Verb.REDRIVE}
+    ground.server.faults.denied = {Verb.REDRIVE}
     with pytest.raises(Unsupported) as found:
         await browse.require_verb(session.broker, Verb.REDRIVE)
     assert found.value.hint == "Grant it."

@@ -39,13 +39,13 @@ async def causes_of(ground: Ground, consent: Consent = NOBODY, target: str = "")
 
 async def test_places_with_dead_letters(ground: Ground) -> None:
     ground.put(range(5))
-    before = list(ground.shelf.events)
+    before = list(ground.server.events)
     places = await found(ground)
     assert list(places) == [ground.source.name]
     (place,) = places.values()
     assert (place.letters.number, place.origins) == (5, (ground.origin,))
     assert "broker" in place.detected_by if ground.doubles else place.detected_by == "its name"
-    assert ground.shelf.events == before
+    assert ground.server.events == before
 
 
 async def test_letters_that_were_handled_do_not_count(ground: Ground) -> None:
@@ -58,8 +58,8 @@ async def test_letters_that_were_handled_do_not_count(ground: Ground) -> None:
 async def test_headers_tell_where_no_name_does() -> None:
     ground = KafkaGround()
     ground.source = ground.make("parked")
-    ground.shelf.store(replace(ground.letter(1), partition=0))
-    ground.shelf.store(Outgoing(ground.make("plain"), b"1"))
+    ground.server.store(replace(ground.letter(1), partition=0))
+    ground.server.store(Outgoing(ground.make("plain"), b"1"))
     ground.make("empty")
     places = await found(ground)
     assert set(places) == {"orders.DLQ", "parked"}
@@ -73,21 +73,21 @@ async def test_what_is_read_or_sent_home_is_no_place_of_dead_letters() -> None:
     ground.put(range(3))
     await Operator(ground).run()
     read = ground.make("orders-again")
-    ground.shelf.store(replace(ground.letter(1), target=read, partition=0))
-    ground.shelf.commit("billing", read, 0, 0)
-    ground.shelf.store(replace(ground.letter(1), target=ground.make("orders-retry-0"), partition=0))
+    ground.server.store(replace(ground.letter(1), target=read, partition=0))
+    ground.server.commit("billing", read, 0, 0)
+    ground.server.store(replace(ground.letter(1), target=ground.make("orders-retry-0"), partition=0))
     assert set(await found(ground)) == {"orders.DLQ"}
 
 
 async def test_queues_are_not_sniffed_and_exchanges_hold_nothing() -> None:
     ground = RabbitMQGround()
-    ground.shelf.exchange("work.dlx")
-    ground.shelf.exchange("dead-letters")
-    ground.shelf.store(replace(ground.letter(1), target=ground.make("plain")))
+    ground.server.exchange("work.dlx")
+    ground.server.exchange("dead-letters")
+    ground.server.store(replace(ground.letter(1), target=ground.make("plain")))
     ground.make("parked.dlq")
     places = await found(ground)
     assert set(places) == {"work.dlq", "parked.dlq"}
-    assert all(not item.redelivered for queue in ground.shelf.queues.values() for item in queue.items)
+    assert all(not item.redelivered for queue in ground.server.queues.values() for item in queue.items)
 
 
 async def test_the_fullest_first() -> None:
@@ -119,7 +119,7 @@ async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyP
     for number in range(3):
         ground.source = ground.make(f"s{number}")
         ground.put(range(1))
-    tried, messages = list[str](), ground.shelf.messages
+    tried, messages = list[str](), ground.server.messages
 
     def refuse(ref: Ref, span: ReadRange) -> list[Message]:
         tried.append(ref.name)
@@ -127,7 +127,7 @@ async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyP
             raise NotAuthorised("It may not be read", "memory")
         return messages(ref, span)
 
-    monkeypatch.setattr(ground.shelf, "messages", refuse)
+    monkeypatch.setattr(ground.server, "messages", refuse)
     search = HeaderSearch(2)
     async with open_session(ground.url, adapters=ground.connect) as session:
         told = [await deadletters.find_dead_letters(session, load_for_profile().conventions, search) for _ in range(3)]
@@ -138,9 +138,9 @@ async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyP
 async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
     """A look costs: one message of each is lent, and a protected profile is asked first."""
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("parked here", "quorum", limit=3)
+    ground.source = ground.server.declare("parked here", "quorum", limit=3)
     ground.put(range(2))
-    ground.shelf.store(replace(ground.letter(1), target=ground.origin, headers=()))
+    ground.server.store(replace(ground.letter(1), target=ground.origin, headers=()))
     async with open_session(ground.url, adapters=ground.connect) as session:
         assert (await deadletters.find_dead_letters(session, load_for_profile().conventions)).unclassified == 2
         told = await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
@@ -149,7 +149,7 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
         "work.dlq": (ground.origin,),
         "parked here": (ground.origin,),
     }
-    assert [item.deliveries for item in ground.shelf.queues["parked here"].items] == [1, 0]
+    assert [item.deliveries for item in ground.server.queues["parked here"].items] == [1, 0]
     ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: BrokerEndpoint(ground.url)}, protected=True))
     async with open_session("shop", adapters=ground.connect) as session:
         with pytest.raises(NeedsConsent):
@@ -169,15 +169,15 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
 async def test_a_message_at_home_is_no_dead_letter() -> None:
     """Its headers name the very place it lies in: somebody brought it back with all of them."""
     ground = KafkaGround()
-    ground.shelf.store(replace(ground.letter(1), target=ground.origin, partition=0))
+    ground.server.store(replace(ground.letter(1), target=ground.origin, partition=0))
     assert set(await found(ground)) == {"orders.DLQ"}
 
 
 async def test_retry_stages_are_told_apart() -> None:
     """By the broker's settings on RabbitMQ, by names elsewhere; a plan of theirs needs a destination."""
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("held", dead_to="work", ttl=1000)
-    ground.shelf.queues["work"].dead_to = "held"
+    ground.source = ground.server.declare("held", dead_to="work", ttl=1000)
+    ground.server.queues["work"].dead_to = "held"
     ground.put(range(2))
     kafka = KafkaGround()
     kafka.source = kafka.make("orders-retry-0")
@@ -222,7 +222,7 @@ async def test_causes_leave_out_what_was_handled(ground: Ground) -> None:
 async def test_causes_of_a_queue_have_a_price() -> None:
     """R3: the look is planned, noted, agreed to where the profile is protected, and refused at 1 left."""
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=2)
+    ground.source = ground.server.declare("work.dlq", "quorum", limit=2)
     ground.put(range(4))
     ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: BrokerEndpoint(ground.url)}, protected=True))
     with pytest.raises(NeedsConsent):

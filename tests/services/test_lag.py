@@ -19,9 +19,9 @@ from tests.services.grounds import KafkaGround, RedisGround
 def kafka() -> KafkaGround:
     ground = KafkaGround()
     ground.put(range(10))
-    ground.shelf.commit("slow", ground.source, 0, 1)
-    ground.shelf.commit("slow", ground.source, 1, 5)
-    ground.shelf.commit("fast", ground.source, 0, 5)
+    ground.server.commit("slow", ground.source, 0, 1)
+    ground.server.commit("slow", ground.source, 1, 5)
+    ground.server.commit("fast", ground.source, 0, 5)
     return ground
 
 
@@ -48,7 +48,7 @@ async def test_lag_of_one_or_all(session: Session) -> None:
 async def test_streams_name_groups_by_stream_too() -> None:
     ground = RedisGround()
     ground.put(range(4))
-    ground.shelf.group(ground.source, "billing")
+    ground.server.group(ground.source, "billing")
     async with open_session(ground.url, adapters=ground.connect) as session:
         (row,) = await lag.read_lag(session, parse_name("billing"))
     assert row.total == exact(4)

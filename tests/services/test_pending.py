@@ -26,10 +26,10 @@ def redis() -> RedisGround:
     """Five entries with a consumer that is gone, then two with one that lives."""
     ground = RedisGround()
     ground.put(range(7))
-    ground.shelf.group(ground.source, "billing")
-    ground.shelf.deliver(ground.source, "billing", "gone", 5)
+    ground.server.group(ground.source, "billing")
+    ground.server.deliver(ground.source, "billing", "gone", 5)
     ground.world.clock.advance(10 * MINUTE)
-    ground.shelf.deliver(ground.source, "billing", "alive", 2)
+    ground.server.deliver(ground.source, "billing", "alive", 2)
     ground.world.clock.advance(1_000)
     return ground
 
@@ -41,7 +41,7 @@ async def session(redis: RedisGround) -> AsyncIterator[Session]:
 
 
 def owners(redis: RedisGround) -> list[str]:
-    rows = redis.shelf.streams[redis.source.name].groups["billing"].rows
+    rows = redis.server.streams[redis.source.name].groups["billing"].rows
     return [row.consumer for _, row in sorted(rows.items())]
 
 
@@ -113,7 +113,7 @@ async def test_an_acknowledgement(redis: RedisGround, session: Session) -> None:
 
 
 async def test_rights_are_asked_for(redis: RedisGround, session: Session) -> None:
-    redis.shelf.faults.denied = {Verb.PENDING}
+    redis.server.faults.denied = {Verb.PENDING}
     with pytest.raises(Unsupported) as found:
         await pending.select_entries(session, redis.source, "billing", [])
     assert found.value.hint == "Grant it."

@@ -48,8 +48,8 @@ async def test_what_is_refused_or_unknown_is_told(ground: Ground) -> None:
     large = messages(ground, 1)[0]
     grown = tuple((name, value + b" " * 900) for name, value in large.fields)
     large = replace(large, value=None if grown else b" " * 900, fields=grown)
-    ground.shelf.faults.max_size = 800
-    ground.shelf.faults.lose_replies = 1
+    ground.server.faults.max_size = 800
+    ground.server.faults.lose_replies = 1
     receipts = await publish(ground, [*messages(ground, 2), large])
     assert [receipt.state for receipt in receipts] == [
         PublishStatus.UNKNOWN,
@@ -119,4 +119,4 @@ async def test_a_stream_that_is_not_there_is_not_made() -> None:
     ground.unmake(ground.origin)
     (receipt,) = await publish(ground, messages(ground, 1))
     assert receipt.state is PublishStatus.REFUSED
-    assert ground.origin.name not in ground.shelf.streams
+    assert ground.origin.name not in ground.server.streams

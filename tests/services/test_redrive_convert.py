@@ -12,7 +12,7 @@ from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.planning.convert import convert_message, describe_conversion
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
-from tests.memory import KafkaShelf, RabbitMQShelf, RedisShelf
+from tests.memory import MemoryKafka, MemoryRabbitMQ, MemoryRedis
 from tests.services.grounds import GROUNDS, Ground, KafkaGround, RedisGround
 from tests.services.operator import Operator, last, whole
 
@@ -24,13 +24,13 @@ PAIRS = list(itertools.permutations(GROUNDS, 2))
 
 def values(ground: Ground) -> list[bytes]:
     """Bodies, values or `value` fields at home, in any order."""
-    shelf = ground.shelf
-    if isinstance(shelf, KafkaShelf):
-        return sorted(record.value or b"" for record in shelf.records(ground.origin))
-    if isinstance(shelf, RabbitMQShelf):
-        return sorted(sent.value or b"" for sent in shelf.ready(ground.origin))
-    assert isinstance(shelf, RedisShelf)
-    return sorted(dict(fields)[b"value"] for _, fields in shelf.entries(ground.origin))
+    server = ground.server
+    if isinstance(server, MemoryKafka):
+        return sorted(record.value or b"" for record in server.records(ground.origin))
+    if isinstance(server, MemoryRabbitMQ):
+        return sorted(sent.value or b"" for sent in server.ready(ground.origin))
+    assert isinstance(server, MemoryRedis)
+    return sorted(dict(fields)[b"value"] for _, fields in server.entries(ground.origin))
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS)
@@ -65,13 +65,13 @@ async def test_killed_on_the_way(here: type[Ground], there: type[Ground], after:
 async def test_what_the_other_broker_refuses_stays(here: type[Ground], there: type[Ground]) -> None:
     ground, remote = here(), there()
     ground.put(range(4))
-    remote.shelf.faults.max_size = 1
+    remote.server.faults.max_size = 1
     operator = Operator(ground, remote)
     result = whole(await operator.run(operator.order(to=remote.origin)))
     assert (result.moved, result.refused) == (0, 4)
     assert sorted(ground.left()) == [0, 1, 2, 3]
-    remote.shelf.faults.max_size = None
-    remote.shelf.faults.lose_replies = 1
+    remote.server.faults.max_size = None
+    remote.server.faults.lose_replies = 1
     result = whole(await operator.run(operator.order(to=remote.origin)))
     assert (result.moved, result.unknown, len(result.suspects)) == (3, 1, 1)
     assert len(ground.left()) == 1
@@ -83,15 +83,15 @@ async def test_what_the_other_broker_refuses_stays(here: type[Ground], there: ty
 async def test_a_value_alone_comes_home_from_kafka() -> None:
     """Redis to Kafka and back: the entry is what it was, without a field of ours."""
     redis, kafka = RedisGround(), KafkaGround()
-    redis.shelf.store(Outgoing(redis.source, fields=((b"dlq_origin", b"payments"), (b"value", ODD))))
+    redis.server.store(Outgoing(redis.source, fields=((b"dlq_origin", b"payments"), (b"value", ODD))))
     operator = Operator(redis, kafka)
     whole(await operator.run(operator.order(to=kafka.source)))
-    (there,) = kafka.shelf.records(kafka.source)
+    (there,) = kafka.server.records(kafka.source)
     assert (there.key, there.value) == (None, ODD)
     assert {name for name, _, _ in there.headers} == set(HEADER_NAMES)
     back = Operator(kafka, redis)
     whole(await back.run(back.order(to=redis.origin)))
-    assert [fields for _, fields in redis.shelf.entries(redis.origin)] == [((b"value", ODD),)]
+    assert [fields for _, fields in redis.server.entries(redis.origin)] == [((b"value", ODD),)]
 
 
 def test_the_same_kind_keeps_everything() -> None:

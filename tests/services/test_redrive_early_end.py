@@ -12,9 +12,9 @@ async def test_letters_that_died_after_the_plan_are_left_and_said() -> None:
     ground.put(range(5))
     operator = Operator(ground)
     planned = await operator.plan()
-    queue = ground.shelf.queue(ground.source)
+    queue = ground.server.queue(ground.source)
     for _ in range(2):
-        assert ground.shelf.take(queue) is not None
+        assert ground.server.take(queue) is not None
     ground.put(range(5, 7))
     result = await operator.run_planned(planned)
     assert (result.planned, result.moved, result.left, result.skipped) == (5, 3, 2, 0)

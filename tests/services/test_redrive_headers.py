@@ -26,8 +26,8 @@ from tests.services.operator import Operator
 def sent_home(ground: KafkaGround | RabbitMQGround) -> tuple[Header, ...]:
     """Headers of the newest letter at home."""
     if isinstance(ground, KafkaGround):
-        return max(ground.shelf.records(ground.origin), key=lambda record: record.timestamp or 0).headers
-    return ground.shelf.ready(ground.origin)[-1].headers
+        return max(ground.server.records(ground.origin), key=lambda record: record.timestamp or 0).headers
+    return ground.server.ready(ground.origin)[-1].headers
 
 
 def read(headers: tuple[Header, ...]) -> dict[str, object]:
@@ -45,7 +45,7 @@ async def twice(ground: KafkaGround | RabbitMQGround) -> tuple[dict[str, object]
     headers = sent_home(ground)
     dead = ground.letter(5)
     ground.world.clock.advance(10)
-    ground.shelf.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
+    ground.server.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
     ground.world.clock.advance(10)
     second = (await runner.run()).run
     return read(headers), read(sent_home(ground)), first, second
@@ -83,7 +83,7 @@ async def test_what_the_application_wrote_keeps_its_bytes(ground: Ground) -> Non
     ground.put([5])
     await Operator(ground).run()
     if isinstance(ground, RedisGround):
-        assert [fields for _, fields in ground.shelf.entries(ground.origin)] == [((b"value", b"5"),)]
+        assert [fields for _, fields in ground.server.entries(ground.origin)] == [((b"value", b"5"),)]
         return
     assert isinstance(ground, KafkaGround | RabbitMQGround)
     kept = [header for header in sent_home(ground) if header[0] not in HEADER_NAMES]

@@ -10,7 +10,7 @@ from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
 from mqtui.state.journal import Journal, LettersInFlight
-from tests.memory import Killed, RabbitMQShelf, RedisShelf
+from tests.memory import Killed, MemoryRabbitMQ, MemoryRedis
 from tests.services.grounds import Ground, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, small_batches, whole
 
@@ -153,14 +153,14 @@ async def test_a_broker_that_dies_on_the_way(ground: Ground, after: int, monkeyp
     small_batches(monkeypatch, 4)
     ground.put(range(COUNT))
     operator = Operator(ground)
-    ground.shelf.faults.break_after = after
+    ground.server.faults.break_after = after
     with pytest.raises(BrokerTrouble):
         await operator.run()
     told = whole(operator.result)
     assert (told.planned, last().state) == (COUNT, "failed")
     assert told.moved <= len(set(ground.home())) <= told.moved + told.unknown
     assert ground.doubles or told.suspects == ()
-    ground.shelf.faults.unreachable = False
+    ground.server.faults.unreachable = False
     settled(ground, await operator.resume(last().id), list(range(COUNT)))
 
 
@@ -179,7 +179,7 @@ async def test_letters_that_came_later_are_not_in_a_resume(ground: Ground) -> No
 async def test_a_lost_reply_stays_open_and_a_resume_settles_it(ground: Ground) -> None:
     ground.put(range(6))
     operator = Operator(ground)
-    ground.shelf.faults.lose_replies = 2
+    ground.server.faults.lose_replies = 2
     result = whole(await operator.run())
     assert (result.moved, result.unknown) == (4, 2)
     record = last()
@@ -193,7 +193,7 @@ class Limited(RabbitMQGround):
 
     def __init__(self) -> None:
         super().__init__()
-        self.source = self.shelf.declare("work.dlq", "quorum", limit=1)
+        self.source = self.server.declare("work.dlq", "quorum", limit=1)
 
 
 @pytest.mark.parametrize("after", range(1, 7))
@@ -201,7 +201,7 @@ class Limited(RabbitMQGround):
 async def test_letters_with_no_delivery_left_are_restored_from_the_bundle(after: int, spent: int) -> None:
     ground = Limited()
     ground.put(range(6))
-    for item in ground.shelf.queues["work.dlq"].items:
+    for item in ground.server.queues["work.dlq"].items:
         item.deliveries = spent
     operator = Operator(ground)
     assert await operator.killed(operator.run, after)
@@ -215,7 +215,7 @@ async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeyp
     small_batches(monkeypatch, 2)
     ground = Limited()
     ground.put(range(6))
-    for item in ground.shelf.queues["work.dlq"].items:
+    for item in ground.server.queues["work.dlq"].items:
         item.deliveries = spent
     operator = Operator(ground)
     hands: list[int] = []
@@ -224,7 +224,7 @@ async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeyp
     def note_or_die(runs: Journal, run: str, marks: LettersInFlight) -> int:
         hands.append(len(marks))
         if len(hands) == 2:
-            ground.shelf.faults.die_after = None
+            ground.server.faults.die_after = None
             raise Killed
         return note(runs, run, marks)
 
@@ -239,14 +239,14 @@ async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeyp
 async def test_a_restored_letter_that_is_refused_stays_open() -> None:
     ground = Limited()
     ground.put(range(2))
-    for item in ground.shelf.queues["work.dlq"].items:
+    for item in ground.server.queues["work.dlq"].items:
         item.deliveries = 1
     operator = Operator(ground)
     assert await operator.killed(operator.run, 1)
-    ground.shelf.faults.max_size = 1
+    ground.server.faults.max_size = 1
     result = whole(await operator.resume(last().id))
     assert (result.moved, result.refused) == (0, 2)
-    ground.shelf.faults.max_size = None
+    ground.server.faults.max_size = None
     settled(ground, await operator.resume(last().id), [0, 1])
 
 
@@ -270,9 +270,9 @@ async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
     ground.put(range(20))
     operator = Operator(ground)
     assert await operator.killed(lambda: operator.run(operator.order(limit=5)), 3)
-    items = ground.shelf.queues["work.dlq"].items
+    items = ground.server.queues["work.dlq"].items
     for item in items[:3]:
-        item.seat = ground.shelf.next_seat()
+        item.seat = ground.server.next_seat()
     items.sort()
     assert ground.left()[-3:] == [0, 1, 2]
     result = whole(await operator.resume(last().id))
@@ -284,25 +284,25 @@ async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
 async def test_limits_of_a_queue_are_not_spent_by_looking_for_suspects() -> None:
     """R2: what was in hand comes back to the head, so a resume of a limited run reads no further."""
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=20)
+    ground.source = ground.server.declare("work.dlq", "quorum", limit=20)
     ground.put(range(50))
     operator = Operator(ground)
     assert await operator.killed(lambda: operator.run(operator.order(limit=6)), 4)
     result = whole(await operator.resume(last().id))
     assert result.moved == 6
-    assert sum(item.deliveries > 0 for item in ground.shelf.queues["work.dlq"].items) <= 6
+    assert sum(item.deliveries > 0 for item in ground.server.queues["work.dlq"].items) <= 6
     assert set(ground.home()) == set(range(6))
 
 
 def purge(ground: Ground) -> None:
     """Somebody else empties the source."""
-    shelf = ground.shelf
-    if isinstance(shelf, RabbitMQShelf):
-        shelf.queues[ground.source.name].items.clear()
-    elif isinstance(shelf, RedisShelf):
-        shelf.streams[ground.source.name].entries.clear()
+    server = ground.server
+    if isinstance(server, MemoryRabbitMQ):
+        server.queues[ground.source.name].items.clear()
+    elif isinstance(server, MemoryRedis):
+        server.streams[ground.source.name].entries.clear()
     else:
-        for partition in shelf.topic(ground.source).partitions:
+        for partition in server.topic(ground.source).partitions:
             partition.low = partition.next
             partition.records.clear()
 
@@ -329,7 +329,7 @@ async def test_killed_and_then_purged_by_somebody_else(
     assert sum(number for _, number in result.reasons) == result.unknown + result.skipped
     again = len(ground.home())
     assert again == home
-    if ground.shelf.kind is not BrokerKind.KAFKA and result.unknown:
+    if ground.server.kind is not BrokerKind.KAFKA and result.unknown:
         back = whole(await operator.put_back(last().id))
         assert back.moved == result.moved + result.unknown
         assert len(back.suspects) == result.unknown
@@ -337,16 +337,16 @@ async def test_killed_and_then_purged_by_somebody_else(
 
 async def test_no_consent_changes_nothing(ground: Ground) -> None:
     ground.put(range(3))
-    before = list(ground.shelf.events)
+    before = list(ground.server.events)
     with pytest.raises(Exception, match="Nobody agreed"):
         await Operator(ground).run(consent=Consent())
-    assert ground.shelf.events == before
+    assert ground.server.events == before
 
 
 async def test_what_a_queue_dropped_is_restored_on_the_other_broker() -> None:
     ground, remote = Limited(), RedisGround()
     ground.put(range(4))
-    for item in ground.shelf.queues["work.dlq"].items:
+    for item in ground.server.queues["work.dlq"].items:
         item.deliveries = 1
     operator = Operator(ground, remote)
     assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin)), 2)
@@ -362,7 +362,7 @@ async def test_a_discarded_letter_is_not_restored() -> None:
     """It was to go, and its queue dropped it: it is gone, and in the bundle."""
     ground = Limited()
     ground.put(range(3))
-    for item in ground.shelf.queues["work.dlq"].items:
+    for item in ground.server.queues["work.dlq"].items:
         item.deliveries = 1
     operator = Operator(ground)
     with pytest.MonkeyPatch.context() as patch:

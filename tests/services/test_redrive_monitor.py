@@ -38,8 +38,8 @@ def kafka(committed: int, state: str = "Stable") -> KafkaGround:
     """Letters in two partitions, whose origin a group has read so far."""
     ground = KafkaGround()
     ground.put(range(COUNT))
-    for partition in range(len(ground.shelf.topics[ground.origin.name].partitions)):
-        ground.shelf.commit("billing", ground.origin, partition, committed, state)
+    for partition in range(len(ground.server.topics[ground.origin.name].partitions)):
+        ground.server.commit("billing", ground.origin, partition, committed, state)
     return ground
 
 

@@ -48,7 +48,7 @@ async def test_the_plan_says_how_many_go_elsewhere() -> None:
     ground = KafkaGround()
     for number in range(31):
         right = partition_for(b"k%d" % number, 3)
-        ground.shelf.store(letter(ground, number, (right + 1) % 3 if number < 3 else right))
+        ground.server.store(letter(ground, number, (right + 1) % 3 if number < 3 else right))
     assert await partition_fact(ground) == "3 of 31 letters would go to another partition than the one they came from"
     assert await partition_fact(ground, limit=2) == (
         "2 of 2 letters would go to another partition than the one they came from"
@@ -59,11 +59,11 @@ async def test_the_plan_says_how_many_go_elsewhere() -> None:
 async def test_nothing_is_said_where_all_agree_or_nothing_is_known() -> None:
     ground = KafkaGround()
     for number in range(9):
-        ground.shelf.store(letter(ground, number, partition_for(b"k%d" % number, 3)))
+        ground.server.store(letter(ground, number, partition_for(b"k%d" % number, 3)))
     assert await partition_fact(ground) == ""
-    ground.shelf.store(replace(letter(ground, 9, 0), key=None))
+    ground.server.store(replace(letter(ground, 9, 0), key=None))
     told = tuple(header for header in ground.headers(10) if not header[0].endswith("original-partition"))
-    ground.shelf.store(replace(ground.letter(10), headers=told))
+    ground.server.store(replace(ground.letter(10), headers=told))
     assert await partition_fact(ground) == ""
 
 
@@ -71,5 +71,5 @@ async def test_only_the_first_letters_are_compared(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(partition_check, "MAX_COMPARED", 5)
     ground = KafkaGround()
     for number in range(9):
-        ground.shelf.store(letter(ground, number, (partition_for(b"k%d" % number, 3) + 1) % 3))
+        ground.server.store(letter(ground, number, (partition_for(b"k%d" % number, 3) + 1) % 3))
     assert (await partition_fact(ground)).startswith("5 of the first 5 letters")

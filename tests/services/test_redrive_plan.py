@@ -54,20 +54,20 @@ async def test_the_plan_is_what_runs(ground: Ground) -> None:
 
 async def test_planning_changes_nothing(ground: Ground) -> None:
     ground.put(range(7))
-    before = list(ground.shelf.events)
+    before = list(ground.server.events)
     await Operator(ground).plan()
-    assert ground.shelf.events == before
+    assert ground.server.events == before
     assert not Audit().path.exists()
     assert Journal().list_runs() == []
 
 
 async def test_counts_by_target_and_letters_without_origin() -> None:
     ground = KafkaGround()
-    ground.source = ground.shelf.make("parked", 2)
+    ground.source = ground.server.make("parked", 2)
     other = ground.make("invoices")
     ground.put(range(5))
     ground.put(range(5, 8), origin="invoices")
-    ground.shelf.store(Outgoing(ground.source, b"8", partition=0))
+    ground.server.store(Outgoing(ground.source, b"8", partition=0))
     planned = await Operator(ground).plan()
     assert set(planned.targets) == {ground.origin, other}
     delivers = {step.target: step.count.number for step in planned.plan.steps if isinstance(step, Deliver)}
@@ -83,13 +83,13 @@ async def test_counts_by_target_and_letters_without_origin() -> None:
 
 async def test_no_letter_says_where_it_came_from() -> None:
     ground = KafkaGround()
-    ground.source = ground.shelf.make("parked")
-    ground.shelf.store(Outgoing(ground.source, b"1"))
+    ground.source = ground.server.make("parked")
+    ground.server.store(Outgoing(ground.source, b"1"))
     planned = await Operator(ground).plan()
     assert risks(planned)["no-target"] is Severity.REFUSE
     with pytest.raises(Refused, match="no-target"):
         await Operator(ground).run_planned(planned, Consent(yes=True, allowed=frozenset({"no-target"})))
-    assert "opened" not in dict(ground.shelf.events)
+    assert "opened" not in dict(ground.server.events)
 
 
 async def test_headers_kept_stripped_and_added() -> None:
@@ -119,7 +119,7 @@ async def test_what_a_plan_says() -> None:
     assert told["size"].startswith("largest ")
     plan = (await operator.plan()).plan
     assert (plan.keyless, plan.oldest) == (0, ground.time(0))
-    assert plan.largest == max(record.size for record in ground.shelf.records(ground.source))
+    assert plan.largest == max(record.size for record in ground.server.records(ground.source))
 
 
 async def test_lent_letters_are_not_read_for_a_plan() -> None:
@@ -130,8 +130,8 @@ async def test_lent_letters_are_not_read_for_a_plan() -> None:
     assert planned.plan.count == at_most(6, "known when the letters are read")
     assert "read" in facts(planned)
     assert not planned.is_scanned
-    assert all(not item.redelivered for item in ground.shelf.queues["work.dlq"].items)
-    ground.shelf.declare("other", dead_to="work.dlq")
+    assert all(not item.redelivered for item in ground.server.queues["work.dlq"].items)
+    ground.server.declare("other", dead_to="work.dlq")
     both = await operator.plan()
     assert set(both.targets) == {ground.origin, Ref(Kind.QUEUE, "other")}
     assert both.plan.count == exact(6)
@@ -159,7 +159,7 @@ async def test_the_hash_names_what_was_agreed_to(ground: Ground) -> None:
     name = ground.source
     ground.unmake(name)
     if isinstance(ground, KafkaGround):
-        ground.shelf.make(name.name, 2)
+        ground.server.make(name.name, 2)
         ground.put(range(3))
         assert (await operator.plan()).plan.hash != plan.hash
 
@@ -208,7 +208,7 @@ async def test_a_fan_out_is_named() -> None:
     ground = RabbitMQGround()
     ground.put(range(2))
     operator = Operator(ground)
-    planned = await operator.plan(operator.order(to=ground.shelf.exchange("all", "fanout")))
+    planned = await operator.plan(operator.order(to=ground.server.exchange("all", "fanout")))
     assert risks(planned)["fan-out"] is Severity.WARN
 
 
@@ -217,9 +217,9 @@ async def test_letters_that_came_back_are_told() -> None:
     ground.put(range(4))
     operator = Operator(ground)
     run = (await operator.run()).run
-    for record in ground.shelf.records(ground.origin)[:3]:
+    for record in ground.server.records(ground.origin)[:3]:
         marks = tuple(header for header in record.headers if header[0].startswith("x-mqtui-"))
-        ground.shelf.store(replace(ground.letter(1), headers=(*ground.headers(1), *marks)))
+        ground.server.store(replace(ground.letter(1), headers=(*ground.headers(1), *marks)))
     (back,) = [risk for risk in (await operator.plan()).plan.risks if risk.name == "came-back"]
     assert back.text == f"3 came back after run {run[:4].upper()}"
 
@@ -228,7 +228,7 @@ async def test_sources_that_cannot_be(ground: Ground) -> None:
     operator = Operator(ground)
     with pytest.raises(NotFound):
         await operator.plan(replace(operator.order(), source=Ref(ground.source.kind, "nowhere")))
-    ground.shelf.faults.denied = {Verb.REDRIVE}
+    ground.server.faults.denied = {Verb.REDRIVE}
     with pytest.raises(Unsupported):
         await operator.plan()
 
@@ -249,14 +249,14 @@ async def test_profiles_that_forbid_it_change_nothing(
     """C5: nothing on the server, nothing in the journal; a protected profile takes its name, and then it runs."""
     ground.put(range(3))
     ProfileStore().add(Profile("shop", {ground.kind: BrokerEndpoint(ground.url)}, **allowed))
-    before = list(ground.shelf.events)
+    before = list(ground.server.events)
     operator = Operator(ground, target="shop")
     for order in (operator.order(), operator.order(Verb.DISCARD)):
         if "deny" in allowed and order.verb is Verb.DISCARD:
             continue
         with pytest.raises(error):
             await operator.run(order, consent)
-    assert ground.shelf.events == before
+    assert ground.server.events == before
     assert Journal().list_runs() == []
     if error is NeedsConsent:
         assert whole(await operator.run(consent=Consent(typed="shop"))).moved == 3
@@ -279,19 +279,19 @@ async def test_the_other_broker_is_asked_too() -> None:
 async def test_what_only_the_journal_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     """K2: without the right to keep a state at the broker, this machine's journal says what was handled."""
     ground = KafkaGround()
-    promised = replace(ground.shelf.guarantee(await snapshot(ground), ()), strength=Strength.AT_LEAST_ONCE)
-    monkeypatch.setattr(type(ground.shelf), "guarantee", lambda *_: promised)
+    promised = replace(ground.server.guarantee(await snapshot(ground), ()), strength=Strength.AT_LEAST_ONCE)
+    monkeypatch.setattr(type(ground.server), "guarantee", lambda *_: promised)
     ground.put(range(6))
     operator = Operator(ground)
     run = (await operator.run(operator.order(limit=4))).run
-    ground.shelf.handled.clear()
+    ground.server.handled.clear()
     planned = await operator.plan()
     assert planned.plan.count == exact(2)
     assert isinstance(planned.source.bounds, OffsetBounds)
     assert sum(map(len, planned.source.handled.above.values())) == 4
-    ground.shelf.handled[planned.source.identity] = {0: {0, 1, 2}, 1: {0}}
+    ground.server.handled[planned.source.identity] = {0: {0, 1, 2}, 1: {0}}
     await operator.put_back(run)
-    ground.shelf.handled.clear()
+    ground.server.handled.clear()
     assert (await operator.plan()).plan.count == exact(6)
 
 

@@ -18,7 +18,7 @@ from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.journal import Journal
 from tests.memory import Killed
-from tests.memory.kafka_shelf import place
+from tests.memory.kafka import place
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, whole
 from tests.services.test_redrive_killed import named
@@ -31,16 +31,16 @@ PRODUCING = (RabbitMQGround, RedisGround)
 def contents(ground: Ground) -> list[object]:
     """What lies in the source that nobody handled, byte for byte, without places and times."""
     if isinstance(ground, KafkaGround):
-        handled = ground.shelf.handled_in(ground.shelf.topics[ground.source.name])
+        handled = ground.server.handled_in(ground.server.topics[ground.source.name])
         return [
             (record.position, record.value, record.key, record.headers)
-            for record in ground.shelf.records(ground.source)
+            for record in ground.server.records(ground.source)
             if not handled.has(*place(record))
         ]
     if isinstance(ground, RabbitMQGround):
-        return [(sent.value, sent.headers, sent.properties) for sent in ground.shelf.ready(ground.source)]
+        return [(sent.value, sent.headers, sent.properties) for sent in ground.server.ready(ground.source)]
     assert isinstance(ground, RedisGround)
-    return [fields for _, fields in ground.shelf.entries(ground.source)]
+    return [fields for _, fields in ground.server.entries(ground.source)]
 
 
 async def planned(operator: Operator, run: str) -> putback.PlannedPutBack:
@@ -163,11 +163,11 @@ async def test_a_broker_that_dies_while_letters_are_put_back(
     ground.put(range(COUNT))
     operator = Operator(ground)
     run = (await operator.run()).run
-    ground.shelf.faults.break_after = after
+    ground.server.faults.break_after = after
     with pytest.raises(BrokerTrouble):
         await operator.put_back(run)
     assert last().state == "failed"
-    ground.shelf.faults.unreachable = False
+    ground.server.faults.unreachable = False
     result = whole(await operator.put_back(run))
     assert set(ground.left()) == set(range(COUNT))
     assert ground.doubles or len(ground.left()) == COUNT
@@ -180,7 +180,7 @@ async def test_a_lost_reply_is_settled_by_the_next(made: type[Ground]) -> None:
     ground.put(range(3))
     operator = Operator(ground)
     run = (await operator.run()).run
-    ground.shelf.faults.lose_replies = 1
+    ground.server.faults.lose_replies = 1
     assert whole(await operator.put_back(run)).unknown == 1
     if ground.kind is BrokerKind.REDIS:
         with pytest.raises(NotFound):
@@ -197,8 +197,8 @@ async def test_the_plan_tells_who_passed_the_copies() -> None:
     operator = Operator(ground)
     run = (await operator.run()).run
     for partition in range(3):
-        ground.shelf.commit("billing", ground.origin, partition, 1)
-    copies = len({place(record)[0] for record in ground.shelf.records(ground.origin)})
+        ground.server.commit("billing", ground.origin, partition, 1)
+    copies = len({place(record)[0] for record in ground.server.records(ground.origin)})
     (risk,) = (await planned(operator, run)).plan.risks
     assert risk.text == f"billing has passed {copies} of 6 copies in orders"
     ground.unmake(ground.origin)

@@ -134,7 +134,7 @@ async def test_a_source_made_again_under_its_name_is_refused() -> None:
     ground = KafkaGround()
     operator = await interrupted(ground)
     ground.unmake(ground.source)
-    ground.shelf.make(ground.source.name, 2)
+    ground.server.make(ground.source.name, 2)
     ground.put(range(5))
     with pytest.raises(Refused, match="not the one"):
         await operator.resume(last().id)
@@ -145,11 +145,11 @@ async def test_refused_letters_are_tried_again_by_a_resume(ground: Ground, monke
     monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", 2)
     ground.put(range(8))
     operator = Operator(ground, stop_at=4)
-    ground.shelf.faults.max_size = 1
+    ground.server.faults.max_size = 1
     told = whole(await operator.run())
     assert (told.moved, last().state) == (0, "stopped")
     assert told.refused >= 4
-    ground.shelf.faults.max_size = None
+    ground.server.faults.max_size = None
     result = whole(await Operator(ground).resume(last().id))
     assert (result.planned, result.moved) == (8, 8)
     assert sorted(ground.home()) == list(range(8))
@@ -159,7 +159,7 @@ async def test_a_letter_that_is_refused_again_is_told_once(ground: Ground, monke
     """Where a queue only lends them, too, though each delivery is another one."""
     monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", 2)
     ground.put(range(8))
-    ground.shelf.faults.max_size = 1
+    ground.server.faults.max_size = 1
     await Operator(ground, stop_at=4).run()
     result = whole(await Operator(ground).resume(last().id))
     assert (result.planned, result.refused) == (8, 8)

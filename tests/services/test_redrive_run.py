@@ -23,7 +23,7 @@ from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
 from mqtui.state.journal import Journal
-from tests.memory import KafkaShelf
+from tests.memory import MemoryKafka
 from tests.services.grounds import WHY, Ground, KafkaGround, RabbitMQGround
 from tests.services.operator import YES, Operator, last, small_batches, whole
 
@@ -120,7 +120,7 @@ async def test_a_partition() -> None:
     result = whole(await operator.run(operator.order(partition=1)))
     assert sorted(ground.home()) == [1, 3, 5, 7, 9, 11]
     assert result.planned == 6
-    assert "mqtui.state" in ground.shelf.topics
+    assert "mqtui.state" in ground.server.topics
 
 
 async def test_one_place_for_all(ground: Ground) -> None:
@@ -137,8 +137,8 @@ async def test_a_letter_that_is_refused_stays_and_is_named(ground: Ground) -> No
     large = ground.letter(2)
     content = b"%0400d" % 7
     fields = tuple((name, content if name == b"value" else value) for name, value in large.fields)
-    ground.shelf.store(replace(large, value=content if large.value is not None else None, fields=fields))
-    ground.shelf.faults.max_size = 400
+    ground.server.store(replace(large, value=content if large.value is not None else None, fields=fields))
+    ground.server.faults.max_size = 400
     operator = Operator(ground)
     result = whole(await operator.run())
     assert (result.planned, result.moved, result.refused) == (7, 6, 1)
@@ -163,13 +163,13 @@ async def test_unroutable_letters_come_back() -> None:
     """R6: a mandatory message that no queue gets is returned; the letter stays."""
     ground = RabbitMQGround()
     ground.put(range(4))
-    exchange = ground.shelf.exchange("orders")
+    exchange = ground.server.exchange("orders")
     operator = Operator(ground)
     result = whole(await operator.run(operator.order(to=exchange)))
     assert (result.moved, result.refused) == (0, 4)
     assert result.reasons == (("unroutable: 312 NO_ROUTE", 4),)
     assert ground.left() == [0, 1, 2, 3]
-    ground.shelf.bind(exchange, "invoice", ground.origin)
+    ground.server.bind(exchange, "invoice", ground.origin)
     assert whole(await operator.run(operator.order(to=exchange))).moved == 4
     assert ground.home() == [0, 1, 2, 3]
 
@@ -253,13 +253,13 @@ class Fenced(Operator):
     """Another run takes the topic over once the first batch is settled, and handles all that is left."""
 
     def _progress(self, ledger: OutcomeCounter) -> None:
-        shelf = self.ground.shelf
-        assert isinstance(shelf, KafkaShelf)
-        topic = shelf.topic(self.ground.source)
-        shelf.runs[topic.id] = replace(shelf.runs[topic.id], run="b" * 32, operator="grace")
+        server = self.ground.server
+        assert isinstance(server, MemoryKafka)
+        topic = server.topic(self.ground.source)
+        server.runs[topic.id] = replace(server.runs[topic.id], run="b" * 32, operator="grace")
         for number in range(len(topic.partitions)):
             for offset in range(100):
-                shelf.marked_by.setdefault((topic.id, Offset(number, offset)), "b" * 32)
+                server.marked_by.setdefault((topic.id, Offset(number, offset)), "b" * 32)
 
 
 async def test_letters_of_a_run_that_took_over_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +281,7 @@ async def test_letters_of_a_run_that_took_over_are_skipped(monkeypatch: pytest.M
 async def test_consumers_of_a_queue_must_be_agreed_to() -> None:
     ground = RabbitMQGround()
     ground.put(range(4))
-    ground.shelf.queues["work.dlq"].consumers.append("another program")
+    ground.server.queues["work.dlq"].consumers.append("another program")
     operator = Operator(ground)
     with pytest.raises(Refused, match="shared"):
         await operator.run()
@@ -302,9 +302,9 @@ async def test_a_discard(ground: Ground) -> None:
 
 async def test_names_that_are_not_utf8() -> None:
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("caf\udce9.dlq")
-    ground.origin = ground.shelf.declare("caf\udce9", dead_to="caf\udce9.dlq")
-    ground.shelf.store(Outgoing(ground.source, b"1"))
+    ground.source = ground.server.declare("caf\udce9.dlq")
+    ground.origin = ground.server.declare("caf\udce9", dead_to="caf\udce9.dlq")
+    ground.server.store(Outgoing(ground.source, b"1"))
     operator = Operator(ground)
     assert await operator.killed(operator.run, 1)
     whole(await operator.resume(last().id))

@@ -58,14 +58,14 @@ async def test_the_outcomes_of_an_ended_run_sum_up(ground: Ground, monkeypatch: 
     small_batches(monkeypatch, 2)
     ground.put(range(6))
     ground.put([6], origin="gone")
-    ground.shelf.faults.max_size = 1
+    ground.server.faults.max_size = 1
     await Operator(ground, stop_at=2).run()
     for _ in range(2):
         row = run_report.run_row(Journal(), last())
         assert row["state"] == "stopped"
         assert sum(row["outcomes"].values()) == row["planned"] == 7
         await Operator(ground, stop_at=2).resume(last().id)
-    ground.shelf.faults.max_size = None
+    ground.server.faults.max_size = None
     await Operator(ground).resume(last().id)
     row = run_report.run_row(Journal(), last())
     assert (row["outcomes"], row["planned"]) == ({"moved": 6, "refused": 1}, 7)
@@ -73,7 +73,7 @@ async def test_the_outcomes_of_an_ended_run_sum_up(ground: Ground, monkeypatch: 
 
 async def test_one_whose_broker_died(ground: Ground) -> None:
     ground.put(range(6))
-    ground.shelf.faults.break_after = 2
+    ground.server.faults.break_after = 2
     with pytest.raises(BrokerTrouble):
         await Operator(ground).run()
     row = run_report.run_row(Journal(), last())
@@ -93,8 +93,8 @@ async def test_a_selection_on_a_queue_was_not_counted_before() -> None:
 
 async def test_names_that_are_not_utf8() -> None:
     ground = RabbitMQGround()
-    ground.source = ground.shelf.declare("caf\udce9.dlq")
-    ground.shelf.store(Outgoing(ground.source, b"1"))
+    ground.source = ground.server.declare("caf\udce9.dlq")
+    ground.server.store(Outgoing(ground.source, b"1"))
     runner = Operator(ground)
     await runner.run(runner.order(to=ground.origin))
     row = run_report.run_row(Journal(), last())

@@ -35,7 +35,7 @@ async def test_a_password_in_a_url_warns_and_is_not_shown() -> None:
 
 
 async def test_nothing_connects_before_the_first_question(ground: Ground) -> None:
-    ground.shelf.faults.unreachable = True
+    ground.server.faults.unreachable = True
     async with open_session(ground.url, adapters=ground.connect) as session:
         with pytest.raises(Unreachable):
             await session.broker.catalog.describe_cluster()

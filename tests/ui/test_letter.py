@@ -12,7 +12,7 @@ from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
 from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
 from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.domain.dead import TRACE, WRAPPER
-from tests.memory import KafkaShelf, MemoryWorld
+from tests.memory import MemoryKafka, MemoryWorld
 from tests.ui.destination_console import NARROW, DestinationConsole, message, open_destination
 
 TARGET = "kafka://memory:9092"
@@ -50,7 +50,7 @@ def world() -> MemoryWorld:
     return world
 
 
-def letters_of(world: MemoryWorld) -> tuple[KafkaShelf, Ref]:
+def letters_of(world: MemoryWorld) -> tuple[MemoryKafka, Ref]:
     """The place of the letters."""
     server = world.kafka()
     return server, next(row.ref for row in server.destinations() if row.ref.name == "orders.DLQ")

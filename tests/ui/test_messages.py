@@ -10,13 +10,13 @@ import pytest
 
 from mqtui.domain.resource import Ref
 from mqtui.ui.screens.messages.messages import MessagesScreen
-from tests.memory import KafkaShelf, MemoryWorld
+from tests.memory import MemoryKafka, MemoryWorld
 from tests.ui.destination_console import NARROW, message, open_destination, order
 
 TARGET = "kafka://memory:9092"
 
 
-def orders(world: MemoryWorld, count: int) -> tuple[KafkaShelf, Ref]:
+def orders(world: MemoryWorld, count: int) -> tuple[MemoryKafka, Ref]:
     """A topic with some orders."""
     server = world.kafka()
     ref = server.make("orders")

@@ -9,7 +9,7 @@ import pytest
 
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.ui.screens.messages.peek import PeekScreen
-from tests.memory import MemoryWorld, RabbitMQShelf
+from tests.memory import MemoryRabbitMQ, MemoryWorld
 from tests.ui.destination_console import message, open_destination
 
 PROFILE = """
@@ -35,7 +35,7 @@ def profile(tmp_path: Path) -> Callable[[str, str], None]:
     return make
 
 
-def invoices(world: MemoryWorld, count: int = 7, limit: int | None = 3) -> tuple[RabbitMQShelf, Ref]:
+def invoices(world: MemoryWorld, count: int = 7, limit: int | None = 3) -> tuple[MemoryRabbitMQ, Ref]:
     """A queue with some invoices."""
     server = world.rabbitmq()
     ref = server.declare("work.invoices", "quorum" if limit is not None else "classic", limit=limit)
@@ -44,7 +44,7 @@ def invoices(world: MemoryWorld, count: int = 7, limit: int | None = 3) -> tuple
     return server, ref
 
 
-def deliveries(server: RabbitMQShelf) -> list[int]:
+def deliveries(server: MemoryRabbitMQ) -> list[int]:
     """How often each waiting message was delivered and returned."""
     return [item.deliveries for item in server.queues["work.invoices"].items]
 

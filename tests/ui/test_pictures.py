@@ -175,5 +175,5 @@ async def test_peek_read(frozen_shop: MemoryShop, pictures: Pictures) -> None:
 
 def test_the_shop_has_three_brokers(shop: MemoryShop) -> None:
     """What the pictures show is there."""
-    shelves = (shop.kafka, shop.rabbitmq, shop.redis)
-    assert [shelf.kind for shelf in shelves] == list(BrokerKind)
+    servers = (shop.kafka, shop.rabbitmq, shop.redis)
+    assert [server.kind for server in servers] == list(BrokerKind)

@@ -103,8 +103,8 @@ async def test_state_filtered(frozen_shop: MemoryShop, pictures: Pictures) -> No
 
 async def test_state_partial(frozen_shop: MemoryShop, pictures: Pictures) -> None:
     """A missing right costs one column, never the list; the rule says which."""
-    for shelf in (frozen_shop.kafka, frozen_shop.rabbitmq, frozen_shop.redis):
-        shelf.faults.denied.add(Verb.GROUPS)
+    for server in (frozen_shop.kafka, frozen_shop.rabbitmq, frozen_shop.redis):
+        server.faults.denied.add(Verb.GROUPS)
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:
         await open_shop(user, frozen_shop)
         await user.sees("Not authorised to list groups")

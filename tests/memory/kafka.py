@@ -30,7 +30,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
-from tests.memory.shelf import Marks, MemoryLease, Shelf, takes
+from tests.memory.server import Marks, MemoryLease, MemoryServer, takes
 
 STALE_AFTER = 30_000
 
@@ -60,7 +60,7 @@ class Topic:
     compacted: bool = False
 
 
-class KafkaShelf(Shelf):
+class MemoryKafka(MemoryServer):
     """Fill it with `make` and `put`; `records` reads it back."""
 
     kind = BrokerKind.KAFKA

@@ -18,9 +18,9 @@ from mqtui.domain.redrive import CountBound, Guarantee, LeaseOptions, PublishSta
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
-from tests.memory.rabbitmq_borrow import look
 from tests.memory.rabbitmq_lease import RabbitMQLease
-from tests.memory.shelf import Marks, MemoryLease, Shelf, takes
+from tests.memory.rabbitmq_peek import look
+from tests.memory.server import Marks, MemoryLease, MemoryServer, takes
 
 
 @dataclass(slots=True, order=True)
@@ -62,7 +62,7 @@ class Exchange:
     bindings: list[tuple[str, str]] = field(default_factory=list)
 
 
-class RabbitMQShelf(Shelf):
+class MemoryRabbitMQ(MemoryServer):
     """Fill it with `declare`, `exchange`, `bind` and `put`; `ready` reads it back."""
 
     kind = BrokerKind.RABBITMQ

@@ -18,7 +18,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, Page, PartitionLag, PendingEntry
 from tests.memory.clock import Clock
 from tests.memory.redis_lease import RedisLease
-from tests.memory.shelf import Marks, MemoryLease, Shelf
+from tests.memory.server import Marks, MemoryLease, MemoryServer
 
 NOTHING = EntryId(0, 0)
 
@@ -53,7 +53,7 @@ class Stream:
     handled: set[EntryId] = field(default_factory=set)
 
 
-class RedisShelf(Shelf):
+class MemoryRedis(MemoryServer):
     """Fill it with `make`, `put`, `group` and `deliver`; `entries` reads it back."""
 
     kind = BrokerKind.REDIS

@@ -33,7 +33,7 @@ class MemoryLease(Lease, Protocol):
 
 @runtime_checkable
 class TracesHere(Protocol):
-    """A shelf that keeps which letters a run has moved."""
+    """A server that keeps which letters a run has moved."""
 
     def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """As `TracesMoves.trace`."""
@@ -44,7 +44,7 @@ def takes(plan: Plan) -> bool:
     return any(isinstance(step, Take) for step in plan.steps)
 
 
-class Shelf(ABC):
+class MemoryServer(ABC):
     """One server. Everything here is the server's own doing and immediate; roles add the conversation.
 
     `events` is what happened, in order: ("stored", target), ("removed", source), ("opened", plan id).

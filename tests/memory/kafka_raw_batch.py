@@ -11,7 +11,7 @@ from mqtui.domain.message import Message, Offset, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt
 
 
-class MemoryLoad:
+class MemoryRawBatch:
     """Letters in hand with their lanes."""
 
     def __init__(self, batch: Batch, ways: Sequence[RouteTemplate | None]) -> None:
