@@ -15,9 +15,9 @@ from tests.beside.redis_rows import compare_nodes
 from tests.beside.rows import Place, Row
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
-from tests.contract.kafka_stage import WAIT, until
+from tests.contract.kafka_cluster import WAIT, wait_until
 from tests.contract.redis_server import own_server
-from tests.contract.test_kafka_parts import Pair, committed
+from tests.contract.test_kafka_broker_down import TwoBrokers, committed
 from tests.contract.test_redis_cross_slot import MIDDLE, join_cluster
 
 GROUPS = 8
@@ -26,16 +26,16 @@ DESCRIBE = "consumer.group.ConsumerGroupCommand", "--describe", "--all-groups", 
 
 def brokers_that_go(brokers: Brokers, mqtui: Mqtui) -> Iterator[Row]:
     """C33: the coordinator of half of the groups is killed. C34: nobody answers any more."""
-    pair = Pair(brokers)
+    pair = TwoBrokers(brokers)
     work = pair.topic("work", 1)
-    bootstrap = pair.stage.servers["bootstrap.servers"]
-    pair.stage.fill(work, 6)
+    bootstrap = pair.cluster.servers["bootstrap.servers"]
+    pair.cluster.fill(work, 6)
     for number in range(GROUPS):
-        group = Consumer(pair.stage.servers | {"enable.auto.commit": False, "group.id": f"beside.{number}"})
-        until(partial(committed, group, work), WAIT, "a coordinator takes the commit")
+        group = Consumer(pair.cluster.servers | {"enable.auto.commit": False, "group.id": f"beside.{number}"})
+        wait_until(partial(committed, group, work), WAIT, "a coordinator takes the commit")
         group.close()
-    pair.without_second(pair.topic("gone", 2))
-    ours = asyncio.run(look_at(pair.stage.url))
+    pair.kill_second(pair.topic("gone", 2))
+    ours = asyncio.run(look_at(pair.cluster.url))
     printed, complaint = run_tool(bootstrap, *DESCRIBE)
     known = sum(name.startswith("beside.") and row.total.known for name, row in ours.lags.items())
     theirs = sum(row.startswith("beside.") for row in printed.splitlines())
@@ -46,7 +46,7 @@ def brokers_that_go(brokers: Brokers, mqtui: Mqtui) -> Iterator[Row]:
     yield Place("C33", work.name, "waiting").compare(ours.rows[work.name].backlog, None, 6)
     brokers.servers.pause("pair")
     try:
-        done = mqtui("lag", pair.stage.url, within=120)
+        done = mqtui("lag", pair.cluster.url, within=120)
         complaint = "".join(run_tool(bootstrap, *DESCRIBE))
     finally:
         brokers.servers.resume("pair")

@@ -13,7 +13,7 @@ from tests.beside.kafka_theirs import Part, Told, count_records, last_stable
 from tests.beside.ours import Ours
 from tests.beside.rows import Place, Row
 from tests.cli.driver import Mqtui
-from tests.contract.kafka_stage import WAIT, Stage, until
+from tests.contract.kafka_cluster import WAIT, KafkaCluster, wait_until
 from tests.contract.test_kafka_groups import commit, transact
 
 MARKERS, LATE, OPENED, PAST, SHARE = "C48", "C49", "C45", "C46", "C35"
@@ -23,41 +23,41 @@ class KafkaCases:
     """Topics and groups of the cases on one broker."""
 
     def __init__(self, url: str, *, share: bool) -> None:
-        self.stage = Stage(url)
-        self.bootstrap = self.stage.servers["bootstrap.servers"]
+        self.cluster = KafkaCluster(url)
+        self.bootstrap = self.cluster.servers["bootstrap.servers"]
         self._share = share
         self.case_of: dict[str, str] = {}
         self._fill()
 
     def _topic(self, case: str, partitions: int = 1) -> Ref:
-        ref = self.stage.topic(case.lower(), partitions)
+        ref = self.cluster.topic(case.lower(), partitions)
         self.case_of[ref.name] = case
         return ref
 
     def _group(self, case: str, ref: Ref, *offsets: int) -> str:
-        name = f"{self.stage.prefix}.{case.lower()}"
+        name = f"{self.cluster.prefix}.{case.lower()}"
         self.case_of[name] = case
-        commit(self.stage, name, ref, *offsets)
+        commit(self.cluster, name, ref, *offsets)
         return name
 
     def _fill(self) -> None:
-        stage = self.stage
+        kafka = self.cluster
         markers = self._topic(MARKERS)
-        transact(stage, markers, 3, "committed")
-        transact(stage, markers, 4, "aborted")
+        transact(kafka, markers, 3, "committed")
+        transact(kafka, markers, 4, "aborted")
         self._group(MARKERS, markers, 3)
         late = self._topic(LATE, 2)
-        stage.fill(late, 20, partitions=2)
+        kafka.fill(late, 20, partitions=2)
         cut = [TopicPartition(late.name, 0, 6), TopicPartition(late.name, 1, 10)]
-        for promise in stage.admin.delete_records(cut).values():
+        for promise in kafka.admin.delete_records(cut).values():
             promise.result(WAIT)
         self._group(LATE, late, 2, 2)
         self.opened = self._topic(OPENED)
-        stage.fill(self.opened, 1)
+        kafka.fill(self.opened, 1)
         self._group(OPENED, self.opened, 0)
-        self._open = transact(stage, self.opened, 6, "open")
+        self._open = transact(kafka, self.opened, 6, "open")
         self.past = self._topic(PAST)
-        stage.fill(self.past, 100)
+        kafka.fill(self.past, 100)
         self._group(PAST, self.past, 100)
         if self._share:
             self._read_by_a_share_group()
@@ -65,11 +65,11 @@ class KafkaCases:
     def _read_by_a_share_group(self) -> None:
         """A share group that has read some, and not the last seven."""
         ref = self._topic(SHARE)
-        name = f"{self.stage.prefix}.share"
+        name = f"{self.cluster.prefix}.share"
         self.case_of[name] = SHARE
-        consumer = ShareConsumer(self.stage.servers | {"group.id": name, "log_level": 0})
+        consumer = ShareConsumer(self.cluster.servers | {"group.id": name, "log_level": 0})
         consumer.subscribe([ref.name])
-        seen, ended, producer = threading.Event(), threading.Event(), self.stage.producer()
+        seen, ended, producer = threading.Event(), threading.Event(), self.cluster.producer()
 
         def read() -> None:
             while not ended.is_set():
@@ -85,25 +85,25 @@ class KafkaCases:
         thread = threading.Thread(target=read)
         thread.start()
         try:
-            until(is_read, 3 * WAIT, "the share group reads")
+            wait_until(is_read, 3 * WAIT, "the share group reads")
         finally:
             ended.set()
             thread.join()
-        self.stage.fill(ref, 7)
+        self.cluster.fill(ref, 7)
 
     def close(self) -> None:
         self._open.abort_transaction(WAIT)
-        self.stage.close()
+        self.cluster.close()
 
     def said(self, mqtui: Mqtui) -> Iterator[Row]:
         """C45 and C46 in the words of `peek`."""
-        end = self.stage.ends(self.past)[0]
-        held = len(self.stage.records(self.opened, committed=False)) - last_stable(
+        end = self.cluster.ends(self.past)[0]
+        held = len(self.cluster.records(self.opened, committed=False)) - last_stable(
             self.bootstrap, (self.opened.name, 0)
         )
-        told = mqtui("peek", self.stage.url, self.opened.name, "--json").ok()
+        told = mqtui("peek", self.cluster.url, self.opened.name, "--json").ok()
         yield Place(OPENED, self.opened.name, "peek").expect(told.err.strip(), f"{held} not stable", [f"{held} in an"])
-        told = mqtui("peek", self.stage.url, self.past.name, "--from", "0/99999").ok()
+        told = mqtui("peek", self.cluster.url, self.past.name, "--from", "0/99999").ok()
         yield Place(PAST, self.past.name, "peek").expect(told.err.strip(), f"end {end}", [f"the end is 0/{end}"])
 
 

@@ -23,8 +23,7 @@ from mqtui.ui.render.destinations.destinations import lines_of
 from tests.cli.conftest import Shop
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
-from tests.contract.kafka_stage import Stage as KafkaStage
-from tests.contract.kafka_stage import until
+from tests.contract.kafka_cluster import KafkaCluster, wait_until
 from tests.contract.redis_server import RedisServer
 
 
@@ -36,8 +35,8 @@ def streams(redis_url: str) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def topics(kafka_url: str) -> Iterator[KafkaStage]:
-    made = KafkaStage(kafka_url)
+def topics(kafka_url: str) -> Iterator[KafkaCluster]:
+    made = KafkaCluster(kafka_url)
     yield made
     made.close()
 
@@ -110,7 +109,7 @@ def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisServer) -> No
     mqtui("lag", url, "--fail", 1000).refused(1, "may be more")
 
 
-def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> None:
+def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaCluster) -> None:
     """C45, C46: what is in an open transaction; a start past the end, before the first, and nothing at all."""
     ref, empty = topics.topic("work"), topics.topic("empty")
     topics.fill(ref, 1)
@@ -125,7 +124,7 @@ def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> 
     assert "6 in an open transaction" in told.err
     assert "6 in an open transaction" in mqtui("dlq", topics.url, ref.name).ok().err
     producer.commit_transaction(30)
-    until(lambda: len(topics.records(ref)) == 7, 30, "its marker is written")
+    wait_until(lambda: len(topics.records(ref)) == 7, 30, "its marker is written")
     cut = [TopicPartition(ref.name, 0, 3)]
     topics.admin.delete_records(cut)[cut[0]].result(30)
     past = mqtui("peek", topics.url, ref.name, "--from", "0/99999").ok()
@@ -148,7 +147,7 @@ def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisSer
 
 
 def test_a_profile_of_several_brokers_is_looked_at_whole(
-    mqtui: Mqtui, topics: KafkaStage, streams: RedisServer
+    mqtui: Mqtui, topics: KafkaCluster, streams: RedisServer
 ) -> None:
     """C53: every broker of the profile, the silent one named; nothing of it passes as a whole."""
     topic, stream = Ref(Kind.TOPIC, f"{topics.prefix}.DLQ"), streams.stream("", 3, name=f"{streams.prefix}:dlq")
@@ -178,7 +177,7 @@ async def listed(url: str) -> dict[str, Destination]:
 
 
 async def test_what_comes_in_is_not_the_change_of_depth(
-    shop: Shop, topics: KafkaStage, streams: RedisServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: Shop, topics: KafkaCluster, streams: RedisServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """C43: a queue that is emptied as fast as it is filled has the broker's rate; capped and cut logs count on."""
     monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))

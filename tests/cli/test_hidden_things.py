@@ -12,7 +12,7 @@ from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
-from tests.contract.kafka_stage import Stage as KafkaStage
+from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.redis_server import RedisServer
 
 PASSWORD = "s3cret"
@@ -21,33 +21,33 @@ GROUP = "billing"
 
 
 @pytest.fixture
-def guarded(brokers: Brokers) -> Iterator[tuple[KafkaStage, Ref, int]]:
+def guarded(brokers: Brokers) -> Iterator[tuple[KafkaCluster, Ref, int]]:
     """A topic that `watcher` may describe and read, with a group that it may not; the port where users log in."""
-    stage = KafkaStage(brokers.servers.start_kafka("hidden", sasl_users=USERS))
-    topic = stage.topic("work")
-    stage.fill(topic, 3)
-    commit(stage, GROUP, topic)
-    allow(stage, ResourceType.TOPIC, topic.name, "watcher", AclOperation.DESCRIBE, AclOperation.READ)
-    yield stage, topic, brokers.servers.ports("hidden")["sasl"]
+    kafka = KafkaCluster(brokers.servers.start_kafka("hidden", sasl_users=USERS))
+    topic = kafka.topic("work")
+    kafka.fill(topic, 3)
+    commit(kafka, GROUP, topic)
+    allow(kafka, ResourceType.TOPIC, topic.name, "watcher", AclOperation.DESCRIBE, AclOperation.READ)
+    yield kafka, topic, brokers.servers.ports("hidden")["sasl"]
     brokers.servers.discard("hidden")
 
 
-def commit(stage: KafkaStage, group: str, topic: Ref) -> None:
+def commit(kafka: KafkaCluster, group: str, topic: Ref) -> None:
     """A group that nobody is in, with one commit."""
-    consumer = Consumer(stage.servers | {"group.id": group})
+    consumer = Consumer(kafka.servers | {"group.id": group})
     consumer.commit(offsets=[TopicPartition(topic.name, 0, 1)], asynchronous=False)
     consumer.close()
 
 
-def allow(stage: KafkaStage, kind: ResourceType, name: str, user: str, *operations: AclOperation) -> None:
+def allow(kafka: KafkaCluster, kind: ResourceType, name: str, user: str, *operations: AclOperation) -> None:
     literal, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
     for each in operations:
         rule = AclBinding(kind, name, literal, f"User:{user}", "*", each, allowed)
-        stage.admin.create_acls([rule])[rule].result(30)
+        kafka.admin.create_acls([rule])[rule].result(30)
 
 
-async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaStage, Ref, int]) -> None:
-    stage, topic, port = guarded
+async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCluster, Ref, int]) -> None:
+    kafka, topic, port = guarded
     watcher, nobody = (f"kafka://{user}:{PASSWORD}@127.0.0.1:{port}" for user in USERS)
 
     async def allowed() -> bool:
@@ -64,8 +64,8 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaSt
     mqtui("lag", watcher, "--fail", 100).refused(1, hidden)
     for verb in ("ls", "dlq"):
         assert "no topics are shown to this user" in mqtui(verb, nobody).ok().err, verb
-    allow(stage, ResourceType.GROUP, "another", "watcher", AclOperation.DESCRIBE)
-    commit(stage, "another", topic)
+    allow(kafka, ResourceType.GROUP, "another", "watcher", AclOperation.DESCRIBE)
+    commit(kafka, "another", topic)
 
     async def seen() -> bool:
         return "another" in mqtui("lag", watcher).text
@@ -74,8 +74,8 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaSt
     mqtui("lag", watcher, GROUP, "--fail", 100).refused(1, "lag unknown", "Describe on the group is needed")
     mqtui("peek", nobody, topic.name).refused(3, "is closed to this user", f"Describe on topic {topic.name}")
     for verb in ("ls", "lag", "groups"):
-        assert "shown to this user" not in mqtui(verb, stage.url).ok().err, verb
-    mqtui("lag", stage.url, "no-such-group").refused(1, "No consumer group")
+        assert "shown to this user" not in mqtui(verb, kafka.url).ok().err, verb
+    mqtui("lag", kafka.url, "no-such-group").refused(1, "No consumer group")
 
 
 def test_streams_without_figures_say_why(mqtui: Mqtui, redis_url: str) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
-from tests.contract.kafka_stage import Stage as KafkaStage
+from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.redis_server import RedisServer
 
 NOBODY = "amqp://127.0.0.1:1/?management=http://127.0.0.1:2"
@@ -24,13 +24,13 @@ def streams(redis_url: str) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def topics(kafka_url: str) -> Iterator[KafkaStage]:
-    made = KafkaStage(kafka_url)
+def topics(kafka_url: str) -> Iterator[KafkaCluster]:
+    made = KafkaCluster(kafka_url)
     yield made
     made.close()
 
 
-def commit(topics: KafkaStage, group: str, topic: Ref, offset: int) -> None:
+def commit(topics: KafkaCluster, group: str, topic: Ref, offset: int) -> None:
     """A group that nobody is in, with one commit."""
     consumer = Consumer(topics.servers | {"group.id": group})
     consumer.commit(offsets=[TopicPartition(topic.name, 0, offset)], asynchronous=False)
@@ -38,7 +38,7 @@ def commit(topics: KafkaStage, group: str, topic: Ref, offset: int) -> None:
 
 
 def test_the_lag_of_a_group_is_looked_for_on_every_broker(
-    mqtui: Mqtui, topics: KafkaStage, streams: RedisServer
+    mqtui: Mqtui, topics: KafkaCluster, streams: RedisServer
 ) -> None:
     topic = topics.topic("work")
     topics.fill(topic, 3)
@@ -81,7 +81,7 @@ def test_a_profile_whose_brokers_are_all_silent_names_each(mqtui: Mqtui) -> None
     assert "dark/rabbitmq: Nobody listens" in mqtui("ls", "dark", "--json").error()["title"]
 
 
-def test_a_watch_goes_on_with_the_brokers_that_are_left(mqtui: Mqtui, topics: KafkaStage, brokers: Brokers) -> None:
+def test_a_watch_goes_on_with_the_brokers_that_are_left(mqtui: Mqtui, topics: KafkaCluster, brokers: Brokers) -> None:
     """`lag --watch` of a profile shows every broker, and one that goes meanwhile is named at each look."""
     streams = RedisServer(brokers.servers.start_redis("watched"))
     topic = topics.topic("work")

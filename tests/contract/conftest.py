@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mqtui.brokers.port import Adapter
 from tests.contract.worlds import World
+
+if TYPE_CHECKING:
+    from tests.contract.kafka_cluster import KafkaCluster
 
 WORLDS = ("memory-kafka", "memory-rabbitmq", "memory-redis", "kafka", "rabbitmq", "redis")
 
@@ -49,5 +53,23 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 async def adapter(world: World) -> AsyncIterator[Adapter]:
     """An adapter for the world."""
     connected = world.connect()
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+def kafka(kafka_url: str) -> Iterator[KafkaCluster]:
+    """A Kafka cluster on which the test's topics, transactional ids and state topic have a prefix of their own."""
+    from tests.contract.kafka_cluster import KafkaCluster
+
+    cluster = KafkaCluster(kafka_url)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+async def kafka_adapter(kafka: KafkaCluster) -> AsyncIterator[Adapter]:
+    """An adapter for that cluster."""
+    connected = kafka.adapter()
     yield connected
     await connected.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -17,25 +17,11 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag
 from mqtui.services import lag
 from tests.contract.asking import eventually, listed
-from tests.contract.kafka_stage import WAIT, Run, Stage, until
-
-
-@pytest.fixture
-def stage(kafka_url: str) -> Iterator[Stage]:
-    made = Stage(kafka_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
-    yield made
-    await made.close()
+from tests.contract.kafka_cluster import WAIT, GuardedRedrive, KafkaCluster, wait_until
 
 
 @contextmanager
-def polled(poll: Callable[[float], object], close: Callable[[], object]) -> Iterator[None]:
+def keep_polling(poll: Callable[[float], object], close: Callable[[], object]) -> Iterator[None]:
     """Keep a consumer alive in a thread until the end of the block."""
     ended = threading.Event()
 
@@ -64,131 +50,131 @@ async def group_of(adapter: Adapter, name: str) -> Group | None:
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
-async def test_members_and_what_they_read(stage: Stage, adapter: Adapter, protocol: str) -> None:
+async def test_members_and_what_they_read(kafka: KafkaCluster, kafka_adapter: Adapter, protocol: str) -> None:
     """Classic and KIP-848 groups; what was never committed is unknown, not 0 (K14)."""
-    ref = stage.topic("work", 2)
-    stage.fill(ref, 10, partitions=2)
-    name = f"{stage.prefix}.{protocol}"
-    config = stage.servers | {"group.id": name, "group.protocol": protocol, "enable.auto.commit": False}
+    ref = kafka.topic("work", 2)
+    kafka.fill(ref, 10, partitions=2)
+    name = f"{kafka.prefix}.{protocol}"
+    config = kafka.servers | {"group.id": name, "group.protocol": protocol, "enable.auto.commit": False}
     consumer = Consumer(config | {"client.id": "reader"})
     consumer.subscribe([ref.name])
-    with polled(consumer.poll, consumer.close):
+    with keep_polling(consumer.poll, consumer.close):
 
         async def stable() -> bool:
-            group = await group_of(adapter, name)
+            group = await group_of(kafka_adapter, name)
             return group is not None and group.state == "Stable" and any(one.assigned for one in group.members)
 
         await eventually(stable, "the group is stable")
-        group = await group_of(adapter, name)
+        group = await group_of(kafka_adapter, name)
         assert group is not None
         assert group.type == protocol
         assert group.reads == (ref,)
         (member,) = group.members
         assert member.client == "reader"
         assert member.assigned == ((ref.name, 0), (ref.name, 1))
-        row = await lag_of(adapter, name)
+        row = await lag_of(kafka_adapter, name)
         assert row.state == "Stable"
         assert [(part.partition, part.committed, part.end) for part in row.parts] == [(0, "", "5"), (1, "", "5")]
         assert not row.total.known
         assert "committed" in row.total.why
 
 
-async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adapter) -> None:
+async def test_lag_is_counted_from_what_is_committed(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K14: exact by partition; a commit behind the end says that the topic was cut, never a negative lag."""
-    ref = stage.topic("work", 3)
-    stage.fill(ref, 30, partitions=3)
-    name = f"{stage.prefix}.slow"
+    ref = kafka.topic("work", 3)
+    kafka.fill(ref, 30, partitions=3)
+    name = f"{kafka.prefix}.slow"
     places = [TopicPartition(ref.name, 0, 4), TopicPartition(ref.name, 1, 10), TopicPartition(ref.name, 2, 99)]
     wanted = [ConsumerGroupTopicPartitions(name, places)]
 
     async def committed() -> bool:
-        told = stage.admin.alter_consumer_group_offsets(wanted)[name].result(WAIT)
+        told = kafka.admin.alter_consumer_group_offsets(wanted)[name].result(WAIT)
         return all(place.error is None for place in told.topic_partitions)
 
     await eventually(committed, "the coordinator takes the offsets")
-    row = await lag_of(adapter, name)
+    row = await lag_of(kafka_adapter, name)
     assert [part.lag.number for part in row.parts] == [6, 0, None]
     assert "99" in row.parts[2].lag.why
     assert str(row.total) == "≈ 6"
     assert lag.check_lag([row], warn=None, fail=100).failed
-    groups = await adapter.broker.groups.list_groups(ref)
+    groups = await kafka_adapter.broker.groups.list_groups(ref)
     assert [group.ref.name for group in groups] == [name]
-    assert not await adapter.broker.groups.list_groups(stage.topic("other"))
+    assert not await kafka_adapter.broker.groups.list_groups(kafka.topic("other"))
 
 
-async def test_a_group_nobody_knows_lags_unknown(adapter: Adapter, stage: Stage) -> None:
+async def test_a_group_nobody_knows_lags_unknown(kafka_adapter: Adapter, kafka: KafkaCluster) -> None:
     """K14: unknown with the reason, so that `lag --fail` fails."""
-    row = await lag_of(adapter, f"{stage.prefix}.nobody")
+    row = await lag_of(kafka_adapter, f"{kafka.prefix}.nobody")
     assert not row.total.known
     assert row.total.why == "there is no such group"
 
 
-async def test_share_groups_are_listed_and_told_apart(stage: Stage, adapter: Adapter) -> None:
+async def test_share_groups_are_listed_and_told_apart(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K16, C35: members, what they read, state and lag as their coordinator tells them; one without progress is `?`."""
-    ref = stage.topic("work")
-    name = f"{stage.prefix}.share"
-    consumer = ShareConsumer(stage.servers | {"group.id": name, "log_level": 0})
+    ref = kafka.topic("work")
+    name = f"{kafka.prefix}.share"
+    consumer = ShareConsumer(kafka.servers | {"group.id": name, "log_level": 0})
     consumer.subscribe([ref.name])
-    with polled(consumer.poll, consumer.close):
+    with keep_polling(consumer.poll, consumer.close):
 
         async def reading() -> bool:
-            found = await group_of(adapter, name)
+            found = await group_of(kafka_adapter, name)
             return found is not None and any(member.assigned for member in found.members)
 
         await eventually(reading, "the share group reads")
-        group = await group_of(adapter, name)
+        group = await group_of(kafka_adapter, name)
         assert group is not None
         assert (group.type, group.state, group.why, group.reads) == ("share", "Stable", "", (ref,))
         assert [member.assigned for member in group.members] == [((ref.name, 0),)]
 
-        row = await lag_of(adapter, name)
+        row = await lag_of(kafka_adapter, name)
         assert (row.state, row.total.known, row.total.why) == ("Stable", False, NOT_BEGUN)
-        stage.fill(ref, 3)
+        kafka.fill(ref, 3)
 
         async def done() -> bool:
-            await group_of(adapter, name)
-            return (await lag_of(adapter, name)).total == exact(0)
+            await group_of(kafka_adapter, name)
+            return (await lag_of(kafka_adapter, name)).total == exact(0)
 
         await eventually(done, "it has read all three")
 
     async def left() -> bool:
-        found = await group_of(adapter, name)
+        found = await group_of(kafka_adapter, name)
         return found is not None and found.state == "Empty"
 
     await eventually(left, "nobody is in it")
-    stage.fill(ref, 7)
-    await group_of(adapter, name)
-    row = await lag_of(adapter, name)
+    kafka.fill(ref, 7)
+    await group_of(kafka_adapter, name)
+    row = await lag_of(kafka_adapter, name)
     assert (row.state, [(part.partition, str(part.lag)) for part in row.parts]) == ("Empty", [(0, "≤ 7")])
 
 
 async def test_many_partitions_are_asked_in_chunks(
-    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaCluster, kafka_adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K14: chunks sent together, no partition lost between them."""
     monkeypatch.setattr(offsets, "CHUNK", 7)
-    ref = stage.topic("wide", 30)
-    stage.fill(ref, 60, partitions=30)
-    assert (await listed(adapter))[ref].messages.number == 60
+    ref = kafka.topic("wide", 30)
+    kafka.fill(ref, 60, partitions=30)
+    assert (await listed(kafka_adapter))[ref].messages.number == 60
 
 
-def commit(stage: Stage, name: str, ref: Ref, *offsets: int) -> None:
+def commit(kafka: KafkaCluster, name: str, ref: Ref, *offsets: int) -> None:
     """Committed offsets of an empty group, by partition."""
     places = [TopicPartition(ref.name, number, offset) for number, offset in enumerate(offsets)]
     wanted = [ConsumerGroupTopicPartitions(name, places)]
-    until(
+    wait_until(
         lambda: all(
             place.error is None
-            for place in stage.admin.alter_consumer_group_offsets(wanted)[name].result(WAIT).topic_partitions
+            for place in kafka.admin.alter_consumer_group_offsets(wanted)[name].result(WAIT).topic_partitions
         ),
         WAIT,
         "the coordinator takes the offsets",
     )
 
 
-def transact(stage: Stage, ref: Ref, count: int, end: str) -> Producer:
+def transact(kafka: KafkaCluster, ref: Ref, count: int, end: str) -> Producer:
     """A transaction of so many records that was committed, aborted, or is left open."""
-    producer = stage.producer(transactional_id=f"{stage.prefix}.{end}", transaction_timeout_ms=600_000)
+    producer = kafka.producer(transactional_id=f"{kafka.prefix}.{end}", transaction_timeout_ms=600_000)
     producer.init_transactions(WAIT)
     producer.begin_transaction()
     for number in range(count):
@@ -201,7 +187,7 @@ def transact(stage: Stage, ref: Ref, count: int, end: str) -> Producer:
     return producer
 
 
-async def judged(adapter: Adapter, name: str, limit: int) -> tuple[GroupLag, bool]:
+async def count_and_judge(adapter: Adapter, name: str, limit: int) -> tuple[GroupLag, bool]:
     """The lag as a check with that limit sees it, and whether it passes."""
     groups = adapter.broker.groups
     assert isinstance(groups, CountsLag)
@@ -209,45 +195,47 @@ async def judged(adapter: Adapter, name: str, limit: int) -> tuple[GroupLag, boo
     return row, not lag.check_lag([row], warn=None, fail=limit).failed
 
 
-async def test_markers_and_aborted_records_are_a_bound_and_are_counted(stage: Stage, adapter: Adapter) -> None:
+async def test_markers_and_aborted_records_are_a_bound_and_are_counted(
+    kafka: KafkaCluster, kafka_adapter: Adapter
+) -> None:
     """C48: 3 committed, 4 aborted, 2 markers, all read: at most 6, counted 0. An open transaction's are told (C45)."""
-    ref, name = stage.topic("work"), f"{stage.prefix}.done"
-    transact(stage, ref, 3, "committed")
-    transact(stage, ref, 4, "aborted")
-    commit(stage, name, ref, 3)
-    row = await lag_of(adapter, name)
+    ref, name = kafka.topic("work"), f"{kafka.prefix}.done"
+    transact(kafka, ref, 3, "committed")
+    transact(kafka, ref, 4, "aborted")
+    commit(kafka, name, ref, 3)
+    row = await lag_of(kafka_adapter, name)
     assert (str(row.total), row.uncommitted) == ("≤ 6", 0)
     assert lag.check_lag([row], warn=None, fail=7).failed == ()
     assert lag.check_lag([row], warn=None, fail=6).failed
-    counted, passes = await judged(adapter, name, 1)
+    counted, passes = await count_and_judge(kafka_adapter, name, 1)
     assert (counted.total, passes) == (exact(0), True)
-    opened = transact(stage, ref, 6, "open")
-    row = await lag_of(adapter, name)
+    opened = transact(kafka, ref, 6, "open")
+    row = await lag_of(kafka_adapter, name)
     assert (str(row.total), row.uncommitted) == ("≤ 12", 6)
     assert lag.lag_notes(row) == ["6 not yet committed by their writer"]
-    counted, passes = await judged(adapter, name, 1)
+    counted, passes = await count_and_judge(kafka_adapter, name, 1)
     assert (counted.total, counted.uncommitted, passes) == (exact(0), 6, True)
-    _, plan = await Run(adapter, ref, stage.topic("home")).planned()
+    _, plan = await GuardedRedrive(kafka_adapter, ref, kafka.topic("home")).plan()
     assert [risk.text[:33] for risk in plan.risks if risk.name == "uncommitted"] == [
         "6 letters in an open transaction,"
     ]
     opened.commit_transaction(WAIT)
-    counted, passes = await judged(adapter, name, 6)
+    counted, passes = await count_and_judge(kafka_adapter, name, 6)
     assert (counted.total, counted.uncommitted, passes) == (exact(6), 0, False)
 
 
-async def test_what_was_deleted_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
+async def test_what_was_deleted_before_it_was_read_is_no_lag(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """C49: committed 2, first offset 6, end 10: 4 can be read, 4 are gone; and where all of it is gone."""
-    ref, name = stage.topic("work", 2), f"{stage.prefix}.late"
-    stage.fill(ref, 20, partitions=2)
+    ref, name = kafka.topic("work", 2), f"{kafka.prefix}.late"
+    kafka.fill(ref, 20, partitions=2)
     cut = [TopicPartition(ref.name, 0, 6), TopicPartition(ref.name, 1, 10)]
-    for promise in stage.admin.delete_records(cut).values():
+    for promise in kafka.admin.delete_records(cut).values():
         promise.result(WAIT)
-    commit(stage, name, ref, 2, 2)
-    row = await lag_of(adapter, name)
+    commit(kafka, name, ref, 2, 2)
+    row = await lag_of(kafka_adapter, name)
     assert [(str(part.lag), str(part.lost)) for part in row.parts] == [("≤ 4", "≤ 4"), ("0", "≤ 8")]
     assert lag.lag_notes(row.parts[0]) == ["≤ 4 deleted by retention"]
     assert (str(row.total), str(row.lost)) == ("≤ 4", "≤ 12")
-    counted, _ = await judged(adapter, name, 4)
+    counted, _ = await count_and_judge(kafka_adapter, name, 4)
     assert [part.lag for part in counted.parts] == [exact(4), exact(0)]
     assert str(counted.lost) == "≤ 12"

@@ -16,7 +16,7 @@ from mqtui.ui.render.destinations.destinations import (
     lines_of,
 )
 from mqtui.ui.render.destinations.groups import GroupRenderer, describe_group, group_lines
-from tests.contract.kafka_stage import Stage
+from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.worlds import Letter
 
@@ -31,9 +31,9 @@ async def look(url: str, kind: BrokerKind) -> tuple[list[DestinationRow], Poller
 
 async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     """Nobody is in it, and what waits does not even grow."""
-    stage = Stage(kafka_url)
-    ref = stage.topic("orders", 1)
-    producer = stage.producer()
+    kafka = KafkaCluster(kafka_url)
+    ref = kafka.topic("orders", 1)
+    producer = kafka.producer()
     for number in range(5):
         producer.produce(ref.name, b"%d" % number, partition=0)
     producer.flush(20)
@@ -52,7 +52,7 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.snapshot) if one.group.ref.name == name]
     assert GroupRenderer().severity(group)
     assert describe_group(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
-    stage.close()
+    kafka.close()
 
 
 async def test_a_full_queue_and_one_whose_letters_vanish(rabbitmq_url: str) -> None:

@@ -18,7 +18,7 @@ from mqtui.services.redrive.planning.scan import read_unhandled
 from mqtui.ui.app import Console
 from mqtui.ui.screens.dead_letters import causes
 from mqtui.ui.screens.destinations import pending
-from tests.contract.kafka_stage import Stage as KafkaStage
+from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.redis_server import RedisServer
 from tests.ui.driver import at_console
 
@@ -47,8 +47,8 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monk
 
 
 @pytest.fixture
-def topics(kafka_url: str) -> Iterator[KafkaStage]:
-    made = KafkaStage(kafka_url)
+def topics(kafka_url: str) -> Iterator[KafkaCluster]:
+    made = KafkaCluster(kafka_url)
     yield made
     made.close()
 
@@ -81,7 +81,7 @@ async def silent() -> AsyncIterator[int]:
             writer.close()
 
 
-async def test_a_broker_that_has_not_answered_is_named(topics: KafkaStage, folders: Path) -> None:
+async def test_a_broker_that_has_not_answered_is_named(topics: KafkaCluster, folders: Path) -> None:
     """C44: the lists of a profile say which broker is still read, until it is known."""
     ref = topics.topic("work")
     topics.fill(ref, 3)

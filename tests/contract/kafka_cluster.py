@@ -1,4 +1,4 @@
-"""A Kafka filled and read by confluent-kafka alone, and adapters on it."""
+"""A Kafka cluster that tests fill and read by confluent-kafka alone, and adapters for it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Row = tuple[int, int, bytes | None]
 """Partition, offset and value of a record."""
 
 
-class Stage:
-    """One broker. Names made here have a prefix of their own, the state topic too."""
+class KafkaCluster:
+    """One cluster. Names made here have a prefix of their own, the state topic too."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -57,7 +57,7 @@ class Stage:
         self._made += 1
         name = f"{self.prefix}.{stem}{self._made}"
         self.admin.create_topics([NewTopic(name, partitions, 1, config=dict(config or {}))])[name].result(WAIT)
-        until(lambda: name in self.names(), WAIT, f"{name} is known to the broker")
+        wait_until(lambda: name in self.names(), WAIT, f"{name} is known to the broker")
         return Ref(Kind.TOPIC, name)
 
     def producer(self, **config: Any) -> Producer:
@@ -137,7 +137,7 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Run:
+class GuardedRedrive:
     """A redrive through the guard, without a service."""
 
     adapter: Adapter
@@ -145,12 +145,12 @@ class Run:
     target: Ref
     operator: str = "ada"
     run: str = ""
-    hand: int = 1000
+    max_in_flight: int = 1000
     take_over: bool = False
     resumed: bool = False
     discard: bool = False
 
-    async def planned(self) -> tuple[Source, Plan]:
+    async def plan(self) -> tuple[Source, Plan]:
         """The source and the inspected plan."""
         source = await self.adapter.broker.snapshot(self.source)
         end = Remove(source.count) if self.discard else Deliver(self.target, source.count)
@@ -161,13 +161,13 @@ class Run:
     @asynccontextmanager
     async def lease(self, planned: tuple[Source, Plan] | None = None) -> AsyncIterator[Lease]:
         """The lease, after the plan's first steps."""
-        source, plan = planned or await self.planned()
+        source, plan = planned or await self.plan()
         self.run = self.run or plan.id
         terms = LeaseOptions(
             self.run,
             self.operator,
             "hash",
-            self.hand,
+            self.max_in_flight,
             targets=(self.target,),
             take_over=self.take_over,
             resumed=self.resumed,
@@ -183,7 +183,9 @@ class Run:
         """The letters on their way."""
         return [Transfer(letter, self.target, **changed) for letter in letters]
 
-    async def all(self, *, size: int = 1000, chosen: Callable[[Message], bool] = lambda letter: True) -> list[Receipt]:
+    async def move_all(
+        self, *, size: int = 1000, chosen: Callable[[Message], bool] = lambda letter: True
+    ) -> list[Receipt]:
         """Move what is chosen, keep the rest."""
         receipts: list[Receipt] = []
         async with self.lease() as lease:
@@ -195,11 +197,13 @@ class Run:
 
 
 @contextmanager
-def mover(stage: Stage, source: Ref, target: Ref, run: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
-    """A redrive in a process of its own (`tests.contract.kafka_mover`), killed at the end of the block."""
-    job = {"url": stage.url, "prefix": stage.prefix, "source": source.name, "target": target.name, "run": run, **how}
+def redrive_process(
+    kafka: KafkaCluster, source: Ref, target: Ref, run: str, **how: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """A redrive in a process of its own (`tests.contract.kafka_redrive_process`), killed at the end of the block."""
+    job = {"url": kafka.url, "prefix": kafka.prefix, "source": source.name, "target": target.name, "run": run, **how}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.kafka_mover", json.dumps(job)],
+        [sys.executable, "-m", "tests.contract.kafka_redrive_process", json.dumps(job)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -212,8 +216,8 @@ def mover(stage: Stage, source: Ref, target: Ref, run: str, **how: Any) -> Itera
         process.stdout.close()
 
 
-def told(process: subprocess.Popen[str], word: str, count: int = 1) -> str:
-    """Read lines of a mover until one begins with a word for the `count`th time; the last line, or the end's ""."""
+def read_until(process: subprocess.Popen[str], word: str, count: int = 1) -> str:
+    """Read lines until one begins with the word for the `count`th time; that line, or "" at the end."""
     assert process.stdout is not None
     line = ""
     while count and (line := process.stdout.readline()):
@@ -221,7 +225,7 @@ def told(process: subprocess.Popen[str], word: str, count: int = 1) -> str:
     return line
 
 
-def until(condition: Callable[[], bool], patience: float, what: str) -> float:
+def wait_until(condition: Callable[[], bool], patience: float, what: str) -> float:
     """Wait until it holds; seconds it took."""
     began = time.monotonic()
     while not condition():

@@ -1,4 +1,4 @@
-"""Who holds a dead-letter topic, and how a hold is taken over, lost and found again (K3, K4)."""
+"""The lock of a dead-letter topic: who owns it, and how it is taken over, lost and reacquired (K3, K4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -22,24 +22,10 @@ from mqtui.domain.errors import Held
 from mqtui.domain.plan import Severity
 from mqtui.domain.redrive import PublishStatus
 from tests.contract.asking import eventually
-from tests.contract.kafka_stage import Run, Stage, mover, told, until
+from tests.contract.kafka_cluster import GuardedRedrive, KafkaCluster, read_until, redrive_process, wait_until
 
 
-@pytest.fixture
-def stage(kafka_url: str) -> Iterator[Stage]:
-    made = Stage(kafka_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
-    yield made
-    await made.close()
-
-
-def foreign(**changed: Any) -> dict[str, Any]:
+def lock_record_of_another_machine(**changed: Any) -> dict[str, Any]:
     """A holder record from another machine, renewed just now."""
     now = int(time.time() * 1000)
     record = {
@@ -58,14 +44,14 @@ def foreign(**changed: Any) -> dict[str, Any]:
     return record | changed
 
 
-async def test_a_held_topic_is_refused_and_the_holder_named(stage: Stage, adapter: Adapter) -> None:
+async def test_a_held_topic_is_refused_and_the_holder_named(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K3: who, where, since when; and the plan already says so."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    stage.fill(source, 10)
-    other = stage.adapter()
-    async with Run(adapter, source, target, operator="ada").lease():
-        second = Run(other, source, target, operator="grace")
-        _, plan = await second.planned()
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    kafka.fill(source, 10)
+    other = kafka.adapter()
+    async with GuardedRedrive(kafka_adapter, source, target, operator="ada").lease():
+        second = GuardedRedrive(other, source, target, operator="grace")
+        _, plan = await second.plan()
         (held,) = [risk for risk in plan.risks if risk.name == "held"]
         assert held.severity is Severity.REFUSE
         assert not held.final
@@ -76,54 +62,57 @@ async def test_a_held_topic_is_refused_and_the_holder_named(stage: Stage, adapte
     assert "ada" in refused.value.detail
     assert "since" in refused.value.detail
     assert "--take-over" in refused.value.hint
-    assert len(await second.all()) == 10
+    assert len(await second.move_all()) == 10
     await other.close()
 
 
-async def test_planning_does_not_disturb_the_holder(stage: Stage, adapter: Adapter) -> None:
+async def test_planning_does_not_disturb_the_holder(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K3: snapshot, inspect and a refused run open no transactional producer, so the run goes on unharmed."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 30)
-    other = stage.adapter()
-    run = Run(adapter, source, target)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 30)
+    other = kafka.adapter()
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
-        before = describe(stage, source, adapter, await identity(adapter, run))
+        before = describe(kafka, source, kafka_adapter, await identity(kafka_adapter, run))
         async for batch in lease.batches(10):
-            await Run(other, source, target).planned()
+            await GuardedRedrive(other, source, target).plan()
             with pytest.raises(Held):
-                await Run(other, source, target).all()
+                await GuardedRedrive(other, source, target).move_all()
             await lease.move(run.transfers(batch))
-        assert describe(stage, source, adapter, await identity(adapter, run)).producer_epoch == before.producer_epoch
+        assert (
+            describe(kafka, source, kafka_adapter, await identity(kafka_adapter, run)).producer_epoch
+            == before.producer_epoch
+        )
     await other.close()
-    assert stage.values(target) == values
+    assert kafka.values(target) == values
 
 
-async def identity(adapter: Adapter, run: Run) -> str:
+async def identity(adapter: Adapter, run: GuardedRedrive) -> str:
     return (await adapter.broker.snapshot(run.source)).identity
 
 
-def describe(stage: Stage, source: object, adapter: object, topic_id: str) -> Any:
+def describe(kafka: KafkaCluster, source: object, adapter: object, topic_id: str) -> Any:
     """What the coordinator says of the topic's transactional id."""
-    name = transactional_id(stage.prefix, topic_id)
-    admin = KafkaAdminClient(bootstrap_servers=stage.servers["bootstrap.servers"])
+    name = transactional_id(kafka.prefix, topic_id)
+    admin = KafkaAdminClient(bootstrap_servers=kafka.servers["bootstrap.servers"])
     try:
         return admin.describe_transactions([name])[name]
     finally:
         admin.close()
 
 
-async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> None:
+async def test_taking_over_fences_the_holder(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K3, K4, C8: after --take-over the old run learns that the other handled its letters; each is moved once."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 40)
-    other = stage.adapter()
-    first = Run(adapter, source, target, operator="ada")
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 40)
+    other = kafka.adapter()
+    first = GuardedRedrive(kafka_adapter, source, target, operator="ada")
     with pytest.raises(FencedDuringMove) as refused:
         async with first.lease() as lease:
             batches = aiter(lease.batches(10))
             await lease.move(first.transfers(await anext(batches)))
             doomed = await anext(batches)
-            async with Run(other, source, target, operator="grace", take_over=True).lease() as new:
+            async with GuardedRedrive(other, source, target, operator="grace", take_over=True).lease() as new:
                 rest = [letter async for batch in new.batches(100) for letter in batch]
                 await new.move(first.transfers(rest))
                 await lease.move(first.transfers(doomed))
@@ -133,36 +122,39 @@ async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> 
         (PublishStatus.GONE, True)
     ] * 10
     await other.close()
-    assert stage.values(target) == values
+    assert kafka.values(target) == values
 
 
-async def test_our_own_timeout_is_no_take_over(stage: Stage, adapter: Adapter) -> None:
+async def test_our_own_timeout_is_no_take_over(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K4: fenced while the record still names us, the run goes on with a new producer and doubles nothing."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 60)
-    run = Run(adapter, source, target)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 60)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
-        name = transactional_id(stage.prefix, await identity(adapter, run))
+        name = transactional_id(kafka.prefix, await identity(kafka_adapter, run))
         async for batch in lease.batches(20):
-            stage.producer(transactional_id=name).init_transactions(30)
+            kafka.producer(transactional_id=name).init_transactions(30)
             await lease.move(run.transfers(batch))
-    assert stage.values(target) == values
-    assert (await adapter.broker.snapshot(source)).lock_owner is None
+    assert kafka.values(target) == values
+    assert (await kafka_adapter.broker.snapshot(source)).lock_owner is None
 
 
 async def test_a_take_over_that_is_fenced_on_its_way_is_tried_again(
-    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaCluster, kafka_adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old run moves on between the fencing and the record of the new one: then both are who they were, once."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 40)
-    other, loop = stage.adapter(), asyncio.get_running_loop()
-    first, second = Run(adapter, source, target), Run(other, source, target, operator="grace", take_over=True)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 40)
+    other, loop = kafka.adapter(), asyncio.get_running_loop()
+    first, second = (
+        GuardedRedrive(kafka_adapter, source, target),
+        GuardedRedrive(other, source, target, operator="grace", take_over=True),
+    )
     async with first.lease() as lease:
         batches = aiter(lease.batches(10))
         await lease.move(first.transfers(await anext(batches)))
         batch, doomed = await anext(batches), await anext(batches)
-        once(
+        during_next_read(
             monkeypatch,
             "read_progress",
             lambda: asyncio.run_coroutine_threadsafe(lease.move(first.transfers(batch)), loop).result(30),
@@ -174,17 +166,20 @@ async def test_a_take_over_that_is_fenced_on_its_way_is_tried_again(
         with pytest.raises(Held):
             await lease.move(first.transfers(doomed))
     await other.close()
-    assert Counter(stage.values(target)) == Counter(values)
+    assert Counter(kafka.values(target)) == Counter(values)
 
 
 async def test_a_run_that_was_taken_over_while_it_came_back_stops(
-    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaCluster, kafka_adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record of the new run is written just after the old one looked at it: only one of them goes on."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 40)
-    other, loop = stage.adapter(), asyncio.get_running_loop()
-    first, second = Run(adapter, source, target), Run(other, source, target, operator="grace", take_over=True)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 40)
+    other, loop = kafka.adapter(), asyncio.get_running_loop()
+    first, second = (
+        GuardedRedrive(kafka_adapter, source, target),
+        GuardedRedrive(other, source, target, operator="grace", take_over=True),
+    )
     async with AsyncExitStack() as stack:
         lease = await stack.enter_async_context(first.lease())
         batches = aiter(lease.batches(10))
@@ -195,14 +190,14 @@ async def test_a_run_that_was_taken_over_while_it_came_back_stops(
         async def take_over() -> None:
             entered.append(await stack.enter_async_context(second.lease()))
 
-        once(
+        during_next_read(
             monkeypatch,
             "read_lock",
             lambda: asyncio.run_coroutine_threadsafe(take_over(), loop).result(30),
             after=True,
         )
-        stage.producer(
-            transactional_id=transactional_id(stage.prefix, await identity(adapter, first))
+        kafka.producer(
+            transactional_id=transactional_id(kafka.prefix, await identity(kafka_adapter, first))
         ).init_transactions(30)
         with pytest.raises(Held):
             await lease.move(first.transfers(doomed))
@@ -210,13 +205,13 @@ async def test_a_run_that_was_taken_over_while_it_came_back_stops(
         await entered[0].move(second.transfers(rest))
     await other.close()
     assert len(rest) == 30
-    assert Counter(stage.values(target)) == Counter(values)
+    assert Counter(kafka.values(target)) == Counter(values)
 
 
-def once(
+def during_next_read(
     monkeypatch: pytest.MonkeyPatch, reading: str, meanwhile: Callable[[], object], *, after: bool = False
 ) -> None:
-    """Let something else happen just before, or just after, the next reading of the state topic by a hold."""
+    """Let something else happen just before, or just after, the next read of the state topic by a lock."""
     read, waiting = getattr(source_lock, reading), [meanwhile]
 
     def read_beside(*args: Any, **options: Any) -> Any:
@@ -242,43 +237,43 @@ def once(
     ids=["fresh", "ended", "old", "from a clock ahead"],
 )
 async def test_what_counts_as_held(
-    stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaCluster, kafka_adapter: Adapter, changed: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K3: a record without `ended`, at most 30 s old; one whose age says nothing holds if it is seen to be renewed."""
     monkeypatch.setattr(state_topic, "WATCH_SECONDS", 3.0)
-    source, target = stage.topic("dlq"), stage.topic("home")
-    await Run(adapter, source, target).all()
-    stage.fill(source, 3)
-    topic_id = (await adapter.broker.snapshot(source)).identity
-    record = foreign(**changed)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    await GuardedRedrive(kafka_adapter, source, target).move_all()
+    kafka.fill(source, 3)
+    topic_id = (await kafka_adapter.broker.snapshot(source)).identity
+    record = lock_record_of_another_machine(**changed)
     if "time" in changed:
         record["time"] = changed["time"] - 31_000
-    stage.write_state(f"{topic_id}/holder", record)
-    holder = (await adapter.broker.snapshot(source)).lock_owner
+    kafka.write_state(f"{topic_id}/holder", record)
+    holder = (await kafka_adapter.broker.snapshot(source)).lock_owner
     if record["ended"]:
         assert holder is None
     else:
         assert holder is not None
         assert (holder.operator, holder.host, holder.stale) == ("grace", "far-away", not holds)
     if not holds:
-        assert len(await Run(adapter, source, target).all()) == 3
+        assert len(await GuardedRedrive(kafka_adapter, source, target).move_all()) == 3
         return
     with pytest.raises(Held):
-        await Run(adapter, source, target).all()
-    resumed = Run(adapter, source, target, run=record["run"], resumed=True)
-    assert len(await resumed.all()) == 3
+        await GuardedRedrive(kafka_adapter, source, target).move_all()
+    resumed = GuardedRedrive(kafka_adapter, source, target, run=record["run"], resumed=True)
+    assert len(await resumed.move_all()) == 3
 
 
 @contextmanager
-def renewing(stage: Stage, key: str, seconds_off: int) -> Iterator[None]:
+def renewed_elsewhere(kafka: KafkaCluster, key: str, seconds_off: int) -> Iterator[None]:
     """A live run on a machine whose clock is so far off: it writes its holder record again and again."""
-    record, ended = foreign(), threading.Event()
+    record, ended = lock_record_of_another_machine(), threading.Event()
 
     def write() -> None:
         while not ended.wait(1.5):
-            stage.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
+            kafka.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
 
-    stage.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
+    kafka.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
     writer = threading.Thread(target=write)
     writer.start()
     try:
@@ -289,47 +284,51 @@ def renewing(stage: Stage, key: str, seconds_off: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seconds_off", [-45, 45, -7200], ids=str)
-async def test_a_live_run_holds_whatever_the_clocks_say(stage: Stage, adapter: Adapter, seconds_off: int) -> None:
+async def test_a_live_run_holds_whatever_the_clocks_say(
+    kafka: KafkaCluster, kafka_adapter: Adapter, seconds_off: int
+) -> None:
     """C86: our clock is 45 s ahead of the holder's, 45 s behind it, two hours ahead."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    await Run(adapter, source, target).all()
-    stage.fill(source, 3)
-    topic_id = (await adapter.broker.snapshot(source)).identity
-    with renewing(stage, f"{topic_id}/holder", seconds_off):
-        run = Run(adapter, source, target)
-        _, plan = await run.planned()
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    await GuardedRedrive(kafka_adapter, source, target).move_all()
+    kafka.fill(source, 3)
+    topic_id = (await kafka_adapter.broker.snapshot(source)).identity
+    with renewed_elsewhere(kafka, f"{topic_id}/holder", seconds_off):
+        run = GuardedRedrive(kafka_adapter, source, target)
+        _, plan = await run.plan()
         assert [risk.severity for risk in plan.risks if risk.name == "held"] == [Severity.REFUSE]
         with pytest.raises(Held, match="far-away"):
-            await run.all()
-        assert stage.values(target) == []
-    assert len(await Run(adapter, source, target, take_over=True).all()) == 3
+            await run.move_all()
+        assert kafka.values(target) == []
+    assert len(await GuardedRedrive(kafka_adapter, source, target, take_over=True).move_all()) == 3
 
 
-async def test_a_killed_process_of_this_machine_holds_nothing(stage: Stage, adapter: Adapter) -> None:
+async def test_a_killed_process_of_this_machine_holds_nothing(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K3, C8: its process is gone, so nobody waits 30 s; a live one holds."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 200)
-    with mover(stage, source, target, uuid.uuid4().hex, size=10, hang=4) as process:
-        assert told(process, "open")
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 200)
+    with redrive_process(kafka, source, target, uuid.uuid4().hex, size=10, hang=4) as process:
+        assert read_until(process, "open")
         with pytest.raises(Held):
-            await Run(adapter, source, target).all()
+            await GuardedRedrive(kafka_adapter, source, target).move_all()
     began = time.monotonic()
-    await Run(adapter, source, target).all()
+    await GuardedRedrive(kafka_adapter, source, target).move_all()
     assert time.monotonic() - began < 15
-    assert Counter(stage.values(target)) == Counter(values)
+    assert Counter(kafka.values(target)) == Counter(values)
 
 
-async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_hold_is_renewed_while_idle(
+    kafka: KafkaCluster, kafka_adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """K3: also while nothing is moved, in a transaction of its own."""
     monkeypatch.setattr(move, "RENEW_INTERVAL", 0.2)
-    source, target = stage.topic("dlq"), stage.topic("home")
-    stage.fill(source, 1)
-    run = Run(adapter, source, target)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    kafka.fill(source, 1)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease():
-        topic_id = await identity(adapter, run)
+        topic_id = await identity(kafka_adapter, run)
 
         def renewed() -> int:
-            return int(stage.state_records()[f"{topic_id}/holder"]["time"])
+            return int(kafka.state_records()[f"{topic_id}/holder"]["time"])
 
         first = await asyncio.to_thread(renewed)
 
@@ -339,33 +338,35 @@ async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, mo
         await eventually(later, "the holder record is written again")
 
 
-async def test_transactions_are_short(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_transactions_are_short(
+    kafka: KafkaCluster, kafka_adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """K4: a batch is split into transactions of at most so many letters; the coordinator would end them after 15 s."""
     monkeypatch.setattr(move, "MAX_RECORDS", 10)
-    source, target = stage.topic("dlq"), stage.topic("home")
-    values = stage.fill(source, 35)
-    run = Run(adapter, source, target)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    values = kafka.fill(source, 35)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
         (batch,) = [batch async for batch in lease.batches(100)]
         assert len(await lease.move(run.transfers(batch))) == 35
-        told = describe(stage, source, adapter, await identity(adapter, run))
+        told = describe(kafka, source, kafka_adapter, await identity(kafka_adapter, run))
         assert told.transaction_timeout_ms == 15_000
         assert told.state.value != "Ongoing"
-    assert stage.values(target) == values
-    assert stage.ends(target) == {0: 35 + 4}
+    assert kafka.values(target) == values
+    assert kafka.ends(target) == {0: 35 + 4}
 
 
 @pytest.mark.chaos
-async def test_an_open_transaction_of_a_killed_run_ends(stage: Stage) -> None:
+async def test_an_open_transaction_of_a_killed_run_ends(kafka: KafkaCluster) -> None:
     """K4: killed with a transaction open, the target is read to its end again after 15 s and the coordinator's look.
 
     The coordinator looks for overdue transactions every 10 s.
     """
-    source, target = stage.topic("dlq"), stage.topic("home")
-    stage.fill(source, 100)
-    with mover(stage, source, target, uuid.uuid4().hex, size=25, hang=4) as process:
-        assert told(process, "open")
-    later = stage.fill(target, 1, first=999)
-    seconds = until(lambda: stage.values(target)[-1:] == later, 30, "the target is free")
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    kafka.fill(source, 100)
+    with redrive_process(kafka, source, target, uuid.uuid4().hex, size=25, hang=4) as process:
+        assert read_until(process, "open")
+    later = kafka.fill(target, 1, first=999)
+    seconds = wait_until(lambda: kafka.values(target)[-1:] == later, 30, "the target is free")
     assert seconds < 27
-    assert len(stage.values(target)) == 50 + 1
+    assert len(kafka.values(target)) == 50 + 1

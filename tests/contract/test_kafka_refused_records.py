@@ -1,10 +1,9 @@
-"""Letters the broker or the library refuses: their neighbours go, they stay; and where keys land (K4, K6, C8)."""
+"""Letters that the broker or the library refuses stay, and their neighbours move; partitions of keys (K4, K6, C8)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
 
 import pytest
@@ -16,7 +15,7 @@ from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers
 from tests.contract.asking import publish
-from tests.contract.kafka_stage import Run, Stage
+from tests.contract.kafka_cluster import GuardedRedrive, KafkaCluster
 
 JAVA = {
     b"21": -973932308,
@@ -29,59 +28,47 @@ JAVA = {
 """Keys and hashes of Apache Kafka's own UtilsTest.testMurmur2."""
 
 
-@pytest.fixture
-def stage(kafka_url: str) -> Iterator[Stage]:
-    made = Stage(kafka_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
-    yield made
-    await made.close()
-
-
 def states(receipts: list[Receipt]) -> Counter[PublishStatus]:
     return Counter(receipt.state for receipt in receipts)
 
 
-async def test_a_letter_too_large_stays_and_its_neighbours_go(stage: Stage, adapter: Adapter) -> None:
+async def test_a_letter_too_large_stays_and_its_neighbours_go(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K4, C8: a target that takes less than one batch of the others, and two letters over its limit."""
-    source, target = stage.topic("dlq"), stage.topic("home", config={"max.message.bytes": "2000"})
-    producer = stage.producer()
+    source, target = kafka.topic("dlq"), kafka.topic("home", config={"max.message.bytes": "2000"})
+    producer = kafka.producer()
     for number in range(200):
         producer.produce(source.name, b"x" * (3000 if number in (50, 51) else 100), b"%d" % number)
     assert producer.flush(30) == 0
-    receipts = await Run(adapter, source, target).all()
+    receipts = await GuardedRedrive(kafka_adapter, source, target).move_all()
     assert states(receipts) == {PublishStatus.STORED: 198, PublishStatus.REFUSED: 2}
     assert [place for place, receipt in enumerate(receipts) if receipt.state is PublishStatus.REFUSED] == [50, 51]
     assert "max.message.bytes" in receipts[50].reason
-    assert len(stage.values(target)) == 198
-    left = await adapter.broker.snapshot(source)
+    assert len(kafka.values(target)) == 198
+    left = await kafka_adapter.broker.snapshot(source)
     assert left.count.number == 2
     assert not left.handled.has(0, 50)
 
 
-async def test_letters_without_a_key_do_not_go_to_a_compacted_topic(stage: Stage, adapter: Adapter) -> None:
+async def test_letters_without_a_key_do_not_go_to_a_compacted_topic(
+    kafka: KafkaCluster, kafka_adapter: Adapter
+) -> None:
     """K13's cause, C8: the broker refuses them (INVALID_RECORD), the others go."""
-    source, target = stage.topic("dlq"), stage.topic("home", config={"cleanup.policy": "compact"})
-    producer = stage.producer()
+    source, target = kafka.topic("dlq"), kafka.topic("home", config={"cleanup.policy": "compact"})
+    producer = kafka.producer()
     for number in range(40):
         producer.produce(source.name, b"%d" % number, None if number % 10 == 0 else b"%d" % number)
     assert producer.flush(30) == 0
-    receipts = await Run(adapter, source, target).all()
+    receipts = await GuardedRedrive(kafka_adapter, source, target).move_all()
     assert states(receipts) == {PublishStatus.STORED: 36, PublishStatus.REFUSED: 4}
-    assert len(stage.values(target)) == 36
-    assert (await adapter.broker.snapshot(source)).count.number == 4
+    assert len(kafka.values(target)) == 36
+    assert (await kafka_adapter.broker.snapshot(source)).count.number == 4
 
 
-async def test_a_letter_for_a_missing_partition_stays(stage: Stage, adapter: Adapter) -> None:
+async def test_a_letter_for_a_missing_partition_stays(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """C8: refused with the reason, before it reaches the library."""
-    source, target = stage.topic("dlq"), stage.topic("home", 2)
-    stage.fill(source, 3)
-    run = Run(adapter, source, target)
+    source, target = kafka.topic("dlq"), kafka.topic("home", 2)
+    kafka.fill(source, 3)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
         (batch,) = [batch async for batch in lease.batches(10)]
         ways = [
@@ -94,25 +81,27 @@ async def test_a_letter_for_a_missing_partition_stays(stage: Stage, adapter: Ada
 
 
 @pytest.mark.parametrize("name", ["cut\0here", "\udcff"], ids=["NUL", "surrogate"])
-async def test_header_names_the_library_can_not_carry_are_refused(stage: Stage, adapter: Adapter, name: str) -> None:
+async def test_header_names_the_library_can_not_carry_are_refused(
+    kafka: KafkaCluster, kafka_adapter: Adapter, name: str
+) -> None:
     """It would cut one at the NUL and die of the other [confluent-kafka 2.16.1: segmentation fault]."""
-    source, target = stage.topic("dlq"), stage.topic("home")
-    stage.fill(source, 2)
+    source, target = kafka.topic("dlq"), kafka.topic("home")
+    kafka.fill(source, 2)
     header: Header = (name, b"1", "")
-    (refused, fine) = await publish(adapter, [Outgoing(target, b"a", headers=(header,)), Outgoing(target, b"b")])
+    (refused, fine) = await publish(kafka_adapter, [Outgoing(target, b"a", headers=(header,)), Outgoing(target, b"b")])
     assert (refused.state, fine.state) == (PublishStatus.REFUSED, PublishStatus.STORED)
-    run = Run(adapter, source, target)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
         (batch,) = [batch async for batch in lease.batches(10)]
         ways = [Transfer(batch[0], target, added=(header,)), Transfer(batch[1], target)]
         assert states(list(await lease.move(ways))) == {PublishStatus.REFUSED: 1, PublishStatus.STORED: 1}
-    assert len(stage.values(target)) == 2
+    assert len(kafka.values(target)) == 2
 
 
-async def test_what_is_stripped_and_added_is_what_outgoing_says(stage: Stage, adapter: Adapter) -> None:
+async def test_what_is_stripped_and_added_is_what_outgoing_says(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """The short way of a move and `Transfer.outgoing()` are one: headers, duplicates, partition, time."""
-    source, target = stage.topic("dlq"), stage.topic("home", 3)
-    producer = stage.producer()
+    source, target = kafka.topic("dlq"), kafka.topic("home", 3)
+    producer = kafka.producer()
     headers: list[tuple[str, str | bytes | None]] = [
         ("a", b"1"),
         ("b", b"\xff"),
@@ -122,30 +111,30 @@ async def test_what_is_stripped_and_added_is_what_outgoing_says(stage: Stage, ad
     ]
     producer.produce(source.name, b"v", b"k", headers=headers)
     assert producer.flush(30) == 0
-    run = Run(adapter, source, target)
+    run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
         ((letter,),) = [batch async for batch in lease.batches(10)]
         added: tuple[Header, ...] = (("b", b"new", ""), ("x", None, ""))
         way = Transfer(letter, target, partition=2, timestamp=1_700_000_000_000, stripped=frozenset({"b"}), added=added)
         await lease.move([way])
-    (record,) = stage.records(target)
+    (record,) = kafka.records(target)
     outgoing = way.outgoing()
     assert record.headers() == [(name, value) for name, value, _ in outgoing.headers]
     assert record.headers() == [("a", b"1"), ("a", b"2"), ("none", None), ("", b""), ("b", b"new"), ("x", None)]
     assert (record.partition(), record.timestamp()[1]) == (2, 1_700_000_000_000)
 
 
-async def test_keys_land_where_java_puts_them(stage: Stage, adapter: Adapter) -> None:
+async def test_keys_land_where_java_puts_them(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
     """K6: publishing and moving alike, by hashes of Kafka's own tests."""
-    source, target = stage.topic("dlq"), stage.topic("home", 12)
+    source, target = kafka.topic("dlq"), kafka.topic("home", 12)
     wanted = {key: (number & 0x7FFFFFFF) % 12 for key, number in JAVA.items()}
-    receipts = await publish(adapter, [Outgoing(target, b"", key) for key in JAVA])
+    receipts = await publish(kafka_adapter, [Outgoing(target, b"", key) for key in JAVA])
     assert [receipt.position.partition for receipt in receipts if isinstance(receipt.position, Offset)] == list(
         wanted.values()
     )
-    await publish(adapter, [Outgoing(source, b"", key) for key in JAVA])
-    await Run(adapter, source, target).all()
-    assert Counter((record.key(), record.partition()) for record in stage.records(target)) == Counter(
+    await publish(kafka_adapter, [Outgoing(source, b"", key) for key in JAVA])
+    await GuardedRedrive(kafka_adapter, source, target).move_all()
+    assert Counter((record.key(), record.partition()) for record in kafka.records(target)) == Counter(
         dict.fromkeys(wanted.items(), 2)
     )
 
@@ -166,11 +155,11 @@ def test_values_made_swiftly_are_the_same() -> None:
 async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:
     """C6, C8: killed and started again in the middle of a move; nothing is lost, nothing doubled."""
     name = "kafka-dies"
-    stage = Stage(brokers.servers.start_kafka(name))
-    adapter = stage.adapter()
-    source, target = stage.topic("dlq", 2), stage.topic("home", 2)
-    values = stage.fill(source, 400, partitions=2)
-    run = Run(adapter, source, target)
+    kafka = KafkaCluster(brokers.servers.start_kafka(name))
+    adapter = kafka.adapter()
+    source, target = kafka.topic("dlq", 2), kafka.topic("home", 2)
+    values = kafka.fill(source, 400, partitions=2)
+    run = GuardedRedrive(adapter, source, target)
     receipts: list[Receipt] = []
     async with run.lease() as lease:
         async for batch in lease.batches(50):
@@ -181,5 +170,5 @@ async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:
             receipts += await move
     await adapter.close()
     assert states(receipts) == {PublishStatus.STORED: 400}
-    assert Counter(stage.values(target)) == Counter(values)
+    assert Counter(kafka.values(target)) == Counter(values)
     brokers.servers.discard(name)
