@@ -72,7 +72,6 @@ class RedisBroker:
         return await can(self._server, verb, ref)
 
     async def survey(self) -> Survey:
-        """Streams, groups and lags; each stream is asked about once."""
         return await survey(self._streams)
 
     async def survey_depths(self) -> Survey:
@@ -92,7 +91,6 @@ class RedisBroker:
         return await take_snapshot(self._router, source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
-        """The plan with the guarantee and the risks."""
         return await check_plan(self._router, source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
@@ -100,7 +98,6 @@ class RedisBroker:
         return describe_guarantee(self._router, source, targets)
 
     async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
-        """What became of letters that are not in the source any more, by the run's move logs."""
         return await trace(self._router, source, options, positions)
 
 
@@ -112,11 +109,9 @@ class RedisWriter:
         self._plan = plan
 
     def publisher(self) -> AbstractAsyncContextManager[Publisher]:
-        """A publisher to streams that exist, or that the plan says are new."""
         return open_publisher(self._router, self._plan)
 
     def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
-        """A lease on a stream."""
         return open_lease(self._router, source, options)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
@@ -135,7 +130,6 @@ class RedisWriter:
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
-        """Claim or acknowledge pending entries."""
         return await apply_step(self._router, step)
 
 
@@ -147,11 +141,9 @@ class RedisAdapter:
         self.broker: Broker = RedisBroker(router)
 
     def open_writer(self, permit: Permit) -> Writer:
-        """A writer for one plan."""
         return RedisWriter(self._router, permit.plan)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._router.close()
 
 

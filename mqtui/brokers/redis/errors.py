@@ -119,7 +119,6 @@ def command_unavailable(command: str, text: str = "") -> Unsupported:
 
 
 def no_such_stream(name: str) -> NotFound:
-    """The error of a missing key."""
     return NotFound(f"No stream {name!r}", "Redis has no such key.", "mqtui ls lists the streams.")
 
 

@@ -77,7 +77,6 @@ class RedisPublisher:
         return receipts
 
     async def close(self) -> None:
-        """Close the connections."""
         for connection in self._connections.values():
             await connection.close()
 

@@ -193,7 +193,6 @@ def min_idle_time(min_idle: int, idle: int, read_at: int, now: int) -> int:
 
 
 def _pending_command(key: bytes, group: bytes, position: EntryId) -> Command:
-    """XPENDING of one id."""
     return ("XPENDING", key, group, encode_entry_id(position), encode_entry_id(position), 1)
 
 

@@ -127,7 +127,6 @@ class RedisConnection:
         return RepliesLost(title, why, hint, tuple(replies), timed_out=timed_out)
 
     async def close(self) -> None:
-        """Close the connection."""
         await self._connection.disconnect(nowait=not self.is_open)
 
 

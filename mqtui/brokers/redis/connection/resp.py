@@ -56,13 +56,11 @@ def parse_entries(reply: Reply) -> list[Entry]:
 
 
 def parse_entry_id(raw: bytes) -> EntryId:
-    """An entry id from its text."""
     ms, _, seq = raw.partition(b"-")
     return EntryId(int(ms), int(seq or 0))
 
 
 def encode_entry_id(position: EntryId) -> bytes:
-    """An entry id as text."""
     return b"%d-%d" % (position.ms, position.seq)
 
 

@@ -102,7 +102,6 @@ class Router:
         return False
 
     async def close(self) -> None:
-        """Close every connection."""
         for pool in list(self._pools.values()):
             await pool.shut_down()
 
@@ -183,7 +182,6 @@ class ClusterRouter(Router):
         raise BrokerTrouble(f"No node of the cluster serves slot {wanted}", "", "redis-cli cluster info says more.")
 
     async def primaries(self) -> list[NodePool]:
-        """Every primary, once."""
         return [self._pool_at(*at) for at in dict.fromkeys(at for _, _, at in await self._slot_map())]
 
     async def forget_topology(self) -> None:

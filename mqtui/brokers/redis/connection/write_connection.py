@@ -142,7 +142,6 @@ class WriteConnection:
         return isinstance((await connection.execute_pipeline([("CLIENT", "KILL", "ID", client_id)]))[0], int)
 
     async def close(self) -> None:
-        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

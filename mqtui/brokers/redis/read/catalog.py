@@ -69,7 +69,6 @@ class RedisCatalog:
         self._lags = lags
 
     async def describe_cluster(self) -> Cluster:
-        """The server or cluster as a whole."""
         return await self._server.describe_cluster()
 
     async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:

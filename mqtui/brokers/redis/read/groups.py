@@ -127,7 +127,6 @@ class RedisGroups:
         yield [], missing + missing_groups_reason([error.title for error in errors])
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
-        """The groups with their consumers."""
         keys = [(name_bytes(group.reads[0].name), _own_name(group)) for group in groups]
         replies = await self._router.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
         pairs = zip(groups, replies, strict=True)

@@ -38,7 +38,6 @@ class MoveSpec:
 
 
 def entry_ids(letters: Sequence[Message]) -> list[bytes]:
-    """The ids of letters as text."""
     return [encode_entry_id(letter.position) for letter in letters if isinstance(letter.position, EntryId)]
 
 
