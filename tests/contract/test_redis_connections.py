@@ -84,10 +84,10 @@ async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
             (plain_port, TlsRefused),
             (replace(secured, tls=False), TlsRefused),
         ):
-            await refusal_receipt(address, ref, error)
+            await assert_refused(address, ref, error)
 
 
-async def refusal_receipt(address: Any, ref: Any, error: type[MqtuiError]) -> None:
+async def assert_refused(address: Any, ref: Any, error: type[MqtuiError]) -> None:
     adapter = connect(replace(address, options={"timeout-ms": "1500"}))
     with pytest.raises(error) as told:
         await read(adapter, ref)

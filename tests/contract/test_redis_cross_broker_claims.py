@@ -40,7 +40,7 @@ async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
 
 
 @asynccontextmanager
-async def taking(
+async def open_lease(
     adapter: Adapter, source: Ref, operator: str, run: str = ""
 ) -> AsyncIterator[tuple[ClaimsLetters, Lease, list[Message]]]:
     """A lease for letters that go to another broker, with all of them."""
@@ -50,7 +50,7 @@ async def taking(
         yield lease, lease, [letter async for batch in lease.batches(2000) for letter in batch]
 
 
-def table(server: RedisServer, source: Ref) -> bytes:
+def claims_key_of(server: RedisServer, source: Ref) -> bytes:
     return claims_key(server.prefix, source.name.encode())
 
 
@@ -62,7 +62,7 @@ async def test_each_letter_is_claimed_by_one_run(server: RedisServer, adapter: A
 
     async def run(number: int) -> None:
         other = server.adapter()
-        async with taking(other, source, f"op{number}") as (lease, _, letters):
+        async with open_lease(other, source, f"op{number}") as (lease, _, letters):
             for start in range(0, len(letters), 100):
                 some = letters[start : start + 100]
                 told = await lease.claim(some)
@@ -83,12 +83,12 @@ async def test_each_letter_is_claimed_by_one_run(server: RedisServer, adapter: A
 async def test_settled_and_kept_letters_are_not_claimed_any_more(server: RedisServer, adapter: Adapter) -> None:
     """C13: what is removed is gone, handled by that run; what stays may be claimed by any run."""
     source = server.stream("dlq", 3)
-    async with taking(adapter, source, "anna", "a" * 32) as (first, lease, letters):
+    async with open_lease(adapter, source, "anna", "a" * 32) as (first, lease, letters):
         assert await first.claim(letters) == [FREE] * 3
-        assert 0 < server.client.ttl(table(server, source)) <= TTL_S
+        assert 0 < server.client.ttl(claims_key_of(server, source)) <= TTL_S
         await lease.settle(letters[:1])
         await lease.release(letters[1:2])
-        async with taking(adapter, source, "bert") as (second, _, _):
+        async with open_lease(adapter, source, "bert") as (second, _, _):
             told = await second.claim(letters)
     handled, kept, held = told
     assert handled.refused is not None
@@ -96,18 +96,18 @@ async def test_settled_and_kept_letters_are_not_claimed_any_more(server: RedisSe
     assert kept == FREE
     assert held.refused is not None
     assert held.refused.reason.startswith("claimed by run AAAA of anna on ")
-    assert server.client.hlen(table(server, source)) == 2, "the letters that nobody settled"
+    assert server.client.hlen(claims_key_of(server, source)) == 2, "the letters that nobody settled"
 
 
 async def test_claims_of_a_dead_run_are_taken_over_and_it_is_named(server: RedisServer, adapter: Adapter) -> None:
     """C13: a claim counts by the server's clock; the run that takes over is told which run may have stored it."""
     source = server.stream("dlq", 2)
     async with (
-        taking(adapter, source, "anna", "a" * 32) as (dying, _, letters),
-        taking(adapter, source, "bert") as (second, _, _),
+        open_lease(adapter, source, "anna", "a" * 32) as (dying, _, letters),
+        open_lease(adapter, source, "bert") as (second, _, _),
     ):
         await dying.claim(letters)
-        server.client.hset(table(server, source), "@" + "a" * 32, "1700000000000 anna on her machine")
+        server.client.hset(claims_key_of(server, source), "@" + "a" * 32, "1700000000000 anna on her machine")
         assert await second.claim(letters) == [LetterClaim(doubt="run AAAA of anna on her machine")] * 2
         assert [one.refused is None for one in await dying.claim(letters)] == [False, False]
 
@@ -115,12 +115,12 @@ async def test_claims_of_a_dead_run_are_taken_over_and_it_is_named(server: Redis
 async def test_a_resumed_run_keeps_its_own_claims(server: RedisServer, adapter: Adapter) -> None:
     """C8: a killed run never blocks its own resume; its journal, not the claim, names its suspects."""
     source = server.stream("dlq", 2)
-    server.client.hset(table(server, source), "@" + "a" * 32, "9900000000000 anna on her machine")
+    server.client.hset(claims_key_of(server, source), "@" + "a" * 32, "9900000000000 anna on her machine")
     for entry, _ in server.rows(source):
-        server.client.hset(table(server, source), entry, "a" * 32)
-    async with taking(adapter, source, "bert") as (other, _, letters):
+        server.client.hset(claims_key_of(server, source), entry, "a" * 32)
+    async with open_lease(adapter, source, "bert") as (other, _, letters):
         assert [one.refused is None for one in await other.claim(letters)] == [False, False]
-    async with taking(adapter, source, "anna", "a" * 32) as (same, _, letters):
+    async with open_lease(adapter, source, "anna", "a" * 32) as (same, _, letters):
         assert await same.claim(letters) == [FREE] * 2
 
 
@@ -132,8 +132,8 @@ async def test_a_waiting_run_renews_its_heartbeat(
     monkeypatch.setattr(cross_broker_claims, "HEARTBEAT_SECONDS", 0.3)
     source = server.stream("dlq", 1)
     async with (
-        taking(adapter, source, "anna") as (first, _, letters),
-        taking(adapter, source, "bert") as (second, _, _),
+        open_lease(adapter, source, "anna") as (first, _, letters),
+        open_lease(adapter, source, "bert") as (second, _, _),
     ):
         await first.claim(letters)
         await asyncio.sleep(2.5)
@@ -145,7 +145,7 @@ async def test_letters_of_a_full_redis_are_claimed(brokers: Brokers) -> None:
     with own_server(brokers) as (_, server):
         source, adapter = server.stream("dlq", 2), server.adapter()
         server.client.config_set("maxmemory", "1")
-        async with taking(adapter, source, "anna") as (first, lease, letters):
+        async with open_lease(adapter, source, "anna") as (first, lease, letters):
             assert await first.claim(letters) == [FREE] * 2
             assert [one.state for one in await lease.settle(letters)] == [PublishStatus.STORED] * 2
         await adapter.close()
@@ -158,7 +158,7 @@ async def test_without_the_right_to_claim_the_plan_says_so(server: RedisServer) 
     for more, words in (("+acl|dryrun +acl|whoami ", "Not allowed to run HSET"), ("", "is not known")):
         async with user_with_rights(server, f"~* {RIGHTS} {more}-hset") as adapter:
             assert any(words in text for text in await claim_risks(adapter, source))
-            async with taking(adapter, source, "anna") as (lease, _, letters):
+            async with open_lease(adapter, source, "anna") as (lease, _, letters):
                 assert await lease.claim(letters) == [FREE] * len(letters)
     async with user_with_rights(server, f"~* {RIGHTS} +acl|dryrun +acl|whoami") as adapter:
         assert await claim_risks(adapter, source) == []

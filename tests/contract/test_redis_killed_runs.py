@@ -40,12 +40,12 @@ def cluster(brokers: Brokers) -> Iterator[RedisServer]:
         yield made
 
 
-def mover(server: RedisServer, variant: str, source: Ref, target: Ref, run: str) -> subprocess.Popen[bytes]:
+def start_mover(server: RedisServer, variant: str, source: Ref, target: Ref, run: str) -> subprocess.Popen[bytes]:
     words = [server.url, server.prefix, variant, source.name, target.name, run]
     return subprocess.Popen([sys.executable, "-m", "tests.contract.redis_mover", *words], cwd=HOME)
 
 
-def killed_at(server: RedisServer, process: subprocess.Popen[bytes], target: Ref, length: int) -> None:
+def kill_at(server: RedisServer, process: subprocess.Popen[bytes], target: Ref, length: int) -> None:
     """SIGKILL as soon as the target holds that many letters."""
     until = time.monotonic() + PATIENCE
     while server.call("XLEN", target.name) < length and process.poll() is None:
@@ -60,11 +60,11 @@ def kill_and_resume(server: RedisServer, variant: str, source: Ref, target: Ref)
     print(f"seed {seed}")
     for number in range(KILLS):
         length = LETTERS * number // KILLS + dice.randrange(LETTERS // KILLS)
-        killed_at(server, mover(server, variant, source, target, run), target, length)
+        kill_at(server, start_mover(server, variant, source, target, run), target, length)
         there, left = set(server.numbers(target)), set(server.numbers(source))
         assert there | left == set(range(LETTERS)), f"lost after kill {number}, seed {seed}"
         half_done += bool(there & left)
-    assert mover(server, variant, source, target, run).wait(PATIENCE) == 0
+    assert start_mover(server, variant, source, target, run).wait(PATIENCE) == 0
     assert server.numbers(target) == list(range(LETTERS)), f"doubled or out of order, seed {seed}"
     assert server.numbers(source) == []
     assert variant == "cluster" or half_done == 0, "a script was interrupted between its halves"
@@ -97,7 +97,7 @@ async def test_c8_the_server_is_killed_during_a_run(brokers: Brokers, variant: s
         async with move.lease() as lease:
             async for batch in lease.batches(100):
                 if dying is None and len(receipts) >= 2_000:
-                    dying = asyncio.create_task(asyncio.to_thread(die_and_return, brokers, name))
+                    dying = asyncio.create_task(asyncio.to_thread(kill_and_restart, brokers, name))
                 receipts.extend(await lease.move(move.transfers(batch)))
         assert dying is not None
         await dying
@@ -106,6 +106,6 @@ async def test_c8_the_server_is_killed_during_a_run(brokers: Brokers, variant: s
         assert (len(receipts), server.numbers(target), server.numbers(source)) == (4_000, list(range(4_000)), [])
 
 
-def die_and_return(brokers: Brokers, name: str) -> None:
+def kill_and_restart(brokers: Brokers, name: str) -> None:
     brokers.servers.kill(name)
     brokers.servers.restart(name)

@@ -51,7 +51,7 @@ def groups(server: RedisServer, name: str) -> list[Ref]:
     return [group_ref(ref, name) for ref in streams(server)]
 
 
-async def listed(adapter: Adapter) -> dict[Ref, Destination]:
+async def list_streams(adapter: Adapter) -> dict[Ref, Destination]:
     found: dict[Ref, Destination] = {}
     async for page in adapter.broker.catalog.list_destinations():
         found.update({row.ref: row for row in page.items})
@@ -62,7 +62,7 @@ async def lags(adapter: Adapter, asked: list[Ref]) -> list[GroupLag]:
     return [row async for row in adapter.broker.groups.lag(asked)]
 
 
-def scripts(server: RedisServer) -> int:
+def script_calls(server: RedisServer) -> int:
     """How often a script was run since this was asked."""
     calls = int(server.client.info("commandstats").get("cmdstat_eval_ro", {}).get("calls", 0))
     server.client.config_resetstat()
@@ -100,15 +100,15 @@ async def slow_port(server: RedisServer) -> AsyncIterator[int]:
 async def test_a_list_of_many_streams_takes_few_script_calls(server: RedisServer) -> None:
     adapter = server.adapter()
     try:
-        scripts(server)
-        found = await listed(adapter)
+        script_calls(server)
+        found = await list_streams(adapter)
         counting = MANY  # the lag of `half` is counted once for each
-        assert scripts(server) <= MANY / STREAMS_PER_SCRIPT_CALL + counting + 2
+        assert script_calls(server) <= MANY / STREAMS_PER_SCRIPT_CALL + counting + 2
         assert {row.backlog for row in found.values()} == {exact(2)} and len(found) == MANY
-        await listed(adapter)
-        assert scripts(server) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
+        await list_streams(adapter)
+        assert script_calls(server) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
         assert {row.total for row in await lags(adapter, groups(server, "half"))} == {exact(1)}
-        assert scripts(server) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
+        assert script_calls(server) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
     finally:
         await adapter.close()
 
@@ -118,7 +118,7 @@ async def test_a_list_of_many_streams_takes_few_round_trips(server: RedisServer)
         adapter = connect(replace(server.address, hosts=(("127.0.0.1", port),), prefix=server.prefix))
         try:
             began = monotonic()
-            assert len(await listed(adapter)) == MANY
+            assert len(await list_streams(adapter)) == MANY
             assert {row.total for row in await lags(adapter, groups(server, "all"))} == {exact(2)}
             assert monotonic() - began < MANY * 2 * DELAY / 2, "as one round trip each would take"
         finally:
@@ -133,7 +133,7 @@ async def test_an_unreadable_or_large_stream_hides_no_other(server: RedisServer)
     closed = streams(server)[20]
     server.call("RENAME", closed.name, f"closed:{server.prefix}")
     async with user_with_rights(server, f"~{server.prefix}:* +@all") as adapter:
-        found = await listed(adapter)
+        found = await list_streams(adapter)
         rows = {row.group: row.total for row in await lags(adapter, groups(server, "all"))}
     server.call("RENAME", f"closed:{server.prefix}", closed.name)
     hidden = found.pop(Ref(Kind.STREAM, f"closed:{server.prefix}"))
@@ -149,7 +149,7 @@ async def test_an_unreadable_or_large_stream_hides_no_other(server: RedisServer)
 async def test_without_the_right_to_scripts_no_stream_is_asked_twice(server: RedisServer) -> None:
     async with user_with_rights(server, "~* +@all -@scripting") as adapter:
         server.client.config_resetstat()
-        found = await listed(adapter)
+        found = await list_streams(adapter)
         refused = server.client.info("commandstats").get("cmdstat_eval_ro", {}).get("rejected_calls", 0)
     assert {row.messages for row in found.values()} == {exact(2)}
     assert {row.backlog.sort for row in found.values()} == {Exactness.AT_MOST}

@@ -18,7 +18,7 @@ from mqtui.domain.redrive import PublishStatus, Receipt, Source
 from tests.brokers import Brokers
 from tests.contract.asking import Move
 from tests.contract.redis_server import RedisServer, own_server
-from tests.contract.test_redis_killed_runs import killed_at, mover
+from tests.contract.test_redis_killed_runs import kill_at, start_mover
 from tests.contract.test_redis_move_scripts import RIGHTS, user_with_rights
 
 LETTERS = 2_000
@@ -44,7 +44,7 @@ async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
     await made.close()
 
 
-async def traced(adapter: Adapter, move: Move, planned: tuple[Source, Plan], letters: list[Message]) -> list[Receipt]:
+async def trace(adapter: Adapter, move: Move, planned: tuple[Source, Plan], letters: list[Message]) -> list[Receipt]:
     assert isinstance(adapter.broker, TracesMoves)
     positions = [letter.position for letter in letters]
     return list(await adapter.broker.trace(planned[0], move.terms(planned[1]), positions))
@@ -64,7 +64,7 @@ async def test_letters_removed_by_somebody_else_after_a_kill(brokers: Brokers, w
         move = Move(adapter, source, target, run=run)
         planned = await move.planned()
         letters = await all_letters(move, planned)
-        killed_at(server, mover(server, "", source, target, run), target, LETTERS // 2)
+        kill_at(server, start_mover(server, "", source, target, run), target, LETTERS // 2)
         home = set(server.numbers(target))
         assert LETTERS // 2 <= len(home) < LETTERS
         match way:
@@ -77,7 +77,7 @@ async def test_letters_removed_by_somebody_else_after_a_kill(brokers: Brokers, w
             case _:
                 server.call("FLUSHDB")
                 home = set()
-        receipts = await traced(adapter, move, planned, letters)
+        receipts = await trace(adapter, move, planned, letters)
         await adapter.close()
         assert {number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED} == home
         assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.UNKNOWN}
@@ -94,7 +94,7 @@ async def test_across_slots_the_stored_set_is_the_proof(cluster: RedisServer) ->
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         await lease.move(move.transfers(letters[:3]))
     cluster.client.delete(source.name)
-    receipts = await traced(adapter, move, planned, letters)
+    receipts = await trace(adapter, move, planned, letters)
     await adapter.close()
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN] * 2
 
@@ -108,7 +108,7 @@ async def test_a_discard_logs_what_it_removes(server: RedisServer, adapter: Adap
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         await lease.settle(letters[:3])
     server.client.delete(source.name)
-    receipts = await traced(adapter, move, planned, letters)
+    receipts = await trace(adapter, move, planned, letters)
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN]
     assert {one.position for one in receipts} == {None}
 
@@ -126,7 +126,7 @@ async def test_large_entries_and_letters_that_stay_are_logged(server: RedisServe
         receipts = await lease.move(move.transfers(letters))
     assert {one.state for one in receipts} == {PublishStatus.STORED}
     server.client.delete(source.name)
-    found = await traced(adapter, move, planned, letters)
+    found = await trace(adapter, move, planned, letters)
     assert [(one.state, one.position) for one in found] == [(one.state, one.position) for one in receipts]
 
 
@@ -143,7 +143,7 @@ async def test_a_resume_keeps_the_move_log_of_the_killed_process(server: RedisSe
         async with move.lease(planned) as lease:
             for letter in part:
                 await lease.move(move.transfers([letter]))
-    receipts = await traced(adapter, move, planned, letters)
+    receipts = await trace(adapter, move, planned, letters)
     assert {one.state for one in receipts[:20]} == {PublishStatus.STORED}
     assert sum(one.state is PublishStatus.STORED for one in receipts) == 20 + MOVE_LOG_LENGTH
     records = [key for key in server.client.scan_iter(f"{server.prefix}*") if b":moved:" in key]
@@ -163,5 +163,5 @@ async def test_without_the_right_to_a_move_log_letters_are_moved_and_unknown_aft
             letters = [letter async for batch in lease.batches(10) for letter in batch]
             receipts = await lease.move(move.transfers(letters))
         assert {one.state for one in receipts} == {PublishStatus.STORED}
-        assert {one.state for one in await traced(adapter, move, planned, letters)} == {PublishStatus.UNKNOWN}
+        assert {one.state for one in await trace(adapter, move, planned, letters)} == {PublishStatus.UNKNOWN}
     assert server.numbers(target) == [0, 1, 2]

@@ -170,25 +170,25 @@ async def test_counting_has_a_budget_and_is_not_repeated(server: RedisServer) ->
     middle = GroupInfo("g", 0, 0, parse_entry_id(rows[149][0]), None)
     key = ref.name.encode()
 
-    def scripts() -> int:
+    def script_calls() -> int:
         return int(server.client.info("commandstats").get("cmdstat_eval_ro", {}).get("calls", 0))
 
     try:
         for budget, wanted in ((100, at_least(100)), (1000, exact(150)), (100, exact(150))):
             found = (await counter.lag(key, middle, ends, budget)).waiting
             assert (found.number, found.sort) == (wanted.number, wanted.sort)
-        before = scripts()
+        before = script_calls()
         await counter.lag(key, middle, ends)
-        assert scripts() == before
+        assert script_calls() == before
         assert (await counter.lag(key, replace(middle, delivered=parse_entry_id(rows[9][0])), ends)).waiting == exact(
             290
         )
-        assert scripts() > before
+        assert script_calls() > before
     finally:
         await nodes.close()
 
 
-def release(server: RedisServer) -> int:
+def major_version(server: RedisServer) -> int:
     """The server's, of which 8.0 counts the entries behind a group that has read none that is still there."""
     return int(str(server.client.info("server")["redis_version"]).split(".")[0])
 
@@ -212,7 +212,7 @@ async def test_lag_that_cannot_be_is_counted(server: RedisServer, adapter: Adapt
     server.call("XGROUP", "CREATE", name, "j", "$", "ENTRIESREAD", 7)
     ref = Ref(Kind.STREAM, name)
     told = {row["name"].decode(): row["lag"] for row in server.client.xinfo_groups(name)}
-    assert told == {"g": -39, "h": 0 if release(server) < 8 else 61, "i": 61, "j": 54}
+    assert told == {"g": -39, "h": 0 if major_version(server) < 8 else 61, "i": 61, "j": 54}
     for group, wanted in {"g": 60, "h": 61, "i": 60, "j": 0}.items():
         (row,) = await lags(adapter, group_ref(ref, group))
         assert row.total == exact(wanted), group

@@ -50,15 +50,15 @@ async def adapter(own: RedisServer) -> AsyncIterator[Adapter]:
     await made.close()
 
 
-def names(plan: Plan) -> dict[str, Severity]:
+def risk_severities(plan: Plan) -> dict[str, Severity]:
     return {risk.name: risk.severity for risk in plan.risks}
 
 
-def words(plan: Plan, name: str) -> str:
+def risk_text(plan: Plan, name: str) -> str:
     return next(risk.text for risk in plan.risks if risk.name == name)
 
 
-def full(server: RedisServer) -> None:
+def fill_memory(server: RedisServer) -> None:
     server.client.config_set("maxmemory", "1")
 
 
@@ -66,10 +66,10 @@ async def test_c63_a_discard_works_in_a_full_redis(own: RedisServer, adapter: Ad
     """C63: XDEL is allowed above maxmemory; what a group still needs is marked, as elsewhere."""
     source = own.stream("dlq", 10)
     own.group(source, "slow", take=4, acknowledge=2)
-    full(own)
+    fill_memory(own)
     move = Move(adapter, source, source, removes=True)
     _, plan = await move.planned()
-    assert [name for name, severity in names(plan).items() if severity is Severity.REFUSE] == []
+    assert [name for name, severity in risk_severities(plan).items() if severity is Severity.REFUSE] == []
     async with move.lease() as lease:
         letters = [letter async for batch in lease.batches(100) for letter in batch]
         receipts = await lease.settle(letters)
@@ -81,10 +81,10 @@ async def test_c63_a_discard_works_in_a_full_redis(own: RedisServer, adapter: Ad
 async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: RedisServer, adapter: Adapter) -> None:
     """C63: `Redis is full` stands in the plan; with an override letters are moved or refused, never unknown."""
     source, target = own.stream("dlq", 10), own.stream("home")
-    full(own)
+    fill_memory(own)
     _, plan = await Move(adapter, source, target).planned()
-    assert names(plan)["memory"] is Severity.REFUSE
-    assert words(plan, "memory").startswith("Redis is full")
+    assert risk_severities(plan)["memory"] is Severity.REFUSE
+    assert risk_text(plan, "memory").startswith("Redis is full")
     receipts = await Move(adapter, source, target).all()
     moved = sum(one.state is PublishStatus.STORED for one in receipts)
     assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.REFUSED}
@@ -94,16 +94,16 @@ async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: RedisSe
 async def test_letters_of_another_broker_are_refused_by_a_full_redis(own: RedisServer, adapter: Adapter) -> None:
     """D9: so are letters of another broker: each is refused with Redis's text."""
     target, other = own.stream("home"), own.stream("other")
-    full(own)
+    fill_memory(own)
     source = await adapter.broker.snapshot(other)
     plan = await adapter.broker.check_plan(source, a_plan(adapter, Verb.PUBLISH, Send(target, source.count)))
-    assert names(plan)["memory"] is Severity.REFUSE
+    assert risk_severities(plan)["memory"] is Severity.REFUSE
     receipts = await publish(adapter, [Outgoing(target, fields=((b"n", b"%d" % number),)) for number in range(3)])
     assert {one.state for one in receipts} == {PublishStatus.REFUSED}
     assert all("Redis is full" in one.reason and "maxmemory" in one.reason for one in receipts)
 
 
-async def moved_while(
+async def move_while(
     server: RedisServer, adapter: Adapter, source: Ref, target: Ref, trouble: Sequence[str]
 ) -> list[Receipt]:
     """Move half, let trouble come, move the rest."""
@@ -118,7 +118,7 @@ async def moved_while(
 async def test_memory_that_runs_out_during_a_run(own: RedisServer, adapter: Adapter) -> None:
     """D9: a Redis that fills up in the middle moves or refuses, and doubles nothing."""
     source, target = own.stream("dlq", 10), own.stream("home")
-    receipts = await moved_while(own, adapter, source, target, ("CONFIG", "SET", "maxmemory", "1"))
+    receipts = await move_while(own, adapter, source, target, ("CONFIG", "SET", "maxmemory", "1"))
     assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.REFUSED}
     home = {number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED}
     assert (set(own.numbers(target)), set(own.numbers(source))) == (home, set(range(10)) - home)
@@ -127,7 +127,7 @@ async def test_memory_that_runs_out_during_a_run(own: RedisServer, adapter: Adap
 async def test_a_primary_that_becomes_a_replica_during_a_run(own: RedisServer, adapter: Adapter) -> None:
     """D9: READONLY refuses the rest by name."""
     source, target = own.stream("dlq", 10), own.stream("home")
-    receipts = await moved_while(own, adapter, source, target, ("REPLICAOF", "127.0.0.1", "1"))
+    receipts = await move_while(own, adapter, source, target, ("REPLICAOF", "127.0.0.1", "1"))
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("read-only replica" in one.reason for one in receipts[5:])
     assert own.numbers(source) == [5, 6, 7, 8, 9]
@@ -139,10 +139,10 @@ async def test_a_failed_snapshot_that_stops_writes(own: RedisServer, adapter: Ad
     own.client.config_set("appendonly", "no")
     with no_snapshots(own):
         _, plan = await Move(adapter, source, target).planned()
-        assert names(plan)["writes"] is Severity.REFUSE
-        assert "snapshot" in words(plan, "writes")
+        assert risk_severities(plan)["writes"] is Severity.REFUSE
+        assert "snapshot" in risk_text(plan, "writes")
         own.client.config_set("save", "")
-        receipts = await moved_while(own, adapter, source, target, ("CONFIG", "SET", "save", "3600 1"))
+        receipts = await move_while(own, adapter, source, target, ("CONFIG", "SET", "save", "3600 1"))
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("MISCONF" in one.reason for one in receipts[5:])
     assert own.numbers(target) == [0, 1, 2, 3, 4]
@@ -209,7 +209,7 @@ async def test_c57_one_unusable_target_keeps_its_own_letters(own: RedisServer) -
         found = await adapter.broker.snapshot(source)
         steps: tuple[Step, ...] = (Take(found, Selection()), *(Deliver(target, found.count) for target in targets))
         plan = await adapter.broker.check_plan(found, a_plan(adapter, Verb.REDRIVE, *steps, count=found.count))
-        assert [name for name, severity in names(plan).items() if severity is Severity.REFUSE] == []
+        assert [name for name, severity in risk_severities(plan).items() if severity is Severity.REFUSE] == []
         assert len([risk for risk in plan.risks if risk.name == "target"]) == 3
         terms = replace(Move(adapter, source, good).terms(plan), targets=targets)
         async with writing(adapter, plan) as writer, writer.lease(found, terms) as lease:
@@ -230,7 +230,7 @@ async def test_a_right_that_is_revoked_during_a_run(own: RedisServer) -> None:
         own.group(source, "g", take=10, acknowledge=5)
         async with user_with_rights(own, "~* +@all") as adapter:
             user = adapter_user(own)
-            receipts = await moved_while(own, adapter, source, target, ("ACL", "SETUSER", user, taken))
+            receipts = await move_while(own, adapter, source, target, ("ACL", "SETUSER", user, taken))
         home = [number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED]
         assert (taken, {one.state for one in receipts[5:]}) == (taken, {PublishStatus.REFUSED})
         assert (taken, own.numbers(target)) == (taken, home)
@@ -245,14 +245,14 @@ async def test_a_handled_set_key_of_another_type(own: RedisServer, adapter: Adap
     """D9, D4: whatever would fail is found before the first letter is stored."""
     source, target = own.stream("dlq", 10), own.stream("home")
     mark = handled_set_key(own.prefix, source.name.encode()).decode()
-    receipts = await moved_while(own, adapter, source, target, ("SET", mark, "x"))
+    receipts = await move_while(own, adapter, source, target, ("SET", mark, "x"))
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("WRONGTYPE" in one.reason for one in receipts[5:])
     assert own.numbers(target) == [0, 1, 2, 3, 4]
 
 
 @asynccontextmanager
-async def without(
+async def server_without(
     brokers: Brokers, command: str, *config: str, renamed: str = '""'
 ) -> AsyncIterator[tuple[RedisServer, Adapter]]:
     """A server on which a command is disabled, or renamed."""
@@ -269,14 +269,14 @@ async def without(
 )
 async def test_c62_a_disabled_command_costs_only_its_figures(brokers: Brokers, command: str, said: str) -> None:
     """C62, C64, C76: INFO, CONFIG, TIME, TYPE disabled or renamed: all works, and unknown figures say so."""
-    async with without(brokers, command, "appendonly no") as (server, adapter):
+    async with server_without(brokers, command, "appendonly no") as (server, adapter):
         source, target = server.stream("dlq", 6), server.stream("home")
         pending = server.group(source, "g", take=6)
         assert len(await read(adapter, source)) == 6
         assert ((await adapter.broker.catalog.describe_cluster()).version == "?") is (command == "INFO")
         _, plan = await Move(adapter, source, target).planned()
-        assert said == "" or names(plan)[said] is Severity.WARN
-        assert said == "" or "not known" in words(plan, said)
+        assert said == "" or risk_severities(plan)[said] is Severity.WARN
+        assert said == "" or "not known" in risk_text(plan, said)
         page = await adapter.broker.pending.list_entries(source, "g") if adapter.broker.pending else None
         assert page is not None
         assert len(page.items) == len(pending)
@@ -286,7 +286,7 @@ async def test_c62_a_disabled_command_costs_only_its_figures(brokers: Brokers, c
             assert (await writer.apply(claim)).done == 6
         server.call("XACK", source.name, "g", *pending)
         if command == "TYPE":
-            assert "does not offer TYPE" in words(plan, "rights")
+            assert "does not offer TYPE" in risk_text(plan, "rights")
             return
         receipts = await Move(adapter, source, target).all()
         assert {one.state for one in receipts} == {PublishStatus.STORED}
@@ -299,11 +299,11 @@ HIDDEN = "mqtui-hidden"
 @pytest.mark.parametrize("command", ["EVAL", "XDEL", "XADD"])
 async def test_a_disabled_command_that_a_move_needs_is_named_by_the_plan(brokers: Brokers, command: str) -> None:
     """D9: refused in the plan, and by the run before anything is touched; never `unknown`."""
-    async with without(brokers, command, renamed=HIDDEN) as (server, adapter):
+    async with server_without(brokers, command, renamed=HIDDEN) as (server, adapter):
         source, target = renamed_streams(server, command)
         found, plan = await Move(adapter, source, target).planned()
-        assert names(plan)["rights"] is Severity.REFUSE
-        assert f"does not offer {command}" in words(plan, "rights")
+        assert risk_severities(plan)["rights"] is Severity.REFUSE
+        assert f"does not offer {command}" in risk_text(plan, "rights")
         with pytest.raises(Unsupported, match=command):
             async with Move(adapter, source, target).lease((found, replace(plan, risks=()))):
                 pass

@@ -22,7 +22,7 @@ IMPATIENT = {"wait-ms": "200"}
 
 
 @dataclass(slots=True)
-class Pair:
+class ReplicatedServers:
     """A primary and its replica."""
 
     primary: RedisServer
@@ -48,32 +48,32 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def servers(brokers: Brokers) -> Iterator[Pair]:
+def servers(brokers: Brokers) -> Iterator[ReplicatedServers]:
     with own_server(brokers, "repl-diskless-sync-delay 0") as (_, primary):
         port = primary.address.hosts[0][1]
         with own_server(brokers, f"replicaof 127.0.0.1 {port}") as (name, replica):
-            yield Pair(primary, replica, name, brokers)
+            yield ReplicatedServers(primary, replica, name, brokers)
 
 
 @pytest.fixture
-async def pair(servers: Pair) -> AsyncIterator[Pair]:
-    async def join_cluster() -> bool:
+async def pair(servers: ReplicatedServers) -> AsyncIterator[ReplicatedServers]:
+    async def replica_is_connected() -> bool:
         known: Any = servers.primary.client.info("replication")
         return bool(known.get("slave0", {}).get("state") == "online")
 
-    await eventually(join_cluster, "the replica is there")
+    await eventually(replica_is_connected, "the replica is there")
     yield servers
     servers.brokers.servers.resume(servers.name)
 
 
 @pytest.fixture
-async def adapter(pair: Pair) -> AsyncIterator[Adapter]:
+async def adapter(pair: ReplicatedServers) -> AsyncIterator[Adapter]:
     made = pair.primary.adapter(options=IMPATIENT)
     yield made
     await made.close()
 
 
-async def test_d3_moved_means_that_the_replica_has_it(pair: Pair) -> None:
+async def test_d3_moved_means_that_the_replica_has_it(pair: ReplicatedServers) -> None:
     """D3: by default one replica must have the letter, where there is any."""
     source, target = pair.primary.stream("dlq", 20), pair.primary.stream("home")
     patient = pair.primary.adapter(options={"wait-ms": "20000"})
@@ -83,7 +83,7 @@ async def test_d3_moved_means_that_the_replica_has_it(pair: Pair) -> None:
     assert pair.replica.numbers(target) == list(range(20))
 
 
-async def test_d3_a_paused_replica_makes_the_outcome_unknown(pair: Pair, adapter: Adapter) -> None:
+async def test_d3_a_paused_replica_makes_the_outcome_unknown(pair: ReplicatedServers, adapter: Adapter) -> None:
     """D3: the script ran on the primary; the outcome is unknown with the reason, the letter is not lost."""
     source, target = pair.primary.stream("dlq", 5), pair.primary.stream("home")
     move = Move(adapter, source, target)
@@ -103,7 +103,7 @@ async def test_d3_a_paused_replica_makes_the_outcome_unknown(pair: Pair, adapter
     await eventually(followed, "the replica follows")
 
 
-async def test_d3_published_is_unknown_without_the_replica(pair: Pair, adapter: Adapter) -> None:
+async def test_d3_published_is_unknown_without_the_replica(pair: ReplicatedServers, adapter: Adapter) -> None:
     """D3: the same for publishing and for discard."""
     ref, source = pair.primary.stream("work"), pair.primary.stream("dlq", 2)
     async with Move(adapter, source, source, removes=True).lease() as lease:
@@ -116,7 +116,7 @@ async def test_d3_published_is_unknown_without_the_replica(pair: Pair, adapter: 
     assert pair.primary.numbers(ref) == [1]
 
 
-async def test_d3_wait_replicas_0_waits_for_none(pair: Pair) -> None:
+async def test_d3_wait_replicas_0_waits_for_none(pair: ReplicatedServers) -> None:
     """D3: `wait-replicas=0` asks for none; if there are fewer than asked for, the plan says so."""
     ref = pair.primary.stream("work")
     careless = pair.primary.adapter(options={"wait-replicas": "0"})
@@ -130,7 +130,7 @@ async def test_d3_wait_replicas_0_waits_for_none(pair: Pair) -> None:
     assert [risk.text for risk in plan.risks if risk.name == "replicas"]
 
 
-async def test_d3_a_replica_takes_no_writes(pair: Pair) -> None:
+async def test_d3_a_replica_takes_no_writes(pair: ReplicatedServers) -> None:
     """D3: a plan on a replica is refused, without an override, and says where its primary is."""
     source, target = pair.primary.stream("dlq", 1), pair.primary.stream("home")
 
