@@ -50,11 +50,11 @@ class MortalRuns(Journal):
         newest = max((known.started for known in self.list_runs()), default=0)
         super().begin(replace(record, started=max(record.started, newest + 1)), policies)
 
-    def in_hand(self, run: str, marks: LettersInFlight) -> int:
+    def begin_batch(self, run: str, marks: LettersInFlight) -> int:
         self._alive()
         return super().begin_batch(run, marks)
 
-    def done(self, run: str, number: int, dones: OutcomeRows) -> None:
+    def record_outcomes(self, run: str, number: int, dones: OutcomeRows) -> None:
         self._alive()
         super().record_outcomes(run, number, dones)
 
