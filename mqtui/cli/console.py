@@ -32,7 +32,7 @@ def console(*, target: str, resource: str) -> None:
         sys.exit(run_console(target, resource))
 
 
-def run_console(target: str = "", resource: str = "", supply: DemoBrokers | None = None) -> int:
+def run_console(target: str = "", resource: str = "", demo_brokers: DemoBrokers | None = None) -> int:
     """Run the console until it is left.
 
     Raises:
@@ -53,7 +53,7 @@ def run_console(target: str = "", resource: str = "", supply: DemoBrokers | None
 
             return stack.enter_context(DemoThread([kind.value for kind in BrokerKind]))
 
-        console = Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo)
+        console = Console((target, resource), ascii_only=ascii_only, demo_brokers=demo_brokers, demo=demo)
         console.run()
     if console.ended_by is not None:
         raise console.ended_by

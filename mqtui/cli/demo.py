@@ -91,7 +91,7 @@ def _console(kinds: list[str]) -> int:
     from mqtui.cli.demo_thread import DemoThread
 
     with DemoThread(kinds) as demo_thread:
-        return run_console(supply=demo_thread)
+        return run_console(demo_brokers=demo_thread)
 
 
 def _open(output: Output, session: DemoSession, over: threading.Event) -> None:

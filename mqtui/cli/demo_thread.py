@@ -40,19 +40,19 @@ class DemoThread:
     ) -> None:
         self._session.__exit__(kind, error, trace)
 
-    async def news(self) -> AsyncIterator[BrokerEvent]:
+    async def events(self) -> AsyncIterator[BrokerEvent]:
         """Progress of the servers, and each broker when it is up."""
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._open, name="demo", daemon=True).start()
-        while (brought := await self._queue.get()) is not None:
-            yield brought
+        while (event := await self._queue.get()) is not None:
+            yield event
 
     def _open(self) -> None:
         for opened in self._session.openings():
             kind = BrokerKind(opened.kind)
             if opened.url is None:
                 trouble = ". ".join(part for part in (opened.trouble, opened.remedy) if part)
-                self._tell(BrokerEvent(kind, trouble=trouble))
+                self._tell(BrokerEvent(kind, error=trouble))
             else:
                 self._tell(BrokerEvent(kind, url=opened.url))
         self._tell(None)
@@ -64,9 +64,9 @@ class DemoThread:
         elif stage != "ready":
             self._tell(BrokerEvent(BrokerKind(news.server), stage))
 
-    def _tell(self, brought: BrokerEvent | None) -> None:
+    def _tell(self, event: BrokerEvent | None) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, brought)
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
 
 
 def _has_keyring() -> bool:

@@ -67,7 +67,7 @@ class Console(App[None], inherit_bindings=False):
         *,
         adapters: Connect | None = None,
         ascii_only: bool = False,
-        supply: DemoBrokers | None = None,
+        demo_brokers: DemoBrokers | None = None,
         demo: Callable[[], DemoBrokers] | None = None,
     ) -> None:
         self.themes = theme.load()
@@ -79,7 +79,7 @@ class Console(App[None], inherit_bindings=False):
         self.set_reactive(Console.theme, self.ui_state.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
-        self.demo_brokers = supply
+        self.demo_brokers = demo_brokers
         self.demo = demo
         self.broker_startup: dict[str, str] = {}
         """Start-up stages of brokers that are not up yet, by kind."""
@@ -171,14 +171,14 @@ class Console(App[None], inherit_bindings=False):
             self._fresh, self._drawn = False, monotonic() if shown else 0.0
             screen.refresh_figures()
             screen.draw_frame()
-        self.gc_scheduler.turn()
+        self.gc_scheduler.on_tick()
         if terminal_is_gone():
             self.exit()
 
     async def on_event(self, event: events.Event) -> None:
         """Keys are answered one by one: a key may move the focus, and so change what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self.gc_scheduler.touched()
+            self.gc_scheduler.on_key()
             LOOP_YIELDER.note_key_press()
             await self.key_queue.take(event)
         else:
@@ -251,7 +251,7 @@ class Console(App[None], inherit_bindings=False):
 
     def dismiss_tour(self) -> bool:
         """Hide the hints of the demo; whether they were shown."""
-        if not self.tour.leave():
+        if not self.tour.hide():
             return False
         if self.current_screen is not None:
             self.current_screen.draw_frame()

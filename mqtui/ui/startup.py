@@ -21,7 +21,7 @@ async def show_first_screen(console: ConsoleApi) -> None:
     """Show home, then the target of the command line."""
     await console.home()
     if console.demo_brokers is not None:
-        console.run_worker(open_as_started(console, console.demo_brokers), exit_on_error=False, name="supply")
+        console.run_worker(open_as_started(console, console.demo_brokers), exit_on_error=False, name="demo brokers")
     elif console.start[0]:
         console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
 
@@ -56,24 +56,24 @@ def start_demo(console: ConsoleApi) -> None:
     if console.demo is None:
         console.flash("leave with q and call: mqtui demo", "text")
         return
-    console.run_worker(open_as_started(console, console.demo()), exit_on_error=False, name="supply")
+    console.run_worker(open_as_started(console, console.demo()), exit_on_error=False, name="demo brokers")
 
 
-async def open_as_started(console: ConsoleApi, supply: DemoBrokers) -> None:
+async def open_as_started(console: ConsoleApi, demo_brokers: DemoBrokers) -> None:
     """Show the session of brokers that are starting; each opens as soon as it is up."""
-    console.target = supply.name
-    console.tour.away = False
+    console.target = demo_brokers.name
+    console.tour.hidden = False
     await console.show(screen_class("nav.view_1")())
     stages: dict[str, str] = {}
-    async for brought in supply.news():
-        stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
-        if brought.url:
-            console.sessions.open(supply.name, [brought.kind], brought.url)
-            stages.pop(brought.kind)
-        elif brought.trouble:
-            console.sessions.notify(f"{brought.kind}: {brought.trouble}", "warn")
+    async for event in demo_brokers.events():
+        stages[event.kind] = event.error or event.stage or ("up" if event.url else "")
+        if event.url:
+            console.sessions.open(demo_brokers.name, [event.kind], event.url)
+            stages.pop(event.kind)
+        elif event.error:
+            console.sessions.notify(f"{event.kind}: {event.error}", "warn")
         screen = console.current_screen
-        if stages and screen is not None and not console.tour.line(screen.screen_name):
+        if stages and screen is not None and not console.tour.hint(screen.screen_name):
             screen.prompt_line.set_status(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
         console.broker_startup = dict(stages)
         console.figures_changed()

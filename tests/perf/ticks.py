@@ -83,7 +83,7 @@ class Running:
     urls: Mapping[str, str]
     name: str = "shop"
 
-    async def news(self) -> AsyncIterator[BrokerEvent]:
+    async def events(self) -> AsyncIterator[BrokerEvent]:
         """All of them at once."""
         for kind, url in self.urls.items():
             yield BrokerEvent(BrokerKind(kind), url=url)
@@ -112,7 +112,7 @@ def sight() -> Sight:
 
 async def measured(urls: Mapping[str, str], count: int, settled: int) -> Growth:
     """Let the console tick, walking through its views."""
-    console = app.Console(supply=Running(urls))
+    console = app.Console(demo_brokers=Running(urls))
     ticks = looks = 0
     tick, changed = console._tick, console.sessions._changed
 

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.timeout(300)
 
 async def test_five_lines(no_desktop: None) -> None:
     """Each line says the next key; at the end the first letter is home and stayed, and `yc` copies the command."""
-    with DemoThread(["kafka"]) as supply:
-        async with at_console(Console(supply=supply)) as user:
+    with DemoThread(["kafka"]) as demo_brokers:
+        async with at_console(Console(demo_brokers=demo_brokers)) as user:
             await user.is_at("DestinationsScreen").reads_in_prompt("1/5 The shop is in trouble, worst on top")
             await user.on_row("orders.DLQ", STARTED)
             await (
@@ -41,8 +41,8 @@ async def test_five_lines(no_desktop: None) -> None:
 
 async def test_esc_sends_the_coach_away() -> None:
     """It never comes back, and the line says again what matters about the row."""
-    with DemoThread(["redis"]) as supply:
-        async with at_console(Console(supply=supply)) as user:
+    with DemoThread(["redis"]) as demo_brokers:
+        async with at_console(Console(demo_brokers=demo_brokers)) as user:
             await user.reads_in_prompt("1/5").on_row("payments:dlq", STARTED)
             await user.presses("esc").reads_in_prompt("12 dead letters of payments")
             await user.presses("enter").is_at("CausesScreen").sees_no("2/5", "3/5")

@@ -108,7 +108,7 @@ class Navigator:
         await self.messages(broker_session, ref)
 
     async def messages(self, broker_session: BrokerSession, ref: Ref, start: Start | None = None) -> None:
-        """The messages of a destination; of a queue, whose messages are only lent, the cost of a peek first."""
+        """The messages of a destination; of a queue, which is peeked at, the cost of that first."""
         if broker_session.session is None:
             return
         if ref.kind is Kind.EXCHANGE:
@@ -159,7 +159,7 @@ class Navigator:
     async def _open_found(self, broker_session: BrokerSession, ref: Ref) -> None:
         """Show a resource that was asked for; it is looked at by itself, while the list of all is still on its way.
 
-        What dead letters a queue holds is told by the settings of the other queues: there the list is waited for.
+        Whether a queue holds dead letters shows in the settings of the others: for a queue, wait for the first poll.
         """
         if broker_session.session is None or broker_session.poller is None:
             return
@@ -267,7 +267,7 @@ class Navigator:
         await self._console.replace_screen(screen_class(name)(*about))
 
     def track(self, task: BackgroundTask) -> None:
-        """Start a run, or a put back, in the background; its end is told wherever one is then."""
+        """Start a run, or a put back, in the background; a toast reports its end."""
         self._console.sessions.track(task)
         task.start()
         self._console.run_worker(load("overlays.run_finished", "report_end")(self._console, task), exit_on_error=False)
@@ -313,7 +313,7 @@ class Navigator:
 
 
 async def _lends(broker_session: BrokerSession, ref: Ref) -> bool:
-    """Whether the messages of a destination are only lent to a reader (a classic or quorum queue)."""
+    """Whether reading a destination takes messages out and requeues them (a classic or quorum queue)."""
     if ref.kind is not Kind.QUEUE or broker_session.session is None:
         return False
     return (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends

@@ -149,7 +149,7 @@ class ConsoleScreen(Screen[None]):
         """Draw top bar, breadcrumbs and hints."""
         if not self.is_ready or not self.query("#top"):
             return
-        self.prompt_line.tour_hint = self.console.tour.line(self.tour_step)
+        self.prompt_line.tour_hint = self.console.tour.hint(self.tour_step)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = status_bar.top_bar(self.console)
         way = self.crumbs()
         crumbs = [BarItem(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [BarItem(" ")]

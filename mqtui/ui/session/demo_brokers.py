@@ -11,12 +11,12 @@ from mqtui.domain.resource import BrokerKind
 
 @dataclass(frozen=True, slots=True)
 class BrokerEvent:
-    """What happened to one broker: a start-up `stage`, the `url` once it is up, or the `trouble` that prevents it."""
+    """What happened to one broker: a start-up `stage`, the `url` once it is up, or the `error` that prevents it."""
 
     kind: BrokerKind
     stage: str = ""
     url: str = ""
-    trouble: str = ""
+    error: str = ""
 
 
 class DemoBrokers(Protocol):
@@ -25,5 +25,5 @@ class DemoBrokers(Protocol):
     name: str
     """The target's name in the console."""
 
-    def news(self) -> AsyncIterator[BrokerEvent]:
+    def events(self) -> AsyncIterator[BrokerEvent]:
         """The events, as they happen."""

@@ -17,14 +17,14 @@ STEPS = {
 class DemoTour:
     """Gives the hint of a screen until it is dismissed."""
 
-    away: bool = True
+    hidden: bool = True
     """Hidden everywhere but in the demo."""
 
-    def line(self, place: str) -> str:
+    def hint(self, screen_name: str) -> str:
         """The hint of a screen, by its `screen_name`; "" where it has none."""
-        return "" if self.away else STEPS.get(place, "")
+        return "" if self.hidden else STEPS.get(screen_name, "")
 
-    def leave(self) -> bool:
+    def hide(self) -> bool:
         """Hide the hints; whether they were shown."""
-        there, self.away = not self.away, True
+        there, self.hidden = not self.hidden, True
         return there

@@ -22,7 +22,7 @@ LATEST = 60.0
 
 
 class GcScheduler:
-    """Makes the full collections. Call `touched` at each key and `turn` at each tick."""
+    """Makes the full collections. Call `on_key` at each key and `on_tick` at each tick."""
 
     def __init__(self) -> None:
         self._began = self._froze = False
@@ -50,11 +50,11 @@ class GcScheduler:
         if self._froze:
             gc.unfreeze()
 
-    def touched(self) -> None:
+    def on_key(self) -> None:
         """A key was pressed."""
         self._touched = monotonic()
 
-    def turn(self) -> None:
+    def on_tick(self) -> None:
         """Make a full collection where one is due and nobody is typing."""
         now = monotonic()
         since = now - self._made

@@ -53,7 +53,7 @@ class PutBackTask:
                 self.result = await putback.run_put_back(self.session, self.back, journal, self.consent)
         except MqtuiError as error:
             self.error = error
-        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+        except Exception as error:  # noqa: BLE001 - reported as an internal error, not as an ordinary end
             self.error = report_crash(error)
         finally:
             self.changed()

@@ -57,7 +57,7 @@ class RunTask:
                 self.result = await self.run.run(self.consent, self.remote_consent)
         except MqtuiError as error:
             self.error = error
-        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+        except Exception as error:  # noqa: BLE001 - reported as an internal error, not as an ordinary end
             self.error = report_crash(error)
         finally:
             self.result = self.figures()

@@ -57,7 +57,7 @@ class SavedUiState:
             self._keep()
 
     def _keep(self) -> None:
-        self._app.run_worker(self._write(deepcopy(self._kept)), group="habits", exit_on_error=False)
+        self._app.run_worker(self._write(deepcopy(self._kept)), group="ui state", exit_on_error=False)
 
     async def _write(self, kept: ui_state.UiState) -> None:
         try:

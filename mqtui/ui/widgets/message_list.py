@@ -36,7 +36,7 @@ WAITING = 10_000
 """Messages that may be queued for a paint; `take` waits above that."""
 
 SLICE = 500
-TOLD = 0.25
+HIGHLIGHT_SECONDS = 0.25
 """Seconds between two `Highlighted` events while the end is followed."""
 
 
@@ -241,7 +241,7 @@ class MessageList(RowTable[Message]):
         self.refresh()
         if not self._telling_end:
             self._telling_end = True
-            self.set_timer(TOLD, self._tell_end, name="newest")
+            self.set_timer(HIGHLIGHT_SECONDS, self._tell_end, name="newest")
 
     def _tell_end(self) -> None:
         self._telling_end = False

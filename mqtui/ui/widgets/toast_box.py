@@ -21,8 +21,8 @@ class ToastBox(Widget):
     """At the bottom right, above prompt line and hints; a click dismisses it."""
 
     DEFAULT_CSS = """
-    ConsoleScreen { layers: default corner; }
-    ToastBox { layer: corner; dock: bottom; background: $raised; }
+    ConsoleScreen { layers: default toasts; }
+    ToastBox { layer: toasts; dock: bottom; background: $raised; }
     """
 
     def __init__(self, dismissed: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from mqtui.ui.render.table_model import Cell, Column
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """Something that can be done or gone to. `reason` says why it is disabled; `sort` is its kind in a word.
+    """Something that can be done or gone to. `reason` says why it is disabled; `kind` is its kind in a word.
 
     `changes` is set for actions that change something.
     """
@@ -21,14 +21,14 @@ class MenuItem:
     help: str
     do: Callable[[], Any]
     key: str = ""
-    sort: str = "look"
+    kind: str = "look"
     reason: str = ""
     changes: bool = False
 
     @property
     def words(self) -> str:
         """The text that is searched."""
-        return f"{self.title} {self.help} {self.sort}"
+        return f"{self.title} {self.help} {self.kind}"
 
 
 class ActionRenderer:
@@ -72,7 +72,7 @@ class PaletteRenderer(ActionRenderer):
     )
 
     def cells(self, item: MenuItem) -> Sequence[Cell]:
-        sort = ("CHANGE" if item.changes else item.sort, "warn" if item.changes else "muted")
+        sort = ("CHANGE" if item.changes else item.kind, "warn" if item.changes else "muted")
         if item.reason:
             return sort, (item.title, "muted"), (f"dim: {item.reason}", "muted"), (item.key, "muted")
         return sort, (item.title, ""), (item.help, "muted"), (item.key, "warn" if item.changes else "accent")

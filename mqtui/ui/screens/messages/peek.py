@@ -56,7 +56,7 @@ class PeekScreen(MessageListScreen):
         """The peek whose cost is asked; None where nothing is asked."""
 
         self.read_at = ""
-        self.lent = False
+        self.is_reading = False
         """Whether messages are unacked now."""
 
         self._peeked = PeekedMessageRenderer(NOT_ASKED)
@@ -162,7 +162,7 @@ class PeekScreen(MessageListScreen):
         table.begin()
         table.model.marks.clear()
         self.full = ""
-        self.lent = True
+        self.is_reading = True
         self.place_panes()
         self.prompt_line.set_status("reading one by one; ctrl+c stops and gives back what is lent", "price")
         self.draw_hints()
@@ -174,7 +174,7 @@ class PeekScreen(MessageListScreen):
             self._failed(error)
             return
         finally:
-            self.lent = False
+            self.is_reading = False
             self.read_at = datetime.now().astimezone().strftime("%H:%M:%S")
         if not self.is_attached:
             return
@@ -213,7 +213,7 @@ class PeekScreen(MessageListScreen):
         """Facts of the queue, or when it was read."""
         parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.snapshot)]
         lines = self.table.model
-        if self.lent:
+        if self.is_reading:
             parts.append(f"{len(lines.items):,} lent now")
         elif lines.items:
             parts = [f"{len(lines.items):,} read {self.read_at}, shown from memory"]

@@ -33,7 +33,7 @@ class HelpPopup(Popup):
     """`/` finds an action by a word, `enter` does it, `tab` moves between the two lists."""
 
     DEFAULT_CSS = """
-    HelpPopup > #float { width: 100%; height: 1fr; margin: 1 0 0 0; }
+    HelpPopup > #box { width: 100%; height: 1fr; margin: 1 0 0 0; }
     HelpPopup Input { height: 1; border: none; padding: 0 1; display: none; background: $raised; }
     HelpPopup Input:focus { border: none; }
     HelpPopup.-finding Input { display: block; }
@@ -61,13 +61,13 @@ class HelpPopup(Popup):
     def on_mount(self) -> None:
         self.looks.focus()
 
-    def show_offers(self) -> None:
+    def show_items(self) -> None:
         """Show the actions of the screen that match the words."""
         found = rank(
-            self.query_one(Input).value, menu_items(self.screen_below), lambda offer: f"{offer.key} {offer.words}"
+            self.query_one(Input).value, menu_items(self.screen_below), lambda item: f"{item.key} {item.words}"
         )
-        self.looks.show([offer for offer in found if not offer.changes])
-        self.changes.show([offer for offer in found if offer.changes])
+        self.looks.show([item for item in found if not item.changes])
+        self.changes.show([item for item in found if item.changes])
 
     async def perform(self, action_id: str) -> None:
         """`/` asks for words; esc clears them first."""
@@ -95,7 +95,7 @@ class HelpPopup(Popup):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.show_offers()
+        self.show_items()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -39,7 +39,7 @@ class ManualPopup(Popup):
     """`enter` or `tab` goes into the page, `tab` back to the list."""
 
     DEFAULT_CSS = """
-    ManualPopup > #float { width: 100%; height: 1fr; margin: 1 0 0 0; }
+    ManualPopup > #box { width: 100%; height: 1fr; margin: 1 0 0 0; }
     ManualPopup #pages { width: 30; }
     ManualPopup #page { width: 1fr; border-left: vkey $rule; padding: 0 1; }
     ManualPopup.-ascii #page { border-left: ascii $rule; }
@@ -73,14 +73,14 @@ class ManualPopup(Popup):
         """What stands below the box."""
         return "tab into the page and back · esc"
 
-    def show_offers(self) -> None:
+    def show_items(self) -> None:
         """List the pages."""
         self.names.show([MenuItem(page.name, page.title, "", self.leave) for page in self.pages.values()])
         self.names.focus()
 
-    def describe_item(self, offer: MenuItem | None) -> str:
+    def describe_item(self, item: MenuItem | None) -> str:
         """How the page is read on the command line."""
-        return f"mqtui help {offer.id}" if offer is not None else ""
+        return f"mqtui help {item.id}" if item is not None else ""
 
     async def perform(self, action_id: str) -> None:
         """Scroll the page while it has the focus; `enter` goes into it."""

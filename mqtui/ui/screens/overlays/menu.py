@@ -30,7 +30,7 @@ class MenuPopup(Popup):
 
     DEFAULT_CSS = """
     MenuPopup { align: left bottom; }
-    MenuPopup > #float { width: 64; max-width: 100%; margin: 0 0 2 2; }
+    MenuPopup > #box { width: 64; max-width: 100%; margin: 0 0 2 2; }
     """
 
     def inside(self) -> Iterable[Widget]:
@@ -39,8 +39,8 @@ class MenuPopup(Popup):
     def name_shown(self) -> str:
         return self.screen_below.crumbs()[-1] if self.screen_below.crumbs() else "menu"
 
-    def show_offers(self) -> None:
+    def show_items(self) -> None:
         """Show the actions, in a box of their height."""
         found = row_menu_items(self.screen_below)
         self.table.show(found)
-        self.query_one("#float").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))
+        self.query_one("#box").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))

@@ -19,7 +19,7 @@ def menu_item(screen: ScreenApi, action: Action) -> MenuItem:
         help=action.help,
         do=lambda: screen.perform(action.id),
         key=screen.console.keymap.shown(action.id),
-        sort="look",
+        kind="look",
         reason=action.later or screen.disabled_reason(action) or "",
         changes=action.changes,
     )

@@ -28,10 +28,10 @@ class Popup(ModalScreen[None]):
 
     DEFAULT_CSS = """
     Popup { background: transparent; align: center middle; }
-    Popup > #float { background: $surface; border: solid $accent; border-title-color: $accent;
+    Popup > #box { background: $surface; border: solid $accent; border-title-color: $accent;
                      border-subtitle-color: $muted; width: 90%; height: 80%; }
-    Popup.-ascii > #float { border: ascii $accent; }
-    Popup #told { height: 1; width: 1fr; padding: 0 1; color: $muted; background: $raised; }
+    Popup.-ascii > #box { border: ascii $accent; }
+    Popup #status { height: 1; width: 1fr; padding: 0 1; color: $muted; background: $raised; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(binding.key, f"app.{binding.action}", show=False, id=binding.id)
@@ -63,27 +63,27 @@ class Popup(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the box, with a status line about the row under the cursor."""
-        with Vertical(id="float"):
+        with Vertical(id="box"):
             yield from self.inside()
-            yield Static("", id="told", markup=False)
+            yield Static("", id="status", markup=False)
 
     def on_mount(self) -> None:
         """Set titles and glyphs, and fill the lists."""
         glyphs = self.console.glyphs
         self.set_class(glyphs.ascii_only, "-ascii")
-        box = self.query_one("#float", Vertical)
+        box = self.query_one("#box", Vertical)
         box.border_title = Content(glyphs(self.name_shown()))
         box.border_subtitle = Content(glyphs(self.keys_shown()))
         for table in self.query(RowTable):
             table.glyphs = glyphs
-        self.show_offers()
+        self.show_items()
 
-    def show_offers(self) -> None:
+    def show_items(self) -> None:
         """Fill the lists."""
 
     def set_status(self, text: str) -> None:
         """Show a text in the box's status line."""
-        self.query_one("#told", Static).update(self.console.glyphs(text), layout=False)
+        self.query_one("#status", Static).update(self.console.glyphs(text), layout=False)
 
     @property
     def table(self) -> RowTable[MenuItem]:
@@ -107,19 +107,19 @@ class Popup(ModalScreen[None]):
             self.leave()
             self.console.call_later(self.screen_below.perform, action_id)
 
-    def choose(self, offer: MenuItem | None) -> None:
+    def choose(self, item: MenuItem | None) -> None:
         """Close the box and do it; a disabled item says why."""
-        if offer is None:
+        if item is None:
             return
-        if offer.reason:
-            self.set_status(f"{offer.title}: {offer.reason}")
+        if item.reason:
+            self.set_status(f"{item.title}: {item.reason}")
             return
         self.leave()
-        self.console.call_later(self._do, offer)
+        self.console.call_later(self._do, item)
 
-    async def _do(self, offer: MenuItem) -> None:
+    async def _do(self, item: MenuItem) -> None:
         try:
-            outcome = offer.do()
+            outcome = item.do()
             if outcome is not None and hasattr(outcome, "__await__"):
                 await outcome
         except MqtuiError as error:
@@ -141,8 +141,8 @@ class Popup(ModalScreen[None]):
         if event.table is self.table:
             self.set_status(self.describe_item(event.item))
 
-    def describe_item(self, offer: Any) -> str:
+    def describe_item(self, item: Any) -> str:
         """The status text of a row."""
-        if offer is None:
+        if item is None:
             return ""
-        return f"{offer.key or offer.sort} {offer.title}: {offer.reason or offer.help}"
+        return f"{item.key or item.kind} {item.title}: {item.reason or item.help}"

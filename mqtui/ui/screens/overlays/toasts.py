@@ -66,8 +66,8 @@ class Toasts:
             return
         from mqtui.ui.widgets.toast_box import ToastBox
 
-        corner = next(iter(screen.query(ToastBox)), None)
-        if corner is None:
-            corner = ToastBox(self.clear)
-            screen.mount(corner)
-        corner.show([(toast.text, toast.tone) for toast in alive], screen.size.width)
+        box = next(iter(screen.query(ToastBox)), None)
+        if box is None:
+            box = ToastBox(self.clear)
+            screen.mount(box)
+        box.show([(toast.text, toast.tone) for toast in alive], screen.size.width)

@@ -83,7 +83,7 @@ class GotoCompletion:
 
 async def _ask(console: ConsoleApi, screen: ScreenApi) -> None:
     known = known_resources(console)
-    profiles = [offer.title for offer in session_items(console)]
+    profiles = [item.title for item in session_items(console)]
     names = [to_typed(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
     completion = GotoCompletion(screen, list(dict.fromkeys(names)))
     entered = await screen.prompt_line.ask(
@@ -165,4 +165,4 @@ async def _once_open(console: ConsoleApi, goal: ResourceTarget, target: str) -> 
 
 
 def _profiles(console: ConsoleApi) -> set[str]:
-    return {offer.title for offer in session_items(console)}
+    return {item.title for item in session_items(console)}

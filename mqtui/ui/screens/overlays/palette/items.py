@@ -53,7 +53,7 @@ def resource_item(console: ConsoleApi, spot: FoundResource) -> MenuItem:
         title=known.ref.name,
         help=f"{known.broker}, {known.target}",
         do=partial(show_resource, console, spot),
-        sort=str(known.ref.kind),
+        kind=str(known.ref.kind),
     )
 
 
@@ -61,7 +61,7 @@ def screen_items(console: ConsoleApi) -> list[MenuItem]:
     """Screens without a key."""
     return [
         MenuItem(
-            "notes", "notes", "what was said in toasts", lambda: console.show(screen_class("notes")()), sort="place"
+            "notes", "notes", "what was said in toasts", lambda: console.show(screen_class("notes")()), kind="place"
         )
     ]
 
@@ -78,7 +78,7 @@ def session_items(console: ConsoleApi) -> list[MenuItem]:
             title=profile.name,
             help=", ".join(profile.brokers),
             do=partial(open_session, console, profile.name),
-            sort="profile",
+            kind="profile",
         )
         for profile in profiles
     ]
@@ -92,7 +92,7 @@ def theme_items(console: ConsoleApi) -> list[MenuItem]:
             title=f"theme: {theme.name}",
             help=theme.title + (", worn now" if theme.name == console.ui_state.current_theme else ""),
             do=partial(console.ui_state.wear, theme.name),
-            sort="theme",
+            kind="theme",
         )
         for theme in console.themes.known.values()
     ]
@@ -114,5 +114,5 @@ def _run(console: ConsoleApi, line: RunRow) -> MenuItem:
         help=f"{line.verb} of {line.source}, {line.state}, {when(line.started)}",
         do=partial(open_run, console, line.id),
         key=BY_ID["nav.view_5"].keys[0] if line.interrupted else "",
-        sort="run",
+        kind="run",
     )

@@ -36,7 +36,7 @@ class PalettePopup(Popup):
 
     DEFAULT_CSS = """
     PalettePopup { align: center top; }
-    PalettePopup > #float { width: 100; max-width: 100%; height: 80%; margin: 1 0 0 0; }
+    PalettePopup > #box { width: 100; max-width: 100%; height: 80%; margin: 1 0 0 0; }
     PalettePopup Input { height: 1; border: none; padding: 0 1; background: $raised; }
     PalettePopup Input:focus { border: none; }
     """
@@ -45,7 +45,7 @@ class PalettePopup(Popup):
         """With `only` it offers these items and nothing else."""
         super().__init__(screen)
         self.only = only
-        self.offered: list[MenuItem] = []
+        self.items: list[MenuItem] = []
         self._found_for = ""
         """The query of the list that is shown."""
 
@@ -58,8 +58,8 @@ class PalettePopup(Popup):
 
     def on_mount(self) -> None:
         """Offer what is known now, then what the journal and the brokers have."""
-        self.offered = list(self.only) or [
-            *(offer for offer in menu_items(self.screen_below) if offer.id not in MOVES),
+        self.items = list(self.only) or [
+            *(item for item in menu_items(self.screen_below) if item.id not in MOVES),
             *screen_items(self.console),
             *session_items(self.console),
             *theme_items(self.console),
@@ -76,16 +76,16 @@ class PalettePopup(Popup):
             self.set_status(f"✗ {error.title}")
             known = []
         named = await asyncio.to_thread(resource_items, console)
-        self.offered += [*named, *known]
+        self.items += [*named, *known]
         if self.is_attached:
             await self._find()
 
-    def show_offers(self) -> None:
+    def show_items(self) -> None:
         """Show the items that are known so far."""
-        self.table.show(self.offered)
+        self.table.show(self.items)
 
     async def _find(self) -> None:
-        query, offered = self.query_one(Input).value, self.offered
+        query, offered = self.query_one(Input).value, self.items
         if len(offered) < MANY:
             found = rank(query, offered, _words)
         else:
@@ -120,5 +120,5 @@ class PalettePopup(Popup):
             await super().perform(action_id)
 
 
-def _words(offer: MenuItem) -> str:
-    return f"{offer.title} {offer.sort} {offer.help}"
+def _words(item: MenuItem) -> str:
+    return f"{item.title} {item.kind} {item.help}"
