@@ -150,7 +150,7 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
-SHOWN = {
+KEY_NAMES = {
     "escape": "esc",
     "question_mark": "?",
     "slash": "/",
@@ -166,7 +166,7 @@ SHOWN = {
 
 def shown_key(key: str) -> str:
     """A key's name as hints and help show it."""
-    return SHOWN.get(key, key)
+    return KEY_NAMES.get(key, key)
 
 
 def find_clashes(keys: Mapping[str, Iterable[str]]) -> list[tuple[str, str, str]]:

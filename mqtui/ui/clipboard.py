@@ -8,10 +8,10 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 
-PATIENCE = 2.0
+TIMEOUT = 2.0
 """Seconds a program may take."""
 
-MOST_BY_TERMINAL = 74_000
+MAX_OSC52_BYTES = 74_000
 """Bytes by OSC 52: many terminals accept 100,000 characters of base64 and ignore a longer sequence."""
 
 
@@ -38,7 +38,7 @@ async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
     for name, command in programs(os.environ, sys.platform):
         if shutil.which(command[0]) and await _piped(command, raw):
             return f"by {name}"
-    if len(raw) > MOST_BY_TERMINAL:
+    if len(raw) > MAX_OSC52_BYTES:
         return "not copied: too long for the terminal, x writes it to a file"
     by_terminal(text)
     return "by the terminal (OSC 52)"
@@ -68,7 +68,7 @@ async def _piped(command: list[str], raw: bytes) -> bool:
     except OSError:
         return False
     try:
-        await asyncio.wait_for(process.communicate(raw), PATIENCE)
+        await asyncio.wait_for(process.communicate(raw), TIMEOUT)
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mqtui.domain.printable import CONTROL_PICTURES, printable
 
-FORMS = {
+ASCII_FORMS = {
     "▌": ">",
     "●": "*",
     "○": "o",
@@ -52,7 +52,7 @@ ASCII_BARS = " .:-=+*#"
 CARETS = {picture: f"^{chr(code ^ 0x40)}" for code, picture in CONTROL_PICTURES.items()}
 """Control pictures in caret notation: `^[` for escape, `^?` for delete."""
 
-TO_ASCII = str.maketrans({**FORMS, **CARETS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
+TO_ASCII = str.maketrans({**ASCII_FORMS, **CARETS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from textual.message import Message
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
-PATIENCE = 1.0
+ANSWER_TIMEOUT = 1.0
 """Seconds after which the next key is sent although the one before was not reported as answered."""
 
-TURNS = 50
+CLOSING_ITERATIONS = 50
 """Iterations of the event loop that a prompt is given to close."""
 
-ENDS = ("enter", "escape")
+CLOSING_KEYS = ("enter", "escape")
 """Keys that close a prompt."""
 
 Typed = events.Key | events.Paste
@@ -50,7 +50,7 @@ class KeyQueue:
 
     async def answered(self) -> None:
         """The key was answered; wait until a prompt that it opens or closes has done so, then send the next."""
-        for _ in range(TURNS):
+        for _ in range(CLOSING_ITERATIONS):
             await asyncio.sleep(0)  # a question is asked in the first step of what asks it
             if not self._is_closing():
                 break
@@ -61,7 +61,7 @@ class KeyQueue:
         screen, typed = self._console.current_screen, self._under_way
         if screen is None or not screen.is_ready or not screen.prompt_line.is_asking:
             return False
-        return screen.prompt_line.is_answered or (isinstance(typed, events.Key) and typed.key in ENDS)
+        return screen.prompt_line.is_answered or (isinstance(typed, events.Key) and typed.key in CLOSING_KEYS)
 
     async def _next(self) -> None:
         self._done()
@@ -74,7 +74,7 @@ class KeyQueue:
             self._under_way = event
             await self._forward(event)
             if target.post_message(self.Answered()):
-                self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._give_up)
+                self._patience = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, self._give_up)
             else:
                 self._done()
 

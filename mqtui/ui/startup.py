@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
     from mqtui.ui.session.demo_brokers import DemoBrokers
 
-FIRST_ROWS, LOOK = 1.0, 0.02
+FIRST_ROWS_TIMEOUT, CHECK_SECONDS = 1.0, 0.02
 """Seconds to wait for the rows of a resource named on the command line, and between two looks for them."""
 
 
@@ -43,12 +43,12 @@ async def _straight_to(console: ConsoleApi, target: str, resource: str) -> None:
 
 async def _has_rows(console: ConsoleApi) -> None:
     """Wait until the screen has rows, a moment at most: an empty destination never has any."""
-    until = monotonic() + FIRST_ROWS
+    until = monotonic() + FIRST_ROWS_TIMEOUT
     while monotonic() < until:
         table = console.current_screen.focused_table if console.current_screen is not None else None
         if table is not None and table.model.count:
             return
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(CHECK_SECONDS)
 
 
 def start_demo(console: ConsoleApi) -> None:

@@ -32,7 +32,7 @@ def streams(redis_url: str) -> Iterator[RedisServer]:
 
 async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """C50: the list and the keys say how many of how many; all of them is said only where it is so."""
-    monkeypatch.setattr(pending, "MOST", 100)
+    monkeypatch.setattr(pending, "MAX_ENTRIES", 100)
     ref = streams.stream("work", 250, name=streams.prefix)
     streams.group(ref, "g", take=250)
     async with at_console(Console((streams.url, ""))) as user:
@@ -40,7 +40,7 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monk
         await user.moves_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("100 of 250")
         await user.sees_no("all read").sees("C reassign 100 of 250")
         await user.presses("tab", "space").sees("1 marked").sees("C reassign 1")
-    monkeypatch.setattr(pending, "MOST", 250)
+    monkeypatch.setattr(pending, "MAX_ENTRIES", 250)
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
         await user.moves_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("250, all read")

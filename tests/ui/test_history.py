@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.ui.navigation.history import MOST, ROOT
+from mqtui.ui.navigation.history import FIXED_SCREENS, MAX_SCREENS
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -23,14 +23,14 @@ async def test_going_round_and_round_keeps_no_more_screens(dev: MemoryShop) -> N
         for _ in range(3):
             await user.presses("2").is_at("GroupsScreen").presses("3").is_at("DeadLetterOverviewScreen")
             await user.presses("1").is_at("DestinationsScreen")
-        assert len(user.console.screen_stack) == ROOT + 3
+        assert len(user.console.screen_stack) == FIXED_SCREENS + 3
 
 
 async def test_the_oldest_places_go(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").moves_to("clicks")
-        for _ in range(MOST):
+        for _ in range(MAX_SCREENS):
             await (
                 user.presses("enter").is_at("MessagesScreen").presses("1").is_at("DestinationsScreen").on_row("clicks")
             )
-        assert len(user.console.screen_stack) <= ROOT + MOST
+        assert len(user.console.screen_stack) <= FIXED_SCREENS + MAX_SCREENS

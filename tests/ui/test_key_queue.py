@@ -85,7 +85,7 @@ async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(
     dev: MemoryShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing says that a key was answered where what had the focus is gone: the next one waits a moment only."""
-    monkeypatch.setattr(key_queue, "PATIENCE", 0.2)
+    monkeypatch.setattr(key_queue, "ANSWER_TIMEOUT", 0.2)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         monkeypatch.setattr(user.console, "on_key_queue_answered", _never)

@@ -121,7 +121,7 @@ async def test_filter_marks_and_esc() -> None:
 
 async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
     """`g` goes to the top; pressed there again it reads ten times as many, and the cursor keeps its row."""
-    monkeypatch.setattr("mqtui.ui.screens.messages.message_source.NEWEST", 10)
+    monkeypatch.setattr("mqtui.ui.screens.messages.message_source.INITIAL_COUNT", 10)
     world = MemoryWorld()
     _, ref = orders(world, 60)
     async with open_destination(world, TARGET, ref) as opened:

@@ -18,7 +18,7 @@ from tests.ui.pictures import Pictures
 
 async def test_start(shop: MemoryShop, pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is configured: five ways to begin, `enter` does the one under the cursor; the rule of letters below."""
-    monkeypatch.setattr(welcome, "PATIENCE", 0.0)
+    monkeypatch.setattr(welcome, "PORT_TIMEOUT", 0.0)
     async with pictures.at(shop.console(), NORMAL) as user:
         await user.is_at("WelcomeScreen").on_row("Try the demo")
         user.console._tick()

@@ -25,7 +25,7 @@ async def test_idle_it_says_what_matters_about_the_row(dev: MemoryShop) -> None:
 
 async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason of a dim key stays for a while, then the row's sentence is back."""
-    monkeypatch.setattr(prompt_line, "LONG", 1.0)
+    monkeypatch.setattr(prompt_line, "ANSWER_SECONDS", 1.0)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         await user.presses("X").reads_in_prompt("not in this version").reads_in_prompt("31 dead letters of orders")

@@ -68,7 +68,7 @@ async def test_a_canary_nobody_reads(payments: Payments) -> None:
 
 async def test_a_stage_that_waits(payments: Payments, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that is there takes the entry and never acknowledges it; the user lets the rest go all the same."""
-    monkeypatch.setattr(review, "CAREFUL", build_stages((1,), None, 4_000))
+    monkeypatch.setattr(review, "DEFAULT_STAGES", build_stages((1,), None, 4_000))
     payments.client.xgroup_create(payments.home, "ledger", "$")
     payments.client.xgroup_createconsumer(payments.home, "ledger", "worker-1")
     async with at_console(console(payments.url, payments.dead)) as user:

@@ -16,7 +16,7 @@ WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
 
 COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
-SAME = {"lag": ("backlog",), "waiting": ("backlog",), "backlog": ("lag",), "depth": ("messages",)}
+SYNONYMS = {"lag": ("backlog",), "waiting": ("backlog",), "backlog": ("lag",), "depth": ("messages",)}
 """Synonyms of column keys: the same figure is called lag for a group and backlog for a destination."""
 
 REGEX_MEMORY = 8 * 1024 * 1024
@@ -78,7 +78,7 @@ def _column(word: str, renderer: RowRenderer[Item]) -> str | None:
     word = word.lower()
     titles = {column.title.lower(): column.key for column in renderer.columns}
     keys = {column.key for column in renderer.columns}
-    return next((key for key in (word, titles.get(word), *SAME.get(word, ())) if key in keys), None)
+    return next((key for key in (word, titles.get(word), *SYNONYMS.get(word, ())) if key in keys), None)
 
 
 def _holds(word: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:

@@ -71,7 +71,7 @@ NOT_NAMES = frozenset({*VIEWS, *Edge})
 OF_ONE_BROKER = (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE)
 """Kinds that exist on one kind of broker only; streams and groups exist on several."""
 
-FORMS = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
+SYNTAX = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> GotoTarge
     """
     typed, text = text, text.strip()
     if not text:
-        raise BadInput("Where to?", "", FORMS)
+        raise BadInput("Where to?", "", SYNTAX)
     lower = text.lower()
     if text.isdigit() and len(text) == 1:
         return ViewTarget("nav.home" if text == "0" else f"nav.view_{text}")

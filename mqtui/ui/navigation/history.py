@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-KEPT = "last"
-MOST = 20
+LEFT_SCREEN = "last"
+MAX_SCREENS = 20
 """Screens kept to go back to; the oldest above home is removed first."""
 
-ROOT = 2
+FIXED_SCREENS = 2
 """Screens at the bottom that stay: Textual's own, and home."""
 
 
@@ -58,14 +58,14 @@ class ScreenHistory:
     @property
     def start(self) -> bool:
         """Whether there is no screen before this one."""
-        return len(self._console.screen_stack) <= ROOT and self._left is None
+        return len(self._console.screen_stack) <= FIXED_SCREENS and self._left is None
 
     async def forward(self, screen: Screen[Any]) -> None:
         """Show a new screen; the one before is kept below it."""
         self._forget()
         self._targets[screen] = self._console.target
         await self._console.push_screen(screen)
-        for oldest in self._console.screen_stack[ROOT:-MOST]:
+        for oldest in self._console.screen_stack[FIXED_SCREENS:-MAX_SCREENS]:
             self._take_out(oldest)
             await oldest.remove()
 
@@ -85,7 +85,7 @@ class ScreenHistory:
 
     def back(self) -> bool:
         """One step back, stopping what the screen was reading; False at home."""
-        if len(self._console.screen_stack) <= ROOT:
+        if len(self._console.screen_stack) <= FIXED_SCREENS:
             return False
         stop = getattr(self._console.screen, "stop_reading", None)
         if stop is not None:
@@ -102,7 +102,7 @@ class ScreenHistory:
             self._console.target = self._targets.get(left, self._console.target)
             await self._console.push_screen(left)
             return True
-        if len(self._console.screen_stack) <= ROOT:
+        if len(self._console.screen_stack) <= FIXED_SCREENS:
             return False
         self._step_back()
         return True
@@ -113,7 +113,7 @@ class ScreenHistory:
     def _step_back(self) -> None:
         self._forget()
         self._left = self._console.screen
-        self._console.install_screen(self._left, KEPT)
+        self._console.install_screen(self._left, LEFT_SCREEN)
         self._console.pop_screen()
         self._console.target = self._targets.get(self._console.screen, self._console.target)
 

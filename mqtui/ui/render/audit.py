@@ -11,7 +11,7 @@ from mqtui.domain.resource import Kind, parse_name
 from mqtui.domain.times import format_time
 from mqtui.ui.render.table_model import Cell, Column
 
-LISTED = 4_000
+MAX_ENTRIES = 4_000
 """Entries that are shown; the chain is checked over all of them."""
 
 
@@ -71,7 +71,7 @@ def merge_begin_and_end(entries: Sequence[AuditEntry], going_on: Collection[str]
     return lines[::-1]
 
 
-def brief(line: AuditRow) -> list[list[Cell]]:
+def summarize_change(line: AuditRow) -> list[list[Cell]]:
     """A change in two short lines: when, what and by whom; how it ended."""
     begin = line.begin
     time = format_time(begin.time, "%m-%d %H:%M")

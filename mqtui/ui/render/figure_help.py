@@ -8,7 +8,7 @@ from mqtui.domain.topology import NOT_ASKED
 from mqtui.services.deadletters import DeadLetterDestination
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations.destinations import STILL, DestinationRow
+from mqtui.ui.render.destinations.destinations import STALLED_POLLS, DestinationRow
 from mqtui.ui.render.destinations.groups import GroupRow, beside_lag
 
 BEHIND = {
@@ -27,13 +27,13 @@ def explain_destination(item: DestinationRow, now: float) -> str:
     """Explain a destination's backlog, or its number of dead letters. `now` is in seconds since the epoch."""
     if item.letters is not None:
         return explain_letters(item.letters, item.snapshot, now)
-    stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STILL} looks and more" if item.stuck else ""
+    stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STALLED_POLLS} looks and more" if item.stuck else ""
     return _explain("backlog", item.backlog, WAITS[item.broker], item.snapshot, now) + stuck
 
 
 def explain_group(item: GroupRow, snapshot: BrokerSnapshot, now: float) -> str:
     """Explain a group's lag."""
-    stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
+    stalled = f" · stalled: it only grew over {STALLED_POLLS} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     return _explain("lag", item.total, BEHIND[item.broker], snapshot, now) + beside + stalled
 

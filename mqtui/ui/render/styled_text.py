@@ -57,17 +57,17 @@ def _fitting(text: str, cells: int) -> int:
     return len(text)
 
 
-BRIEF = 80
+PREVIEW_BYTES = 80
 """Bytes of a value that a row previews."""
 
 BREAKS = re.compile(r"[\t\n\r]")
 
 
-def brief(raw: bytes) -> str:
+def preview_bytes(raw: bytes) -> str:
     """A preview of a value on one line; hex where it is not text."""
-    head = raw[:BRIEF]
+    head = raw[:PREVIEW_BYTES]
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        text = head[: error.start].decode() if error.start >= BRIEF - 4 else head[:24].hex(" ")
+        text = head[: error.start].decode() if error.start >= PREVIEW_BYTES - 4 else head[:24].hex(" ")
     return printable(BREAKS.sub(" ", text))

@@ -15,7 +15,7 @@ from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
-from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, merge_begin_and_end
+from mqtui.ui.render.audit import MAX_ENTRIES, AuditRenderer, AuditRow, merge_begin_and_end
 from mqtui.ui.render.command_line import equivalent_command
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
@@ -43,9 +43,9 @@ def read() -> AuditReport:
     """
     found = Audit(key=audit_key).read()
     with Journal() as opened:
-        known = {record.id: record for record in opened.list_runs(limit=LISTED)}
+        known = {record.id: record for record in opened.list_runs(limit=MAX_ENTRIES)}
     going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
-    return AuditReport(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)
+    return AuditReport(found.entries[-MAX_ENTRIES:], found.damages, not found.unkeyed, known, going_on)
 
 
 class AuditScreen(ListScreen[AuditRow]):

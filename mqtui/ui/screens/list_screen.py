@@ -19,7 +19,7 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 Item = TypeVar("Item")
-LATE = 2.0
+SLOW_OPENING_SECONDS = 2.0
 """Seconds after which a broker that is still opening is named."""
 
 
@@ -134,13 +134,13 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         return self._awaited()
 
     def _awaited(self) -> tuple[Cell, ...]:
-        """The brokers that are still opening after `LATE` seconds."""
+        """The brokers that are still opening after `SLOW_OPENING_SECONDS` seconds."""
         now = monotonic()
         late = [
             f"{each.kind if self.console.target else f'{each.target} {each.kind}'} is still opening, "
             f"{now - each.opening_since:.0f} s"
             for each in self.console.broker_sessions
-            if is_not_read(each) and now - each.opening_since >= LATE
+            if is_not_read(each) and now - each.opening_since >= SLOW_OPENING_SECONDS
         ]
         return ((" · ".join(late), "warn"),) if late else ()
 

@@ -11,10 +11,10 @@ from mqtui.ui.screens.list_screen import ListScreen, is_not_read
 from mqtui.ui.session.sessions import BrokerSession
 
 Item = TypeVar("Item")
-AT_ONCE = 1_000
+MAX_ROWS_AT_ONCE = 1_000
 """Rows up to which a list is rebuilt in one step."""
 
-LONGEST = 10.0
+MAX_LOADING_SECONDS = 10.0
 """Seconds for which the cursor stays off the rows while their order is not final."""
 
 
@@ -42,7 +42,7 @@ class LiveListScreen(ListScreen[Item]):
         ]
         if self._showing:
             self._changed = True
-        elif sum(len(each.destinations) + len(each.groups) for each in snapshots) <= AT_ONCE:
+        elif sum(len(each.destinations) + len(each.groups) for each in snapshots) <= MAX_ROWS_AT_ONCE:
             super().refresh_figures()
         else:
             self._showing = True
@@ -72,5 +72,5 @@ def _awaited(broker_session: BrokerSession) -> bool:
     return (
         is_not_read(broker_session)
         and (snapshot is None or snapshot.error is None)
-        and monotonic() - broker_session.opening_since < LONGEST
+        and monotonic() - broker_session.opening_since < MAX_LOADING_SECONDS
     )

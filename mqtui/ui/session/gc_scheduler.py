@@ -11,13 +11,13 @@ from time import monotonic
 
 from mqtui.services.gc_tuning import THRESHOLDS
 
-PAUSE = 1.0
+IDLE_SECONDS = 1.0
 """Seconds without a key after which nobody waits."""
 
-EVERY = 10.0
+INTERVAL_SECONDS = 10.0
 """Seconds between two full collections, where there are pauses."""
 
-LATEST = 60.0
+MAX_INTERVAL_SECONDS = 60.0
 """Seconds after which a full collection is made, pause or not."""
 
 
@@ -58,6 +58,6 @@ class GcScheduler:
         """Make a full collection where one is due and nobody is typing."""
         now = monotonic()
         since = now - self._made
-        if since > LATEST or (since > EVERY and now - self._touched > PAUSE):
+        if since > MAX_INTERVAL_SECONDS or (since > INTERVAL_SECONDS and now - self._touched > IDLE_SECONDS):
             gc.collect()
             self._made = monotonic()

@@ -21,7 +21,7 @@ from mqtui.services.session import Session
 from mqtui.state.crash_report import report_crash
 from mqtui.state.journal import Journal
 
-RATES = 20
+RATE_SAMPLES = 20
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class RunTask:
     error: MqtuiError | None = None
     paused: bool = False
     began: float = field(default_factory=monotonic)
-    rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
+    rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATE_SAMPLES))
     run: RedriveRun | None = None
     _stopped: bool = False
     _answer: asyncio.Future[bool] | None = None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mqtui.services.poller import BrokerSnapshot, Poller
     from mqtui.services.session import Session
 
-NAMED_FIRST = 2.0
+FIRST_RESOURCE_TIMEOUT = 2.0
 """Seconds for which polling waits for the one resource named on the command line."""
 
 
@@ -239,7 +239,7 @@ class SessionRegistry:
 
     async def _look(self, poller: Poller) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.first_resource_shown.wait(), NAMED_FIRST)
+            await asyncio.wait_for(self.first_resource_shown.wait(), FIRST_RESOURCE_TIMEOUT)
         await poller.run()
 
     def _gave_up(self, broker_session: BrokerSession, error: MqtuiError) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import TextArea
 
-MOST = 64_000
+MAX_DRAWN = 64_000
 """Characters that are drawn: with a line of a million, each key takes seconds."""
 
 
 class LargeTextArea(TextArea):
-    """A text area. A text above `MOST` is kept in `held` and only described; backspace removes it."""
+    """A text area. A text above `MAX_DRAWN` is kept in `held` and only described; backspace removes it."""
 
     held: str | None = None
 
@@ -21,12 +21,12 @@ class LargeTextArea(TextArea):
 
     def fill(self, text: str) -> None:
         """Replace the text."""
-        self.held = text if len(text) > MOST else None
+        self.held = text if len(text) > MAX_DRAWN else None
         self.read_only = self.held is not None
         self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"
 
     def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]
-        if self.held is not None or len(self.text) + len(event.text) <= MOST:
+        if self.held is not None or len(self.text) + len(event.text) <= MAX_DRAWN:
             return  # Textual goes on with the field's own
         event.stop()
         event.prevent_default()

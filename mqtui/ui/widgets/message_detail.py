@@ -19,13 +19,13 @@ from mqtui.ui.render import figures
 from mqtui.ui.render.messages.headers import HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.messages import time_of
 from mqtui.ui.render.messages.payload import FixedLines, clean
-from mqtui.ui.render.messages.payload_forms import FORMS, DecodedValue, is_large, render_value, report
+from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, DecodedValue, is_large, render_value, report
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.pane import PaneTitle
 from mqtui.ui.widgets.payload_view import EMPTY, PayloadView
 
 TABS = ("value", "headers", "report")
-LATE = 0.15
+SHOW_READING_AFTER = 0.15
 """Seconds after which `reading …` is shown."""
 
 SHARE = 0.4
@@ -65,7 +65,7 @@ class MessageDetailPane(Vertical):
         self.headers_head = PaneTitle(id="headers-head")
         self.headers = PayloadView(id="headers")
         self.message: Message | None = None
-        self.form = FORMS[0]
+        self.form = VALUE_FORMS[0]
         self.tab = TABS[0]
         self.look: DecodedValue | None = None
         self._conventions = conventions
@@ -111,7 +111,7 @@ class MessageDetailPane(Vertical):
             self._put(message, render_value(message, self.form))
 
     async def _draw_later(self, message: Message) -> None:
-        late = self.set_timer(LATE, self._say_late, name="late")
+        late = self.set_timer(SHOW_READING_AFTER, self._say_late, name="late")
         try:
             look = await asyncio.to_thread(render_value, message, self.form)
         finally:
@@ -159,7 +159,7 @@ class MessageDetailPane(Vertical):
 
     def show_next_form(self) -> str:
         """Show the value in the next form; its name."""
-        self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
+        self.form = VALUE_FORMS[(VALUE_FORMS.index(self.form) + 1) % len(VALUE_FORMS)]
         self.draw()
         return self.form
 

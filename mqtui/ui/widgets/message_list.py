@@ -17,22 +17,22 @@ from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.widgets.row_model import RowModel
 from mqtui.ui.widgets.row_table import RowTable
 
-MOST = 100_000
+MAX_MESSAGES = 100_000
 """Messages kept at most."""
 
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 """Bytes of keys, values and headers kept at most."""
 
-ALONE = 200
+MESSAGE_OVERHEAD = 200
 """Bytes of overhead of a message, roughly."""
 
-EVERY = 0.25
+PAINT_SECONDS = 0.25
 """Seconds between two paints of a list that grows."""
 
-AT_ONCE = 2_000
+MAX_FILTERED_AT_ONCE = 2_000
 """Messages that are filtered in one step."""
 
-WAITING = 10_000
+MAX_QUEUED = 10_000
 """Messages that may be queued for a paint; `take` waits above that."""
 
 SLICE = 500
@@ -44,8 +44,8 @@ HIGHLIGHT_SECONDS = 0.25
 class MessageRowModel(RowModel[Message]):
     """Messages in order of arrival. `positions` has, by message position, the row's number when it was first shown."""
 
-    most: int = MOST
-    most_bytes: int = MOST_BYTES
+    most: int = MAX_MESSAGES
+    most_bytes: int = MAX_BYTES
     held: int = 0
     """Bytes kept."""
 
@@ -107,11 +107,11 @@ class MessageRowModel(RowModel[Message]):
 
 def memory_size(message: Message) -> int:
     """Bytes of memory a message takes, roughly."""
-    size = ALONE + len(message.value or b"") + len(message.key or b"")
+    size = MESSAGE_OVERHEAD + len(message.value or b"") + len(message.key or b"")
     for _, value, _ in message.headers:
-        size += ALONE + len(value or b"")
+        size += MESSAGE_OVERHEAD + len(value or b"")
     for name, content in message.fields:
-        size += ALONE + len(name) + len(content)
+        size += MESSAGE_OVERHEAD + len(name) + len(content)
     return size
 
 
@@ -176,7 +176,7 @@ class MessageList(RowTable[Message]):
         if not self._due:
             self._due = True
             self.call_later(self.flush)
-        if len(self._waiting) > WAITING:
+        if len(self._waiting) > MAX_QUEUED:
             self._room.clear()
             await self._room.wait()
 
@@ -187,11 +187,11 @@ class MessageList(RowTable[Message]):
         self._due = bool(self._waiting)
         if self._due:
             self.call_later(self.flush)
-        if len(self._waiting) <= WAITING:
+        if len(self._waiting) <= MAX_QUEUED:
             self._room.set()
         if batch:
             self._take_in(batch)
-        pause = EVERY - (monotonic() - self._shown_at)
+        pause = PAINT_SECONDS - (monotonic() - self._shown_at)
         if pause <= 0:
             self._show_new()
         elif not self._showing:
@@ -296,7 +296,7 @@ class MessageList(RowTable[Message]):
         """Apply a filter; many messages are filtered in slices, so that keys are answered."""
         self._filtering += 1
         self.model.wanted = wanted
-        if len(self.model.items) <= AT_ONCE:
+        if len(self.model.items) <= MAX_FILTERED_AT_ONCE:
             self._show_only([item for item in self.model.items if wanted is None or wanted(item)])
         else:
             self.run_worker(self._filter(self._filtering), exclusive=True, group="filter", exit_on_error=False)

@@ -22,13 +22,13 @@ from mqtui.ui.render.messages.payload import Document, FixedLines, WrappedRows
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.safe_render import render_or_report
 
-FIRST = 300
+INITIAL_LINES = 300
 """Lines laid out at once."""
 
-STEP = 2_000
+STEP_LINES = 2_000
 """Lines laid out in one step in a thread."""
 
-AHEAD = 50_000
+LINES_AHEAD = 50_000
 """Lines laid out ahead of the visible ones."""
 
 SIDEWAYS = 8
@@ -51,7 +51,7 @@ class PayloadView(ScrollView, can_focus=True):
         self.glyphs = Glyphs()
         self.wrap = False
         self._rows = WrappedRows(EMPTY)
-        self._wanted = AHEAD
+        self._wanted = LINES_AHEAD
         self._tones = theme_styles.ThemeStyles({}, colour=False)
 
     # -- what is shown
@@ -87,8 +87,8 @@ class PayloadView(ScrollView, can_focus=True):
     def _lay_out(self, document: Document) -> None:
         width = self.scrollable_content_region.width
         self._rows = WrappedRows(document, width if self.wrap and width > 0 else 0)
-        self._wanted = AHEAD
-        self._rows.grow(FIRST)
+        self._wanted = LINES_AHEAD
+        self._rows.grow(INITIAL_LINES)
         self._grown()
         self._go_on()
 
@@ -103,7 +103,7 @@ class PayloadView(ScrollView, can_focus=True):
 
     async def _grow(self, rows: WrappedRows) -> None:
         while rows is self._rows and not rows.done and len(rows) < self._wanted:
-            await asyncio.to_thread(rows.grow, STEP)
+            await asyncio.to_thread(rows.grow, STEP_LINES)
             if rows is self._rows and self.is_attached:
                 self._grown()
             await asyncio.sleep(0)
@@ -111,8 +111,8 @@ class PayloadView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Lay out more lines as their end comes near."""
         super().watch_scroll_y(old_value, new_value)
-        if not self._rows.done and new_value + AHEAD // 2 > self._wanted:
-            self._wanted = int(new_value) + AHEAD
+        if not self._rows.done and new_value + LINES_AHEAD // 2 > self._wanted:
+            self._wanted = int(new_value) + LINES_AHEAD
             self._go_on()
 
     def on_resize(self) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from mqtui.ui.glyphs import Glyphs
 
-LONG = 3.0
+ANSWER_SECONDS = 3.0
 """Seconds for which an answer to a key is shown."""
 
 
@@ -119,11 +119,11 @@ class PromptLine(Horizontal):
         return (self.tour_hint, "live") if self.tour_hint else self._status
 
     def flash(self, text: str, tone: str = "warn") -> None:
-        """Show an answer to a key for `LONG` seconds, then the status again."""
+        """Show an answer to a key for `ANSWER_SECONDS` seconds, then the status again."""
         self._show(text, tone)
         if self._answer is not None:
             self._answer.stop()
-        self._answer = self.set_timer(LONG, self._show_status, name="why-not")
+        self._answer = self.set_timer(ANSWER_SECONDS, self._show_status, name="why-not")
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)

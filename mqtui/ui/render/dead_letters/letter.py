@@ -17,13 +17,13 @@ from mqtui.ui.render.messages.payload import Document, FixedLines, clean
 from mqtui.ui.render.messages.payload_forms import render_value, value_size
 from mqtui.ui.render.table_model import Cell
 
-COMPARED = 3_000
+COMPARED_LINES = 3_000
 """Lines of each value that are compared."""
 
-WHOLE = 400
+WHOLE_LINES = 400
 """Lines up to which a difference shows equal lines too."""
 
-FRAMES = 52
+METHOD_CELLS = 52
 """Terminal cells for a frame's method."""
 
 _AT = re.compile(r"(?P<method>[^()\s]+)\((?P<file>[^)]*)\)(?P<rest>.*)")
@@ -93,9 +93,9 @@ def _own(frame: str) -> list[Cell]:
     if found is None:
         return [("› ", "accent"), (frame, "text bold")]
     method = found["method"]
-    if len(method) > FRAMES:
-        method = f"…{method[1 - FRAMES :]}"
-    return [("› ", "accent"), (method.ljust(min(FRAMES, 34)), "text bold"), (f"  {found['file']}", "muted")]
+    if len(method) > METHOD_CELLS:
+        method = f"…{method[1 - METHOD_CELLS :]}"
+    return [("› ", "accent"), (method.ljust(min(METHOD_CELLS, 34)), "text bold"), (f"  {found['file']}", "muted")]
 
 
 def _folded(hidden: int) -> list[Cell]:
@@ -192,7 +192,7 @@ def same_value(letter: Message, original: Message) -> bool:
 def difference(original: Document, letter: Document) -> FixedLines:
     """The difference between two values, line by line. Slow for large values: call it in a thread."""
     before, after = _some(original), _some(letter)
-    context = max(len(before), len(after)) if max(len(before), len(after)) <= WHOLE else 3
+    context = max(len(before), len(after)) if max(len(before), len(after)) <= WHOLE_LINES else 3
     lines: list[list[Cell]] = []
     for line in unified_diff(before, after, n=context, lineterm=""):
         if line.startswith(("---", "+++")) and not lines:
@@ -204,14 +204,14 @@ def difference(original: Document, letter: Document) -> FixedLines:
         sign, text = line[:1], line[1:]
         tone = {"-": "danger", "+": "ok"}.get(sign, "muted")
         lines.append([(f"{sign} ", tone), (text, tone if sign.strip() else "")])
-    if max(len(before), len(after)) >= COMPARED:
-        lines.append([(f"… the first {COMPARED:,} lines were compared", "muted")])
+    if max(len(before), len(after)) >= COMPARED_LINES:
+        lines.append([(f"… the first {COMPARED_LINES:,} lines were compared", "muted")])
     return FixedLines(lines)
 
 
 def _some(document: Document) -> list[str]:
-    document.grow(COMPARED)
-    return [document.text(number) for number in range(min(COMPARED, len(document)))]
+    document.grow(COMPARED_LINES)
+    return [document.text(number) for number in range(min(COMPARED_LINES, len(document)))]
 
 
 def diff_headers(

@@ -11,7 +11,7 @@ from mqtui.domain.message import EntryId, Message
 from mqtui.services.decoding import decode_message
 from mqtui.ui.render.styled_text import StyledLine
 
-LONGEST = 200
+MAX_LINES = 200
 """Lines of a value that are shown."""
 
 
@@ -63,6 +63,6 @@ def value_lines(letter: Message) -> list[StyledLine]:
 
 
 def _limited(lines: Sequence[str]) -> list[str]:
-    if len(lines) <= LONGEST:
+    if len(lines) <= MAX_LINES:
         return list(lines)
-    return [*lines[:LONGEST], f"… {len(lines) - LONGEST:,} more lines"]
+    return [*lines[:MAX_LINES], f"… {len(lines) - MAX_LINES:,} more lines"]

@@ -20,7 +20,7 @@ LETTERS_WEIGH = 1_000_000
 SLICE = 500
 """Rows made in one step; keys are answered between steps."""
 
-STILL = 3
+STALLED_POLLS = 3
 """Polls over which a lag has to grow before a group is called stalled."""
 
 
@@ -233,8 +233,8 @@ def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[D
 
 
 def is_stalled(snapshot: BrokerSnapshot, group: Ref) -> bool:
-    """Whether a group has lag that only grew over at least `STILL` polls."""
+    """Whether a group has lag that only grew over at least `STALLED_POLLS` polls."""
     figures_of = snapshot.lags.get(group)
     if figures_of is None or not figures_of.total.number:
         return False
-    return snapshot.trend(group, "lag").is_increasing(10, STILL)
+    return snapshot.trend(group, "lag").is_increasing(10, STALLED_POLLS)

@@ -20,7 +20,7 @@ from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
 FATAL = 2**63 - 1
-MANY = 5
+POISON_DELIVERIES = 5
 """Deliveries from which an entry is called poisonous."""
 
 
@@ -266,14 +266,14 @@ class ConsumerRenderer:
 
 
 STUCK_WEIGHS = 1_000_000
-STUCK = 60_000
+STUCK_AFTER_MS = 60_000
 """Milliseconds of inactivity after which a consumer with pending entries is called stuck."""
 
 
 def is_stuck(member: Member) -> bool:
     """Whether it has pending entries and was inactive for a minute."""
     quiet = member.inactive if member.inactive is not None else member.idle
-    return bool(member.pending) and quiet is not None and quiet > STUCK
+    return bool(member.pending) and quiet is not None and quiet > STUCK_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class PendingRenderer:
         return (
             (str(entry.id), ""),
             (figures.age(entry.idle / 1000, units=2), "muted"),
-            (deliveries, "danger" if entry.deliveries >= MANY else "muted"),
+            (deliveries, "danger" if entry.deliveries >= POISON_DELIVERIES else "muted"),
             ("gone (trimmed): A clears it", "danger") if gone else (item.fields or "", ""),
         )
 
@@ -312,13 +312,13 @@ class PendingRenderer:
         """✗ gone, ▲ delivered many times."""
         if item.fields is None:
             return "✗", "danger"
-        return ("▲", "warn") if item.entry.deliveries >= MANY else (" ", "")
+        return ("▲", "warn") if item.entry.deliveries >= POISON_DELIVERIES else (" ", "")
 
     def severity(self, item: PendingRow) -> int:
         """Those delivered often, then those that are gone."""
         if item.fields is None:
             return 1
-        return 2 if item.entry.deliveries >= MANY else 0
+        return 2 if item.entry.deliveries >= POISON_DELIVERIES else 0
 
     def text(self, item: PendingRow) -> str:
         return f"{item.entry.id} {item.entry.consumer} {item.fields or 'gone'}"

@@ -17,13 +17,13 @@ from mqtui.domain.message import EntryId, Message
 from mqtui.ui.render.messages.payload import FixedLines, clean
 from mqtui.ui.render.table_model import Cell
 
-OURS = "x-mqtui-"
+OUR_PREFIX = "x-mqtui-"
 """The prefix of headers that a redrive adds."""
 
-NAMES = 34
+NAME_CELLS = 34
 """Terminal cells for a name; a longer one has a line of its own."""
 
-WORDS = 10
+WORD_CELLS = 10
 """Terminal cells for the word that says what a redrive does."""
 
 MOST_BYTES = 16
@@ -47,7 +47,7 @@ class HeaderRow:
     @property
     def ours(self) -> bool:
         """Whether mqtui wrote it."""
-        return self.name.startswith(OURS)
+        return self.name.startswith(OUR_PREFIX)
 
 
 def properties(message: Message) -> list[HeaderRow]:
@@ -142,7 +142,7 @@ def lay_out_headers(
     shown: Sequence[HeaderRow], fates: Sequence[HeaderDiff] = (), *, unfolded: bool = False
 ) -> FixedLines:
     """Headers as lines: difference, name, value, raw bytes, type; long values are folded to one line."""
-    width = min(NAMES, max((len(each.name) for each in shown), default=0))
+    width = min(NAME_CELLS, max((len(each.name) for each in shown), default=0))
     lines: list[list[Cell]] = []
     for number, each in enumerate(shown):
         lines += _lines(each, fates[number] if fates else None, width, unfolded=unfolded)
@@ -151,7 +151,7 @@ def lay_out_headers(
 
 def _lines(each: HeaderRow, fate: HeaderDiff | None, width: int, *, unfolded: bool) -> Iterator[list[Cell]]:
     first, *further = each.value.split("\n")
-    lead: list[Cell] = [(f"{fate.sign} ", fate.tone), (f"{fate.word:<{WORDS}}", fate.tone)] if fate else []
+    lead: list[Cell] = [(f"{fate.sign} ", fate.tone), (f"{fate.word:<{WORD_CELLS}}", fate.tone)] if fate else []
     tail: list[Cell] = []
     if each.raw:
         tail.append((f"   {each.raw}", "muted"))

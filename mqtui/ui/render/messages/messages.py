@@ -20,13 +20,13 @@ from mqtui.ui.render.messages.payload import clean
 from mqtui.ui.render.messages.payload_forms import EMPTY, TOMBSTONE
 from mqtui.ui.render.table_model import Cell, Column
 
-BEGINNING = 400
+PREVIEW_BYTES = 400
 """Bytes of a value that a row previews."""
 
-FEW = 16
+HEX_BYTES = 16
 """Bytes shown in hex where a value is not text."""
 
-SEARCHED = 256 * 1024
+SEARCHED_BYTES = 256 * 1024
 """Bytes of a value that a filter searches."""
 
 TIMES = ("local", "UTC", "age")
@@ -114,9 +114,9 @@ class MessageRenderer:
 
     def text(self, item: Message) -> str:
         """The words a filter looks at: position, key, value or fields."""
-        parts = [str(item.position).encode(), item.key or b"", (item.value or b"")[:SEARCHED]]
+        parts = [str(item.position).encode(), item.key or b"", (item.value or b"")[:SEARCHED_BYTES]]
         for name, content in item.fields:
-            parts += (name, content[:SEARCHED])
+            parts += (name, content[:SEARCHED_BYTES])
         return b" ".join(parts).decode("utf-8", "replace")
 
     def value(self, item: Message, key: str) -> Any:
@@ -129,7 +129,7 @@ class MessageRenderer:
             case "size":
                 return item.size
             case "value":
-                return (item.value or b"")[:SEARCHED].decode("utf-8", "replace")
+                return (item.value or b"")[:SEARCHED_BYTES].decode("utf-8", "replace")
         return str(item.position)
 
 
@@ -150,7 +150,7 @@ def readable_key(key: bytes | None) -> Cell:
     if key is None:
         return "", ""
     text = _text(key[:64])
-    return (clean(text), "") if text is not None else (key[:FEW].hex(" "), "muted")
+    return (clean(text), "") if text is not None else (key[:HEX_BYTES].hex(" "), "muted")
 
 
 def preview_value(item: Message) -> Cell:
@@ -172,11 +172,11 @@ def preview_value(item: Message) -> Cell:
 
 
 def _readable(value: bytes) -> Cell:
-    text = _text(value[:BEGINNING])
+    text = _text(value[:PREVIEW_BYTES])
     if text is not None:
         return clean(" ".join(text.split("\n"))), ""
-    more = " …" if len(value) > FEW else ""
-    return f"{value[:FEW].hex(' ')}{more}   hex {figures.size(len(value))}", "muted"
+    more = " …" if len(value) > HEX_BYTES else ""
+    return f"{value[:HEX_BYTES].hex(' ')}{more}   hex {figures.size(len(value))}", "muted"
 
 
 def _text(value: bytes) -> str | None:
@@ -190,7 +190,7 @@ def _text(value: bytes) -> str | None:
 
 def _unpacked(value: bytes) -> bytes:
     try:
-        return zlib.decompressobj(wbits=31).decompress(value, BEGINNING)
+        return zlib.decompressobj(wbits=31).decompress(value, PREVIEW_BYTES)
     except zlib.error:
         return b""
 
@@ -200,8 +200,8 @@ def _name(name: bytes) -> str:
 
 
 def _field(content: bytes) -> str:
-    text = _text(content[:BEGINNING])
-    return content[:FEW].hex(" ") if text is None else text
+    text = _text(content[:PREVIEW_BYTES])
+    return content[:HEX_BYTES].hex(" ") if text is None else text
 
 
 def describe_readers(snapshot: BrokerSnapshot | None, ref: Ref, item: Message) -> str:

@@ -17,7 +17,7 @@ from mqtui.codecs.base64_hex import to_base64
 from mqtui.domain.printable import printable
 from mqtui.ui.render.table_model import Cell
 
-LONGEST = 4_000
+MAX_LINE = 4_000
 """Characters of a line; longer lines are split, so that no step handles megabytes."""
 
 TAB = "    "
@@ -92,10 +92,10 @@ class PlainText:
     def grow(self, lines: int) -> None:
         text, at = self._text, self._at
         for _ in range(lines):
-            end = text.find("\n", at, at + LONGEST)
+            end = text.find("\n", at, at + MAX_LINE)
             after = end + 1
             if end < 0:
-                end = after = min(at + LONGEST, len(text))
+                end = after = min(at + MAX_LINE, len(text))
                 self.done = after == len(text)
             self._starts.append(at)
             self._ends.append(end)

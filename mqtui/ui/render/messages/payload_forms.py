@@ -17,7 +17,7 @@ from mqtui.ui.render.messages.payload import Base64Text, Document, FixedLines, H
 from mqtui.ui.render.messages.payload_json import JsonText
 from mqtui.ui.render.table_model import Cell
 
-FORMS = ("auto", "text", "hex", "base64")
+VALUE_FORMS = ("auto", "text", "hex", "base64")
 TOMBSTONE = "(tombstone)"
 EMPTY = "(empty)"
 
@@ -32,7 +32,7 @@ class DecodedValue:
 
 
 def render_value(message: Message, form: str, keys: FernetKeys = NO_KEYS) -> DecodedValue:
-    """The value of a message in one of `FORMS`. Slow for large values: call it in a thread."""
+    """The value of a message in one of `VALUE_FORMS`. Slow for large values: call it in a thread."""
     if isinstance(message.position, EntryId):
         return _fields(message, form, keys)
     value = message.value

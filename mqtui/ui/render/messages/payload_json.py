@@ -6,7 +6,7 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 
-from mqtui.ui.render.messages.payload import LONGEST, clean
+from mqtui.ui.render.messages.payload import MAX_LINE, clean
 from mqtui.ui.render.table_model import Cell
 
 INDENT = 2
@@ -50,8 +50,8 @@ class JsonText:
         widest, left = self.widest, lines
         for start, end, depth in self._scan:
             indent = depth * INDENT if depth < DEEPEST else DEEPEST * INDENT
-            for at in range(start, end, LONGEST) if end > start + LONGEST else (start,):
-                stop = min(at + LONGEST, end)
+            for at in range(start, end, MAX_LINE) if end > start + MAX_LINE else (start,):
+                stop = min(at + MAX_LINE, end)
                 starts.append(at)
                 ends.append(stop)
                 indents.append(indent)

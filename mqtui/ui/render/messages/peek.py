@@ -16,16 +16,18 @@ from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, preview_va
 from mqtui.ui.render.messages.payload import clean
 from mqtui.ui.render.table_model import Cell, Column
 
-RESCUED = "moved to the tail, confirmed"
-FEW = 5
+MOVED_TO_TAIL = "moved to the tail, confirmed"
+DEFAULT_COUNT = 5
 """Messages that `enter` reads."""
 
-NOTHING_FREE = (
+COSTS_DELIVERIES = (
     "There is no free look here: a message is lent once and put back in its place, and that uses one of its "
     "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the "
     "tail, confirmed, then let go."
 )
-LENT = "A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up."
+COSTS_NOTHING = (
+    "A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up."
+)
 
 
 class PeekedMessageRenderer(MessageRenderer):
@@ -52,7 +54,7 @@ class PeekedMessageRenderer(MessageRenderer):
     def cells(self, item: Message) -> Sequence[Cell]:
         value, tone = preview_value(item)
         if self.rescued(item):
-            value = f"{RESCUED}   {value}"
+            value = f"{MOVED_TO_TAIL}   {value}"
         return (
             (number_of(item), ""),
             *((self._left(item),) if self.price.spends else ()),
@@ -89,7 +91,7 @@ class PeekedMessageRenderer(MessageRenderer):
         arrived = item.envelope.left
         where = f"{number_of(item)}: {item.envelope.exchange or '(default)'} {clean(item.envelope.routing_key)}"
         if self.rescued(item):
-            return f"{where} · arrived with none left: {RESCUED}, all its deliveries are there again"
+            return f"{where} · arrived with none left: {MOVED_TO_TAIL}, all its deliveries are there again"
         if not self.price.spends or not arrived.known:
             return f"{where} · given back in its place" + (" · redelivered" if item.envelope.redelivered else "")
         return f"{where} · arrived with {arrived} left, given back: {now_left(item, rescued=False)} left"
@@ -116,7 +118,7 @@ def price_words(price: PeekCost) -> str:
 
 def price_lines(price: PeekCost) -> list[list[Cell]]:
     """What a peek does and costs, as lines."""
-    lines: list[list[Cell]] = [[(NOTHING_FREE if price.spends else LENT, "")], []]
+    lines: list[list[Cell]] = [[(COSTS_DELIVERIES if price.spends else COSTS_NOTHING, "")], []]
     lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
     if price.refusal:
         lines += [[], [("✗ ", "danger"), (price.refusal, "danger")]]

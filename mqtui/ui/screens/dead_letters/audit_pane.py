@@ -8,7 +8,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import Ref
 from mqtui.state.audit import Audit
-from mqtui.ui.render.audit import LISTED, brief, merge_begin_and_end
+from mqtui.ui.render.audit import MAX_ENTRIES, merge_begin_and_end, summarize_change
 from mqtui.ui.render.messages.payload import FixedLines
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload_view import PayloadView
@@ -29,12 +29,14 @@ class AuditPane(Pane):
 
     async def _read(self) -> None:
         try:
-            entries = await asyncio.to_thread(Audit().entries, LISTED)
+            entries = await asyncio.to_thread(Audit().entries, MAX_ENTRIES)
         except MqtuiError as error:
             self.view.show(FixedLines([[(f"✗ {error.title}", "danger")], [(error.detail, "")]]))
             return
         own = [line for line in merge_begin_and_end(entries) if str(self.ref) in line.begin.on]
         self.title(self.head.name_shown, pluralize(len(own), "change") if own else "")
         self.view.show(
-            FixedLines([cells for line in own for cells in brief(line)] or [[("nothing was changed here", "muted")]])
+            FixedLines(
+                [cells for line in own for cells in summarize_change(line)] or [[("nothing was changed here", "muted")]]
+            )
         )

@@ -20,7 +20,7 @@ from mqtui.ui.render.dead_letters import letter as render
 from mqtui.ui.render.dead_letters.letter import Original
 from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.payload import Document, FixedLines
-from mqtui.ui.render.messages.payload_forms import FORMS, is_large, render_value, value_size
+from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, is_large, render_value, value_size
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.dead_letters.audit_pane import AuditPane
 from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
@@ -70,7 +70,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.conventions = broker_session.origins.get(ref) or broker_session.conventions
         self.copier = MessageCopier(self, broker_session.address, ref)
         self.unfolded = False
-        self.form = FORMS[0]
+        self.form = VALUE_FORMS[0]
         self.original_shown = False
         """Where there is room for one pane: whether it shows the original."""
 
@@ -293,7 +293,7 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("view.decode")
     def decode_as(self) -> None:
         """Show the values in the next form."""
-        self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
+        self.form = VALUE_FORMS[(VALUE_FORMS.index(self.form) + 1) % len(VALUE_FORMS)]
         self.prompt_line.flash(f"value as {self.form}", "text")
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 

@@ -11,7 +11,7 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.services.redrive.request import RedriveRequest
 
-MOST = 200
+MAX_LETTERS = 200
 """Letters that can be selected one by one; more need a cause or a jq program."""
 
 
@@ -21,9 +21,11 @@ def redrive_request_for(verb: Verb, source: Ref, letters: Sequence[Message]) -> 
     Raises:
         BadInput: there are too many to be named one by one.
     """
-    if len(letters) > MOST:
+    if len(letters) > MAX_LETTERS:
         raise BadInput(
-            f"{len(letters):,} letters are too many to be named one by one", f"{MOST} can be.", "Take their causes."
+            f"{len(letters):,} letters are too many to be named one by one",
+            f"{MAX_LETTERS} can be.",
+            "Take their causes.",
         )
     named = ", ".join(f'"{letter.position}"' for letter in letters)
     return RedriveRequest(verb, source, Selection(where=f"$m.position | IN({named})"))

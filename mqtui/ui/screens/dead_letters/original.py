@@ -16,8 +16,8 @@ from mqtui.services.session import Session
 from mqtui.ui.render.dead_letters.letter import NewerRecord, Original
 from mqtui.ui.render.messages.messages import describe_readers
 
-LOOKED = 1_000
-HEAVY = 16 << 20
+MAX_RECORDS = 1_000
+MAX_BYTES = 16 << 20
 """How far after an original its key is searched for: records, and bytes."""
 
 
@@ -76,7 +76,7 @@ async def same_key_later(session: Session, found: Original, snapshot: BrokerSnap
     ref, position = found.origin.ref, original.position
     number, size = 0, 0
     looked = await browse.prepare_peek(
-        session, ParsedName(ref.name, ref.kind), LOOKED, At(Offset(position.partition, position.offset + 1)), None
+        session, ParsedName(ref.name, ref.kind), MAX_RECORDS, At(Offset(position.partition, position.offset + 1)), None
     )
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:
@@ -85,9 +85,9 @@ async def same_key_later(session: Session, found: Original, snapshot: BrokerSnap
             if same is not None:
                 return NewerRecord(same, number, to_the_end=False, groups=describe_readers(snapshot, ref, same))
             size += sum(each.size for each in batch)
-            if size > HEAVY:
+            if size > MAX_BYTES:
                 return NewerRecord(None, number, to_the_end=False)
-    return NewerRecord(None, number, to_the_end=number < LOOKED)
+    return NewerRecord(None, number, to_the_end=number < MAX_RECORDS)
 
 
 def _lies_before(position: Position, other: Position | None) -> bool:

@@ -28,17 +28,17 @@ from mqtui.ui.render.destinations.groups import (
     is_stuck,
     stream_of,
 )
-from mqtui.ui.render.styled_text import brief
+from mqtui.ui.render.styled_text import preview_bytes
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
-MOST = 10_000
+MAX_ENTRIES = 10_000
 """Pending entries of one consumer that are read."""
 
-PAYLOADS = 200
+MAX_PAYLOADS = 200
 
 
 class PendingScreen(ListScreen[PendingRow]):
@@ -159,20 +159,20 @@ class PendingScreen(ListScreen[PendingRow]):
             ) as listed:
                 async for entry in listed:
                     found.append(entry)
-                    if len(found) > MOST:
+                    if len(found) > MAX_ENTRIES:
                         break
-            whole = len(found) <= MOST
-            del found[MOST:]
+            whole = len(found) <= MAX_ENTRIES
+            del found[MAX_ENTRIES:]
             role = session.broker.pending
             assert role is not None
-            letters = await role.read_entries(self.stream, [entry.id for entry in found[:PAYLOADS]])
+            letters = await role.read_entries(self.stream, [entry.id for entry in found[:MAX_PAYLOADS]])
         except MqtuiError as error:
             self.show_error(error)
             return
         if not self.is_attached or consumer != self.consumer:
             return
         texts = [
-            None if letter is None else " ".join(f"{brief(n)}={brief(v)}" for n, v in letter.fields)
+            None if letter is None else " ".join(f"{preview_bytes(n)}={preview_bytes(v)}" for n, v in letter.fields)
             for letter in letters
         ]
         padded = texts + ["…"] * (len(found) - len(texts))

@@ -35,7 +35,7 @@ URLS = {
     BrokerKind.RABBITMQ: "amqp://guest@localhost:5672?management=http://localhost:15672",
     BrokerKind.REDIS: "redis://localhost:6379",
 }
-PATIENCE = 0.5
+PORT_TIMEOUT = 0.5
 """Seconds that a port of this machine may take to answer."""
 
 
@@ -182,7 +182,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
 async def _answers(port: int) -> bool:
     """Whether something listens on a port of this machine."""
     with suppress(OSError, TimeoutError):
-        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), PATIENCE)
+        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), PORT_TIMEOUT)
         writer.close()
         return True
     return False

@@ -15,11 +15,11 @@ from mqtui.domain.resource import ParsedName, Ref
 from mqtui.services import browse
 from mqtui.services.session import Session
 
-NEWEST = 1_000
+INITIAL_COUNT = 1_000
 """Messages read at first; each `more` reads ten times as many."""
 
-MOST = 100_000
-SETTLING = (0.3, 0.7, 2.0, 5.0)
+MAX_COUNT = 100_000
+CATCH_UP_PAUSES = (0.3, 0.7, 2.0, 5.0)
 """Seconds between reads that catch up while a subscription starts: nothing tells when it has started."""
 
 
@@ -30,7 +30,7 @@ class MessageSource:
         self.session = session
         self.ref = ref
         self.start = start
-        self.count = NEWEST
+        self.count = INITIAL_COUNT
         self.there: Figure = unknown("not asked")
         """How many messages there are."""
 
@@ -47,9 +47,9 @@ class MessageSource:
 
     def more(self) -> bool:
         """Read ten times as many from now on; False at the limit."""
-        if self.start is None and self.count >= MOST:
+        if self.start is None and self.count >= MAX_COUNT:
             return False
-        self.start, self.count = None, min(MOST, self.count * 10)
+        self.start, self.count = None, min(MAX_COUNT, self.count * 10)
         return True
 
     @property
@@ -81,7 +81,7 @@ class MessageSource:
         async with aclosing(browse.tail(self.session, self._named, None)) as batches:
             coming = asyncio.ensure_future(anext(batches))
             try:
-                for pause in SETTLING:
+                for pause in CATCH_UP_PAUSES:
                     async for missed in self._missed():
                         yield missed
                     if (await asyncio.wait((coming,), timeout=pause))[0]:

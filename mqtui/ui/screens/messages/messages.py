@@ -16,13 +16,13 @@ from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.screens.messages.message_source import MessageSource
 from mqtui.ui.session.sessions import BrokerSession
 
-LATE = 0.15
+SHOW_READING_AFTER = 0.15
 """Seconds after which `reading …` is shown."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between tries to follow again after the link was lost."""
 
-BEFORE = 20
+CONTEXT_OFFSETS = 20
 """Offsets shown before the requested one."""
 
 
@@ -62,7 +62,7 @@ class MessagesScreen(MessageListScreen):
             if self.position is not None:
                 position = self.position
                 if isinstance(position, Offset):
-                    position = Offset(position.partition, max(0, position.offset - BEFORE))
+                    position = Offset(position.partition, max(0, position.offset - CONTEXT_OFFSETS))
                 start = At(position)
             self.reading = MessageSource(self.broker_session.session, self.ref, start)
         self.read()
@@ -80,7 +80,7 @@ class MessagesScreen(MessageListScreen):
         if reading is None:
             self.say_in_place("✗ the broker is not open", "press 0 for another profile")
             return
-        late = self.set_timer(LATE, self._say_reading, name="late")
+        late = self.set_timer(SHOW_READING_AFTER, self._say_reading, name="late")
         before = table.current
         fresh: list[Message] = []
         self.busy = True

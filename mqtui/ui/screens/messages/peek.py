@@ -22,7 +22,7 @@ from mqtui.services import browse
 from mqtui.services.browse import PeekRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.navigator import NO_TAIL
-from mqtui.ui.render.messages.peek import FEW, PeekedMessageRenderer, facts, price_lines, price_words
+from mqtui.ui.render.messages.peek import DEFAULT_COUNT, PeekedMessageRenderer, facts, price_lines, price_words
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -86,7 +86,9 @@ class PeekScreen(MessageListScreen):
             self.say_in_place("✗ the broker is not open")
             return
         try:
-            self.offer = await browse.prepare_peek(session, ParsedName(self.ref.name, self.ref.kind), FEW, None, None)
+            self.offer = await browse.prepare_peek(
+                session, ParsedName(self.ref.name, self.ref.kind), DEFAULT_COUNT, None, None
+            )
             self.row = await session.broker.catalog.describe(self.ref)
         except MqtuiError as error:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
@@ -105,7 +107,7 @@ class PeekScreen(MessageListScreen):
             self.prompt_line.set_status(refusal, "danger")
         elif self.offer is not None:
             words = price_words(self.offer.price)
-            answers = f"enter read {min(FEW, self.ready)}   a read all {self.ready:,}   esc no"
+            answers = f"enter read {min(DEFAULT_COUNT, self.ready)}   a read all {self.ready:,}   esc no"
             self.prompt_line.set_status(f"{words}      {answers}", "price")
         self.draw_facts()
         self.draw_hints()
@@ -134,7 +136,7 @@ class PeekScreen(MessageListScreen):
     def read_few(self) -> None:
         """Accept the cost and read a few; without a question open the message."""
         if self.offer is not None:
-            self.pay(FEW)
+            self.pay(DEFAULT_COUNT)
         else:
             self.table.open_current()
 
@@ -256,7 +258,7 @@ class PeekScreen(MessageListScreen):
         if self.offer is not None:
             match action.id:
                 case "nav.open":
-                    return f"read {min(FEW, self.ready)}"
+                    return f"read {min(DEFAULT_COUNT, self.ready)}"
                 case "list.all":
                     return f"read all {self.ready:,}"
                 case "nav.back":

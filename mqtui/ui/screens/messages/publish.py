@@ -29,17 +29,17 @@ from mqtui.ui.widgets.form import Field, Form
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
-LATEST = 5
-TYPED = 4_000
+SENT_SHOWN = 5
+MAX_ARGUMENT_BYTES = 4_000
 """Bytes up to which a value is put on the command line; a larger one is read from a file."""
 
-COMMON = (
+COMMON_FIELDS = (
     Field("headers", "Headers", hint="", lines=3),
     Field("value", "Value", lines=10),
     Field("fernet", "Fernet key", hint="name of a key, to encrypt the value"),
     Field("idempotency", "Idempotency", hint="auto, or a value of your own"),
 )
-OF_BROKER = {
+BROKER_FIELDS = {
     BrokerKind.KAFKA: (Field("key", "Key"), Field("partition", "Partition", hint="by key")),
     BrokerKind.RABBITMQ: (
         Field("routing_key", "Routing key"),
@@ -66,7 +66,7 @@ class PublishScreen(ConsoleScreen):
         self.sent: list[str] = []
 
     def body(self) -> Iterable[Widget]:
-        self.form = Form((*OF_BROKER[self.broker_session.kind], *COMMON))
+        self.form = Form((*BROKER_FIELDS[self.broker_session.kind], *COMMON_FIELDS))
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What will happen")
         beside.add_class("beside")
@@ -109,7 +109,7 @@ class PublishScreen(ConsoleScreen):
         text.append([(STORED_WHEN[self.broker_session.kind], "muted")])
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
-            text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
+            text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-SENT_SHOWN:])]
         self.text_view.write(text)
 
     def _partition(self, draft: MessageDraft) -> str:
@@ -153,7 +153,7 @@ class PublishScreen(ConsoleScreen):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
-        if len(draft.body) > TYPED:
+        if len(draft.body) > MAX_ARGUMENT_BYTES:
             return f"{join(command('publish', self.broker_session.address, self.ref, *words, also=('-',)))} < FILE"
         words += ["--value", draft.body.decode("utf-8", "replace")]
         return join(command("publish", self.broker_session.address, self.ref, *words))

@@ -10,10 +10,10 @@ from mqtui.ui.screens.console_screen import ConsoleScreen
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
-SHOWN = 3
+RUNS_NAMED = 3
 """Runs named in the question."""
 
-FIELD = 8
+RESERVED_COLUMNS = 8
 """Columns of the prompt line that hold no words."""
 
 
@@ -38,7 +38,7 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
     beside = "s stops after the hand and quits · esc stays"
     words = describe_running(console)
     short = f"{pluralize(len(console.sessions.running_tasks), 'run')} under way"
-    asked = words if len(words) + len(beside) < screen.size.width - FIELD else short
+    asked = words if len(words) + len(beside) < screen.size.width - RESERVED_COLUMNS else short
     await screen.prompt_line.ask(asked, beside=beside, changed=heard)
     if not stops:
         screen.prompt_line.flash("stayed: it goes on", "live")
@@ -55,6 +55,6 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
 def describe_running(console: ConsoleApi) -> str:
     """The runs under way, in words."""
     active = console.sessions.running_tasks
-    named = "; ".join(task.describe() for task in active[:SHOWN])
-    more = f" and {len(active) - SHOWN} more" if len(active) > SHOWN else ""
+    named = "; ".join(task.describe() for task in active[:RUNS_NAMED])
+    more = f" and {len(active) - RUNS_NAMED} more" if len(active) > RUNS_NAMED else ""
     return f"under way: {named}{more}"

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from textual.app import App
 from textual.screen import Screen
 
-MOST = 3
-LASTS = 5.0
-SOON = 0.05
+MAX_TOASTS = 3
+TOAST_SECONDS = 5.0
+REDRAW_DELAY = 0.05
 
 
 class Toast(NamedTuple):
@@ -37,15 +37,15 @@ class Toasts:
     def show(self, text: str, tone: str = "text") -> None:
         """Show a toast, and keep it as a notification."""
         self._notify(text, tone)
-        self._shown = [*self._shown, Toast(self._clock(), text, tone)][-MOST:]
-        self._app.set_timer(LASTS + SOON, self._draw, name="toast")
+        self._shown = [*self._shown, Toast(self._clock(), text, tone)][-MAX_TOASTS:]
+        self._app.set_timer(TOAST_SECONDS + REDRAW_DELAY, self._draw, name="toast")
         self._draw()
 
     @property
     def alive(self) -> list[Toast]:
         """The toasts that are shown now, the oldest first."""
         now = self._clock()
-        self._shown = [toast for toast in self._shown if now - toast.began < LASTS]
+        self._shown = [toast for toast in self._shown if now - toast.began < TOAST_SECONDS]
         return self._shown
 
     def clear(self) -> None:

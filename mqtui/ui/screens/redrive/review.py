@@ -36,7 +36,7 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
-CAREFUL = build_stages((1, 10), None, None)
+DEFAULT_STAGES = build_stages((1, 10), None, None)
 
 
 class PlanReviewScreen(ConsoleScreen):
@@ -49,7 +49,7 @@ class PlanReviewScreen(ConsoleScreen):
     def __init__(self, broker_session: BrokerSession, request: RedriveRequest) -> None:
         super().__init__()
         self.broker_session = broker_session
-        self.request = request if request.verb is Verb.DISCARD else replace(request, stages=CAREFUL)
+        self.request = request if request.verb is Verb.DISCARD else replace(request, stages=DEFAULT_STAGES)
         self.allowed: frozenset[str] = frozenset()
         """Accepted risks of the plan, by name."""
 
@@ -193,7 +193,7 @@ class PlanReviewScreen(ConsoleScreen):
         if self.request.verb is Verb.DISCARD:
             self.prompt_line.flash("a discard is done at once")
             return
-        other = replace(self.request.stages, first=CAREFUL.first if self.whole else ())
+        other = replace(self.request.stages, first=DEFAULT_STAGES.first if self.whole else ())
         self.take(replace(self.request, stages=other), self.allowed)
 
     @handles("thing.edit")

@@ -23,8 +23,8 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
-FOUR_TIMES = 0.25
-BAR = 56
+REDRAW_SECONDS = 0.25
+BAR_WIDTH = 56
 
 
 class RunScreen(ConsoleScreen):
@@ -55,7 +55,7 @@ class RunScreen(ConsoleScreen):
         """Draw at most four times a second."""
         self.text_view.glyphs = self.console.glyphs
         self.text_view.focus()
-        self.set_interval(FOUR_TIMES, self._draw_if_fresh, name="run")
+        self.set_interval(REDRAW_SECONDS, self._draw_if_fresh, name="run")
         self.draw_run()
 
     def _news(self) -> None:
@@ -96,11 +96,11 @@ class RunScreen(ConsoleScreen):
         done = totals.moved + totals.refused + totals.skipped + totals.unknown
         planned = self.planned(totals)
         of = "?" if planned is None else f"{planned:,}"
-        full = round(BAR * done / planned) if planned else 0
+        full = round(BAR_WIDTH * done / planned) if planned else 0
         speed = None if self.settled or self.watching else self.background_task.rate()
         rate = "" if speed is None else figures.rate(speed)
         lines: list[StyledLine] = [
-            [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
+            [("█" * full, "live"), ("░" * (BAR_WIDTH - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
             _outcomes(totals, None if planned is None else totals.left),
         ]

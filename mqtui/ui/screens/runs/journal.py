@@ -11,8 +11,8 @@ from mqtui.state import bundles
 from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 from mqtui.ui.render.runs.runs import RunRow, describe_interruption
 
-LISTED = 200
-MOST = 20_000
+MAX_RUNS = 200
+MAX_LETTERS = 20_000
 """Letters of a run that are listed."""
 
 
@@ -25,7 +25,7 @@ class RunListReader:
     def lines(self) -> list[RunRow]:
         """All runs, the newest first."""
         with Journal() as opened:
-            return [self._line(opened, record) for record in opened.list_runs(limit=LISTED)]
+            return [self._line(opened, record) for record in opened.list_runs(limit=MAX_RUNS)]
 
     def _line(self, opened: Journal, record: RunRecord) -> RunRow:
         known = self._ended.get((record.id, record.ended))
@@ -69,7 +69,7 @@ def line_of(opened: Journal, record: RunRecord) -> RunRow:
 
 
 def letters_of(run: str) -> tuple[RunRow, list[OutcomeRow]]:
-    """A run and the outcomes of its letters, `MOST` at most; those in flight when it ended are unknown.
+    """A run and the outcomes of its letters, `MAX_LETTERS` at most; those in flight when it ended are unknown.
 
     Raises:
         BadInput, NotFound: there is no such run, or there are several.
@@ -79,9 +79,9 @@ def letters_of(run: str) -> tuple[RunRow, list[OutcomeRow]]:
         letters: list[OutcomeRow] = [
             (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended")
             for mark in opened.unfinished_letters(record.id)
-        ][:MOST]
+        ][:MAX_LETTERS]
         for done in opened.read_outcomes(record.id):
-            if len(letters) >= MOST:
+            if len(letters) >= MAX_LETTERS:
                 break
             letters.append(done)
         return line_of(opened, record), letters

@@ -14,7 +14,7 @@ from mqtui.ui.render.runs.letters import RunLetterRenderer, describe_letter
 from mqtui.ui.render.runs.runs import RunRow, put_back_disabled_reason, resume_disabled_reason
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
-from mqtui.ui.screens.runs.journal import MOST, letters_of
+from mqtui.ui.screens.runs.journal import MAX_LETTERS, letters_of
 from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -79,7 +79,7 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
 
     def facts(self) -> str:
         state = self.known.state if self.known is not None else ""
-        shown = f"the first {MOST:,}" if len(self.letters) >= MOST else super().facts()
+        shown = f"the first {MAX_LETTERS:,}" if len(self.letters) >= MAX_LETTERS else super().facts()
         return f"{state} · {shown}"
 
     def describe_row(self, item: OutcomeRow) -> str:

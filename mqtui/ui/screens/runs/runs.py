@@ -26,7 +26,7 @@ from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
-AGAIN = 2.0
+REFRESH_SECONDS = 2.0
 """Seconds between two reads of the journal while a run is under way, here or elsewhere."""
 
 
@@ -63,7 +63,7 @@ class RunsScreen(ListScreen[RunRow]):
 
     def on_mount(self) -> None:
         """Read the journal regularly while a run is under way."""
-        self.set_interval(AGAIN, self._read_if_moving, name="journal")
+        self.set_interval(REFRESH_SECONDS, self._read_if_moving, name="journal")
 
     def on_screen_resume(self) -> None:
         """The screen is shown (again): runs may have ended."""
@@ -141,11 +141,11 @@ class RunsScreen(ListScreen[RunRow]):
     def disabled_reason(self, action: Action) -> str | None:
         """S needs a run of this console, U one that moved letters."""
         reason = super().disabled_reason(action)
-        if reason is None and action.id in VERBS:
+        if reason is None and action.id in DISABLED_REASONS:
             item = self.table.current
             if item is None:
                 return "there are no runs"
-            return VERBS[action.id](item)
+            return DISABLED_REASONS[action.id](item)
         return reason
 
     @on(RowTable.Opened)
@@ -222,7 +222,7 @@ def _stop_disabled_reason(item: RunRow) -> str | None:
     return "it is not under way"
 
 
-VERBS = {
+DISABLED_REASONS = {
     "run.stop": _stop_disabled_reason,
     "run.restore": put_back_disabled_reason,
     "form.review": resume_disabled_reason,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.ui.actions import BY_ID
 from mqtui.ui.navigation.goto import (
-    FORMS,
+    SYNTAX,
     AuditTarget,
     FoundResource,
     GotoTarget,
@@ -36,10 +36,10 @@ from mqtui.ui.session.sessions import BrokerSession
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
-SHOWN = 4
+NAMES_SHOWN = 4
 """Names shown beside the field."""
 
-LOOKED_AT = 5_000
+NAMES_SEARCHED = 5_000
 """Names that are searched at each key."""
 
 
@@ -65,7 +65,7 @@ class GotoCompletion:
         if text == self._taken:
             return
         self._typed, self._next = text, 0
-        fits = self._fits()[:SHOWN]
+        fits = self._fits()[:NAMES_SHOWN]
         self._screen.prompt_line.set_hint("tab " + " · ".join(fits) if fits and text else "esc")
 
     def take(self, text: str) -> str:
@@ -84,10 +84,12 @@ class GotoCompletion:
 async def _ask(console: ConsoleApi, screen: ScreenApi) -> None:
     known = known_resources(console)
     profiles = [item.title for item in session_items(console)]
-    names = [to_typed(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
+    names = [to_typed(each, console.target, profiles) for each in known[:NAMES_SEARCHED]] + [
+        f"{name}/" for name in profiles
+    ]
     completion = GotoCompletion(screen, list(dict.fromkeys(names)))
     entered = await screen.prompt_line.ask(
-        ":", beside=f"{FORMS.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take
+        ":", beside=f"{SYNTAX.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take
     )
     if not entered or not entered.strip():
         return
@@ -143,7 +145,7 @@ async def _thing(console: ConsoleApi, screen: ScreenApi, goal: ResourceTarget, k
     if not found and target and not console.sessions.for_target(target) and target in _profiles(console):
         found = await _once_open(console, goal, target)
     if not found:
-        near = rank(goal.named.name, known[:LOOKED_AT], lambda each: each.ref.name)[:SHOWN]
+        near = rank(goal.named.name, known[:NAMES_SEARCHED], lambda each: each.ref.name)[:NAMES_SHOWN]
         hint = f"Near it: {', '.join(to_typed(each, console.target) for each in near)}." if near else ""
         raise NotFound(
             f"Nothing open is called {goal.named.name}", "", hint or "Open its profile first, or write profile/name."

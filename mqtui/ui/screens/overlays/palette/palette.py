@@ -21,7 +21,7 @@ from mqtui.ui.widgets.row_table import RowTable
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
-MANY = 2_000
+THREAD_THRESHOLD = 2_000
 """Items from which the search runs in a thread."""
 
 
@@ -86,7 +86,7 @@ class PalettePopup(Popup):
 
     async def _find(self) -> None:
         query, offered = self.query_one(Input).value, self.items
-        if len(offered) < MANY:
+        if len(offered) < THREAD_THRESHOLD:
             found = rank(query, offered, _words)
         else:
             found = await asyncio.to_thread(rank, query, offered, _words)
