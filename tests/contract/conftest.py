@@ -12,6 +12,7 @@ from tests.contract.worlds import World
 
 if TYPE_CHECKING:
     from tests.contract.kafka_cluster import KafkaCluster
+    from tests.contract.redis_server import RedisServer
 
 WORLDS = ("memory-kafka", "memory-rabbitmq", "memory-redis", "kafka", "rabbitmq", "redis")
 
@@ -71,5 +72,23 @@ def kafka(kafka_url: str) -> Iterator[KafkaCluster]:
 async def kafka_adapter(kafka: KafkaCluster) -> AsyncIterator[Adapter]:
     """An adapter for that cluster."""
     connected = kafka.adapter()
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+def redis_server(redis_url: str) -> Iterator[RedisServer]:
+    """A Redis server on which the test's streams and mqtui's own keys have a prefix of their own."""
+    from tests.contract.redis_server import RedisServer
+
+    server = RedisServer(redis_url)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def redis_adapter(redis_server: RedisServer) -> AsyncIterator[Adapter]:
+    """An adapter for that server."""
+    connected = redis_server.adapter()
     yield connected
     await connected.close()

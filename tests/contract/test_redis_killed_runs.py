@@ -27,22 +27,17 @@ PATIENCE = 60.0
 HOME = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def server(redis_url: str) -> Iterator[RedisServer]:
-    made = RedisServer(redis_url)
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module")
 def cluster(brokers: Brokers) -> Iterator[RedisServer]:
     with own_server(brokers, "cluster-enabled yes") as (_, made):
         yield made
 
 
-def start_mover(server: RedisServer, variant: str, source: Ref, target: Ref, run: str) -> subprocess.Popen[bytes]:
+def start_redrive_process(
+    server: RedisServer, variant: str, source: Ref, target: Ref, run: str
+) -> subprocess.Popen[bytes]:
     words = [server.url, server.prefix, variant, source.name, target.name, run]
-    return subprocess.Popen([sys.executable, "-m", "tests.contract.redis_mover", *words], cwd=HOME)
+    return subprocess.Popen([sys.executable, "-m", "tests.contract.redis_redrive_process", *words], cwd=HOME)
 
 
 def kill_at(server: RedisServer, process: subprocess.Popen[bytes], target: Ref, length: int) -> None:
@@ -60,20 +55,20 @@ def kill_and_resume(server: RedisServer, variant: str, source: Ref, target: Ref)
     print(f"seed {seed}")
     for number in range(KILLS):
         length = LETTERS * number // KILLS + dice.randrange(LETTERS // KILLS)
-        kill_at(server, start_mover(server, variant, source, target, run), target, length)
+        kill_at(server, start_redrive_process(server, variant, source, target, run), target, length)
         there, left = set(server.numbers(target)), set(server.numbers(source))
         assert there | left == set(range(LETTERS)), f"lost after kill {number}, seed {seed}"
         half_done += bool(there & left)
-    assert start_mover(server, variant, source, target, run).wait(PATIENCE) == 0
+    assert start_redrive_process(server, variant, source, target, run).wait(PATIENCE) == 0
     assert server.numbers(target) == list(range(LETTERS)), f"doubled or out of order, seed {seed}"
     assert server.numbers(source) == []
     assert variant == "cluster" or half_done == 0, "a script was interrupted between its halves"
 
 
 @pytest.mark.chaos
-def test_c6_killed_within_a_slot(server: RedisServer) -> None:
+def test_c6_killed_within_a_slot(redis_server: RedisServer) -> None:
     """C6: one slot: lost 0, doubled 0, and no letter is ever in both streams."""
-    kill_and_resume(server, "", server.stream("dlq", LETTERS), server.stream("home"))
+    kill_and_resume(redis_server, "", redis_server.stream("dlq", LETTERS), redis_server.stream("home"))
 
 
 @pytest.mark.chaos

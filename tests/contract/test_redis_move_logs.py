@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,30 +18,16 @@ from mqtui.domain.redrive import PublishStatus, Receipt, Source
 from tests.brokers import Brokers
 from tests.contract.asking import Move
 from tests.contract.redis_server import RedisServer, own_server
-from tests.contract.test_redis_killed_runs import kill_at, start_mover
+from tests.contract.test_redis_killed_runs import kill_at, start_redrive_process
 from tests.contract.test_redis_move_scripts import RIGHTS, user_with_rights
 
 LETTERS = 2_000
-
-
-@pytest.fixture
-def server(redis_url: str) -> Iterator[RedisServer]:
-    made = RedisServer(redis_url)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
 def cluster(brokers: Brokers) -> Iterator[RedisServer]:
     with own_server(brokers, "cluster-enabled yes") as (_, made):
         yield made
-
-
-@pytest.fixture
-async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
-    made = server.adapter()
-    yield made
-    await made.close()
 
 
 async def trace(adapter: Adapter, move: Move, planned: tuple[Source, Plan], letters: list[Message]) -> list[Receipt]:
@@ -64,7 +50,7 @@ async def test_letters_removed_by_somebody_else_after_a_kill(brokers: Brokers, w
         move = Move(adapter, source, target, run=run)
         planned = await move.planned()
         letters = await all_letters(move, planned)
-        kill_at(server, start_mover(server, "", source, target, run), target, LETTERS // 2)
+        kill_at(server, start_redrive_process(server, "", source, target, run), target, LETTERS // 2)
         home = set(server.numbers(target))
         assert LETTERS // 2 <= len(home) < LETTERS
         match way:
@@ -99,41 +85,45 @@ async def test_across_slots_the_stored_set_is_the_proof(cluster: RedisServer) ->
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN] * 2
 
 
-async def test_a_discard_logs_what_it_removes(server: RedisServer, adapter: Adapter) -> None:
+async def test_a_discard_logs_what_it_removes(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """C13: removed by this run, or stored at another broker before: the same move log, without a target id."""
-    source, target = server.stream("dlq", 4), server.stream("home")
-    move = Move(adapter, source, target, removes=True)
+    source, target = redis_server.stream("dlq", 4), redis_server.stream("home")
+    move = Move(redis_adapter, source, target, removes=True)
     planned = await move.planned()
     async with move.lease(planned) as lease:
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         await lease.settle(letters[:3])
-    server.client.delete(source.name)
-    receipts = await trace(adapter, move, planned, letters)
+    redis_server.client.delete(source.name)
+    receipts = await trace(redis_adapter, move, planned, letters)
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN]
     assert {one.position for one in receipts} == {None}
 
 
-async def test_large_entries_and_letters_that_stay_are_logged(server: RedisServer, adapter: Adapter) -> None:
+async def test_large_entries_and_letters_that_stay_are_logged(
+    redis_server: RedisServer, redis_adapter: Adapter
+) -> None:
     """C13, D4, D1: the transaction of a large entry logs it as the script does; so is one that stays."""
     fields = [(b"f%d" % number, b"") for number in range(MAX_SCRIPT_FIELDS + 1)]
-    source, target = server.stream("dlq", 2, fields=fields), server.stream("home")
-    server.call("XADD", source.name, "*", "n", "2")
-    server.group(source, "slow", take=1)
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 2, fields=fields), redis_server.stream("home")
+    redis_server.call("XADD", source.name, "*", "n", "2")
+    redis_server.group(source, "slow", take=1)
+    move = Move(redis_adapter, source, target)
     planned = await move.planned()
     async with move.lease(planned) as lease:
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         receipts = await lease.move(move.transfers(letters))
     assert {one.state for one in receipts} == {PublishStatus.STORED}
-    server.client.delete(source.name)
-    found = await trace(adapter, move, planned, letters)
+    redis_server.client.delete(source.name)
+    found = await trace(redis_adapter, move, planned, letters)
     assert [(one.state, one.position) for one in found] == [(one.state, one.position) for one in receipts]
 
 
-async def test_a_resume_keeps_the_move_log_of_the_killed_process(server: RedisServer, adapter: Adapter) -> None:
+async def test_a_resume_keeps_the_move_log_of_the_killed_process(
+    redis_server: RedisServer, redis_adapter: Adapter
+) -> None:
     """C13: the move log is short, but letters in flight at a crash are still known after a long resume."""
-    source, target = server.stream("dlq", 2 * MOVE_LOG_LENGTH + 20), server.stream("home")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 2 * MOVE_LOG_LENGTH + 20), redis_server.stream("home")
+    move = Move(redis_adapter, source, target)
     planned = await move.planned()
     letters = await all_letters(move, planned)
     async with move.lease(planned) as lease:
@@ -143,19 +133,21 @@ async def test_a_resume_keeps_the_move_log_of_the_killed_process(server: RedisSe
         async with move.lease(planned) as lease:
             for letter in part:
                 await lease.move(move.transfers([letter]))
-    receipts = await trace(adapter, move, planned, letters)
+    receipts = await trace(redis_adapter, move, planned, letters)
     assert {one.state for one in receipts[:20]} == {PublishStatus.STORED}
     assert sum(one.state is PublishStatus.STORED for one in receipts) == 20 + MOVE_LOG_LENGTH
-    records = [key for key in server.client.scan_iter(f"{server.prefix}*") if b":moved:" in key]
+    records = [key for key in redis_server.client.scan_iter(f"{redis_server.prefix}*") if b":moved:" in key]
     assert len(records) == 2
-    assert all(0 < server.client.ttl(key) <= TTL_S for key in records)
-    assert max(server.client.llen(key) for key in records) <= MOVE_LOG_LENGTH
+    assert all(0 < redis_server.client.ttl(key) <= TTL_S for key in records)
+    assert max(redis_server.client.llen(key) for key in records) <= MOVE_LOG_LENGTH
 
 
-async def test_without_the_right_to_a_move_log_letters_are_moved_and_unknown_after_a_crash(server: RedisServer) -> None:
+async def test_without_the_right_to_a_move_log_letters_are_moved_and_unknown_after_a_crash(
+    redis_server: RedisServer,
+) -> None:
     """C13: no right to LPUSH costs the proof, never the move."""
-    source, target = server.stream("dlq", 3), server.stream("home")
-    async with user_with_rights(server, f"~* {RIGHTS} +acl|dryrun +acl|whoami -lpush") as adapter:
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
+    async with user_with_rights(redis_server, f"~* {RIGHTS} +acl|dryrun +acl|whoami -lpush") as adapter:
         move = Move(adapter, source, target)
         planned = await move.planned()
         assert [risk.text for risk in planned[1].risks if risk.name == "no-record"]
@@ -164,4 +156,4 @@ async def test_without_the_right_to_a_move_log_letters_are_moved_and_unknown_aft
             receipts = await lease.move(move.transfers(letters))
         assert {one.state for one in receipts} == {PublishStatus.STORED}
         assert {one.state for one in await trace(adapter, move, planned, letters)} == {PublishStatus.UNKNOWN}
-    assert server.numbers(target) == [0, 1, 2]
+    assert redis_server.numbers(target) == [0, 1, 2]

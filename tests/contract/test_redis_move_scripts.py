@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -22,20 +22,6 @@ from tests.contract.redis_server import RedisServer
 RIGHTS = "+@all -@dangerous +info"
 
 
-@pytest.fixture
-def server(redis_url: str) -> Iterator[RedisServer]:
-    made = RedisServer(redis_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
-    made = server.adapter()
-    yield made
-    await made.close()
-
-
 @pytest.mark.parametrize(
     ("less", "named"),
     [
@@ -48,127 +34,133 @@ async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
         ("-expire", "EXPIRE"),
     ],
 )
-async def test_d4_a_missing_right_copies_nothing(server: RedisServer, less: str, named: str) -> None:
+async def test_d4_a_missing_right_copies_nothing(redis_server: RedisServer, less: str, named: str) -> None:
     """D4: without XDEL a script would copy and not remove; the run is refused before its first XADD, by name."""
-    source, target = server.stream("dlq", 3), server.stream("home")
-    async with user_with_rights(server, f"~* {RIGHTS} {less}") as adapter:
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
+    async with user_with_rights(redis_server, f"~* {RIGHTS} {less}") as adapter:
         with pytest.raises(NotAuthorised, match=named):
             await Move(adapter, source, target).all()
-    assert server.rows(target) == []
-    assert server.numbers(source) == [0, 1, 2]
-    assert [key for key in server.client.scan_iter(f"{server.prefix}*") if b"stays" in key] == []
+    assert redis_server.rows(target) == []
+    assert redis_server.numbers(source) == [0, 1, 2]
+    assert [key for key in redis_server.client.scan_iter(f"{redis_server.prefix}*") if b"stays" in key] == []
 
 
-async def test_d4_a_key_without_right_copies_nothing(server: RedisServer) -> None:
+async def test_d4_a_key_without_right_copies_nothing(redis_server: RedisServer) -> None:
     """D4: the same where a key pattern is missing, even that of mqtui's own keys."""
-    source, target = server.stream("dlq", 3), server.stream("home")
-    async with user_with_rights(server, f"~{source.name} ~{target.name} {RIGHTS}") as adapter:
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
+    async with user_with_rights(redis_server, f"~{source.name} ~{target.name} {RIGHTS}") as adapter:
         with pytest.raises(NotAuthorised, match="key"):
             await Move(adapter, source, target).all()
-    assert server.rows(target) == []
+    assert redis_server.rows(target) == []
 
 
-async def test_d4_the_plan_names_the_missing_right(server: RedisServer) -> None:
+async def test_d4_the_plan_names_the_missing_right(redis_server: RedisServer) -> None:
     """D4: where ACL DRYRUN is allowed, the plan refuses, without an override."""
-    source, target = server.stream("dlq", 3), server.stream("home")
-    async with user_with_rights(server, "~* +@all -xdel") as adapter:
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
+    async with user_with_rights(redis_server, "~* +@all -xdel") as adapter:
         _, plan = await Move(adapter, source, target).planned()
     refused = [risk for risk in plan.risks if risk.name == "rights"]
     assert [risk.final for risk in refused] == [True]
     assert "XDEL" in refused[0].text
 
 
-async def test_d4_one_outcome_an_id(server: RedisServer, adapter: Adapter) -> None:
+async def test_d4_one_outcome_an_id(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """D4: what is gone meanwhile is distinguished from what was moved, wherever it was."""
-    source, target = server.stream("dlq", 40), server.stream("home")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 40), redis_server.stream("home")
+    move = Move(redis_adapter, source, target)
     gone = {0, 7, 8, 9, 25, 39}
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
-        raw = [entry for entry, _ in server.rows(source)]
-        server.call("XDEL", source.name, *(raw[index] for index in gone))
+        raw = [entry for entry, _ in redis_server.rows(source)]
+        redis_server.call("XDEL", source.name, *(raw[index] for index in gone))
         receipts = await lease.move(move.transfers(letters))
     assert {index for index, one in enumerate(receipts) if one.state is PublishStatus.GONE} == gone
-    assert server.numbers(target) == [number for number in range(40) if number not in gone]
-    assert server.rows(source) == []
+    assert redis_server.numbers(target) == [number for number in range(40) if number not in gone]
+    assert redis_server.rows(source) == []
 
 
-async def test_d4_scattered_letters_are_found_among_many(server: RedisServer, adapter: Adapter) -> None:
+async def test_d4_scattered_letters_are_found_among_many(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """D4: a selection of one in a hundred, in any order, each letter once."""
-    source, target = server.stream("dlq", 3000), server.stream("home")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 3000), redis_server.stream("home")
+    move = Move(redis_adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(1000) for letter in some]
         chosen = letters[::100][::-1]
         receipts = await lease.move(move.transfers(chosen))
     assert {one.state for one in receipts} == {PublishStatus.STORED}
-    assert server.numbers(target) == list(range(0, 3000, 100))
-    assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in server.rows(target)][::-1]
-    assert len(server.rows(source)) == 2970
+    assert redis_server.numbers(target) == list(range(0, 3000, 100))
+    assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in redis_server.rows(target)][::-1]
+    assert len(redis_server.rows(source)) == 2970
 
 
 @pytest.mark.parametrize("count", [MAX_SCRIPT_FIELDS, MAX_SCRIPT_FIELDS + 1, 2500, 4500])
-async def test_d4_large_entries_are_moved_in_order(server: RedisServer, adapter: Adapter, count: int) -> None:
+async def test_d4_large_entries_are_moved_in_order(
+    redis_server: RedisServer, redis_adapter: Adapter, count: int
+) -> None:
     """D4: Lua hands at most some 3,900 fields to XADD; larger entries go by a transaction, in order."""
     fields = [(b"f%d" % (number % 1000), b"\xff%d" % number) for number in range(count - 1)]
-    source, target = server.stream("dlq", 3), server.stream("home")
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
     for ref_fields in (fields, [(b"plain", b"1")]):
-        server.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
-    expected = [fields for _, fields in server.rows(source)]
-    receipts = await Move(adapter, source, target).all()
+        redis_server.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
+    expected = [fields for _, fields in redis_server.rows(source)]
+    receipts = await Move(redis_adapter, source, target).all()
     assert {one.state for one in receipts} == {PublishStatus.STORED}
-    assert [fields for _, fields in server.rows(target)] == expected
-    assert server.rows(source) == []
+    assert [fields for _, fields in redis_server.rows(target)] == expected
+    assert redis_server.rows(source) == []
 
 
-async def test_d4_large_entries_are_stripped_and_stay_where_needed(server: RedisServer, adapter: Adapter) -> None:
+async def test_d4_large_entries_are_stripped_and_stay_where_needed(
+    redis_server: RedisServer, redis_adapter: Adapter
+) -> None:
     """D4, D1: the transaction strips, adds and marks as the script does, and never moves twice."""
     fields = [(b"f%d" % number, b"") for number in range(2500)]
-    source, target = server.stream("dlq", 1, fields=fields), server.stream("home")
-    server.group(source, "slow")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 1, fields=fields), redis_server.stream("home")
+    redis_server.group(source, "slow")
+    move = Move(redis_adapter, source, target)
     async with move.lease() as lease:
         (letter,) = [letter async for some in lease.batches(10) for letter in some]
         transfer = replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
         (first,), (again,) = await lease.move([transfer]), await lease.move([transfer])
     assert (first.state, again.state) == (PublishStatus.STORED, PublishStatus.GONE)
-    assert [fields for _, fields in server.rows(target)] == [((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))]
-    assert server.numbers(source) == [0]
+    assert [fields for _, fields in redis_server.rows(target)] == [
+        ((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))
+    ]
+    assert redis_server.numbers(source) == [0]
 
 
-async def test_d4_a_letter_that_loses_every_field_is_refused(server: RedisServer, adapter: Adapter) -> None:
+async def test_d4_a_letter_that_loses_every_field_is_refused(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """D4: an entry without fields can't be; the letter stays."""
-    source, target = server.stream("dlq", 2), server.stream("home")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 2), redis_server.stream("home")
+    move = Move(redis_adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
         receipts = await lease.move(move.transfers(letters, stripped=["n"]))
     assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 2
-    assert server.numbers(source) == [0, 1]
+    assert redis_server.numbers(source) == [0, 1]
 
 
-async def test_d4_a_full_server_refuses_and_keeps(server: RedisServer, adapter: Adapter) -> None:
+async def test_d4_a_full_server_refuses_and_keeps(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """D4: XADD is refused (target of another type meanwhile): nothing is removed."""
-    source, target = server.stream("dlq", 3), server.stream("home")
-    move = Move(adapter, source, target)
+    source, target = redis_server.stream("dlq", 3), redis_server.stream("home")
+    move = Move(redis_adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
-        server.client.delete(target.name)
-        server.client.set(target.name, "text")
+        redis_server.client.delete(target.name)
+        redis_server.client.set(target.name, "text")
         receipts = await lease.move(move.transfers(letters))
     assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 3
     assert all("no stream" in one.reason for one in receipts)
-    assert server.numbers(source) == [0, 1, 2]
+    assert redis_server.numbers(source) == [0, 1, 2]
 
 
-async def test_lease_batches_are_full_ordered_and_bounded(server: RedisServer, adapter: Adapter) -> None:
+async def test_lease_batches_are_full_ordered_and_bounded(redis_server: RedisServer, redis_adapter: Adapter) -> None:
     """A batch has as many letters as were asked for, or 4 MiB of them; none is out of order, whatever their size."""
-    light, mixed, home = server.stream("light", 2500), server.stream("mixed"), server.stream("home")
+    light, mixed, home = redis_server.stream("light", 2500), redis_server.stream("mixed"), redis_server.stream("home")
     for number in range(60):
-        server.call("XADD", mixed.name, "*", "n", number, "v", b"x" * (900_000 if number % 7 == 6 else 10))
-    async with Move(adapter, light, home).lease() as lease:
+        redis_server.call("XADD", mixed.name, "*", "n", number, "v", b"x" * (900_000 if number % 7 == 6 else 10))
+    async with Move(redis_adapter, light, home).lease() as lease:
         assert [len(some) async for some in lease.batches(2000)] == [2000, 500]
-    async with Move(adapter, mixed, home).lease() as lease:
+    async with Move(redis_adapter, mixed, home).lease() as lease:
         batches = [some async for some in lease.batches(2000)]
     assert [int(one.fields[0][1]) for some in batches for one in some] == list(range(60))
     assert len(batches) > 1

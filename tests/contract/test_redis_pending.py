@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -20,23 +19,9 @@ from tests.contract.redis_server import RedisServer
 
 
 @pytest.fixture
-def server(redis_url: str) -> Iterator[RedisServer]:
-    made = RedisServer(redis_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
-    made = server.adapter()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def listed(adapter: Adapter) -> Pending:
-    assert adapter.broker.pending is not None
-    return adapter.broker.pending
+def listed(redis_adapter: Adapter) -> Pending:
+    assert redis_adapter.broker.pending is not None
+    return redis_adapter.broker.pending
 
 
 async def apply(adapter: Adapter, verb: Verb, step: Step) -> StepResult:
@@ -74,25 +59,27 @@ def test_d6_the_min_idle_time_grows_with_time() -> None:
 
 
 async def test_d6_entries_touched_since_they_were_shown_are_not_claimed(
-    server: RedisServer, adapter: Adapter, listed: Pending
+    redis_server: RedisServer, redis_adapter: Adapter, listed: Pending
 ) -> None:
     """D6: the entry was idle when it was shown, and long enough by now, but its consumer touched it in between."""
-    ref = server.stream("work", 3)
-    ids = server.group(ref, "g", take=3, consumer="dead")
+    ref = redis_server.stream("work", 3)
+    ids = redis_server.group(ref, "g", take=3, consumer="dead")
     shown = await long_idle(listed, ref, 300)
-    server.client.xclaim(ref.name, "g", "dead", 0, [ids[1]], justid=True)
-    result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
+    redis_server.client.xclaim(ref.name, "g", "dead", 0, [ids[1]], justid=True)
+    result = await apply(redis_adapter, Verb.CLAIM, claim_of(ref, shown))
     assert (result.asked, result.done) == (3, 2)
-    assert owners(server, ref) == ["alive", "dead", "alive"]
+    assert owners(redis_server, ref) == ["alive", "dead", "alive"]
     assert any(ids[1].decode() in note and "dead has it" in note for note in result.notes)
 
 
-async def test_d6_a_second_operator_claims_nothing(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
+async def test_d6_a_second_operator_claims_nothing(
+    redis_server: RedisServer, redis_adapter: Adapter, listed: Pending
+) -> None:
     """D6: two saw the same list; the second one's "as shown" is stale. [Measured: it claimed the entries.]"""
-    ref = server.stream("work", 2)
-    server.group(ref, "g", take=2, consumer="dead")
+    ref = redis_server.stream("work", 2)
+    redis_server.group(ref, "g", take=2, consumer="dead")
     shown = await long_idle(listed, ref, 200)
-    assert (await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "mine"))).done == 2
+    assert (await apply(redis_adapter, Verb.CLAIM, claim_of(ref, shown, "mine"))).done == 2
 
     async def older_than_shown() -> bool:
         return all(
@@ -100,58 +87,64 @@ async def test_d6_a_second_operator_claims_nothing(server: RedisServer, adapter:
         )
 
     await eventually(older_than_shown, "the claimed entries are idle for as long as was shown")
-    late = await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "yours"))
+    late = await apply(redis_adapter, Verb.CLAIM, claim_of(ref, shown, "yours"))
     assert late.done == 0
-    assert owners(server, ref) == ["mine", "mine"]
+    assert owners(redis_server, ref) == ["mine", "mine"]
 
 
-async def test_a_claim_does_not_count_as_a_delivery(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
+async def test_a_claim_does_not_count_as_a_delivery(
+    redis_server: RedisServer, redis_adapter: Adapter, listed: Pending
+) -> None:
     """JUSTID: delivery counts stay; a consumer that was created is named."""
-    ref = server.stream("work", 2)
-    server.group(ref, "g", take=2, consumer="dead")
-    result = await apply(adapter, Verb.CLAIM, claim_of(ref, (await listed.list_entries(ref, "g")).items))
+    ref = redis_server.stream("work", 2)
+    redis_server.group(ref, "g", take=2, consumer="dead")
+    result = await apply(redis_adapter, Verb.CLAIM, claim_of(ref, (await listed.list_entries(ref, "g")).items))
     assert (result.done, len(result.ids)) == (2, 2)
     assert [one.deliveries for one in (await listed.list_entries(ref, "g", consumer="alive")).items] == [1, 1]
     assert any("alive was no consumer" in note for note in result.notes)
 
 
-async def test_a_claim_says_what_it_could_not_take(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
+async def test_a_claim_says_what_it_could_not_take(
+    redis_server: RedisServer, redis_adapter: Adapter, listed: Pending
+) -> None:
     """Acknowledged meanwhile, or deleted from the stream: each has its note."""
-    ref = server.stream("work", 3)
-    ids = server.group(ref, "g", take=3, consumer="dead")
+    ref = redis_server.stream("work", 3)
+    ids = redis_server.group(ref, "g", take=3, consumer="dead")
     shown = (await listed.list_entries(ref, "g")).items
-    server.call("XACK", ref.name, "g", ids[0])
-    server.call("XDEL", ref.name, ids[1])
-    result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
+    redis_server.call("XACK", ref.name, "g", ids[0])
+    redis_server.call("XDEL", ref.name, ids[1])
+    result = await apply(redis_adapter, Verb.CLAIM, claim_of(ref, shown))
     assert result.ids == (ids[2].decode(),)
     told = "\n".join(result.notes)
     assert f"{ids[0].decode()}: acknowledged" in told
     assert f"{ids[1].decode()}: deleted from the stream" in told
 
 
-async def test_an_acknowledgement_counts(server: RedisServer, adapter: Adapter) -> None:
-    ref = server.stream("work", 3)
-    ids = server.group(ref, "g", take=2, consumer="dead")
+async def test_an_acknowledgement_counts(redis_server: RedisServer, redis_adapter: Adapter) -> None:
+    ref = redis_server.stream("work", 3)
+    ids = redis_server.group(ref, "g", take=2, consumer="dead")
     wanted = tuple(EntryId(*map(int, raw.decode().split("-"))) for raw in ids)
-    result = await apply(adapter, Verb.ACK, Acknowledge(ref, "g", (*wanted, EntryId(1, 1))))
+    result = await apply(redis_adapter, Verb.ACK, Acknowledge(ref, "g", (*wanted, EntryId(1, 1))))
     assert (result.asked, result.done, result.notes) == (3, 2, ("1-1: was not pending",))
-    assert server.numbers(ref) == [0, 1, 2]
+    assert redis_server.numbers(ref) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("verb", [Verb.CLAIM, Verb.ACK])
-async def test_a_group_that_is_not_there_is_not_found(server: RedisServer, adapter: Adapter, verb: Verb) -> None:
-    ref = server.stream("work", 1)
+async def test_a_group_that_is_not_there_is_not_found(
+    redis_server: RedisServer, redis_adapter: Adapter, verb: Verb
+) -> None:
+    ref = redis_server.stream("work", 1)
     step = Claim(ref, "no", "c", 0, ((EntryId(1, 1), 1, 1),)) if verb is Verb.CLAIM else Acknowledge(ref, "no", ())
     with pytest.raises(NotFound):
-        await apply(adapter, verb, step)
-    assert server.call("XINFO", "GROUPS", ref.name) == []
+        await apply(redis_adapter, verb, step)
+    assert redis_server.call("XINFO", "GROUPS", ref.name) == []
 
 
-async def test_pending_entries_come_in_pages(server: RedisServer, listed: Pending) -> None:
+async def test_pending_entries_come_in_pages(redis_server: RedisServer, listed: Pending) -> None:
     """Pages by id, none twice; by consumer; by idle time; with the server's time."""
-    ref = server.stream("work", 25)
-    server.group(ref, "g", take=20, consumer="one")
-    server.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", ref.name, ">")
+    ref = redis_server.stream("work", 25)
+    redis_server.group(ref, "g", take=20, consumer="one")
+    redis_server.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", ref.name, ">")
     found: list[PendingEntry] = []
     cursor = None
     while True:
@@ -160,22 +153,22 @@ async def test_pending_entries_come_in_pages(server: RedisServer, listed: Pendin
         cursor = page.cursor
         if cursor is None:
             break
-    assert [str(one.id).encode() for one in found] == [raw for raw, _ in server.rows(ref)]
+    assert [str(one.id).encode() for one in found] == [raw for raw, _ in redis_server.rows(ref)]
     assert len((await listed.list_entries(ref, "g", consumer="other")).items) == 5
     assert (await listed.list_entries(ref, "g", min_idle=3_600_000)).items == ()
-    seconds, micros = server.client.time()
+    seconds, micros = redis_server.client.time()
     assert abs(found[0].read_at - (seconds * 1000 + micros // 1000)) < 60_000
     with pytest.raises(NotFound):
         await listed.list_entries(ref, "no")
 
 
-async def test_letters_of_pending_entries(server: RedisServer, listed: Pending) -> None:
+async def test_letters_of_pending_entries(redis_server: RedisServer, listed: Pending) -> None:
     """The entries themselves; None where one was deleted."""
-    ref = server.stream("work", 250)
-    ids = server.group(ref, "g", take=250)
-    server.call("XDEL", ref.name, ids[100])
+    ref = redis_server.stream("work", 250)
+    ids = redis_server.group(ref, "g", take=250)
+    redis_server.call("XDEL", ref.name, ids[100])
     wanted = [EntryId(*map(int, raw.decode().split("-"))) for raw in ids]
     letters = await listed.read_entries(ref, wanted)
     assert [letter is None for letter in letters] == [number == 100 for number in range(250)]
     assert [letter.position for letter in letters if letter] == wanted[:100] + wanted[101:]
-    assert await listed.read_entries(Ref(Kind.STREAM, server.name("none")), wanted[:1]) == [None]
+    assert await listed.read_entries(Ref(Kind.STREAM, redis_server.name("none")), wanted[:1]) == [None]
