@@ -130,7 +130,6 @@ class Console(App[None], inherit_bindings=False):
         self.call_later(self._global_actions["start"])
 
     async def on_unmount(self) -> None:
-        """Close everything."""
         await self.sessions.close()
         self.gc_scheduler.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from pathlib import Path
 
 from tests.architecture.house import PACKAGE, ROOT, modules, shown
 
@@ -13,8 +14,36 @@ RULE = re.compile(r"^\*\*([KRDC]\d+) ", re.MULTILINE)
 CITED = re.compile(r"\b(?:[KRD][1-9]\d?|C(?:[1-9]|1[0-8]))\b")
 """Codes of rules; from C19 on the letter C is that of a case in the tests."""
 
+WORD = re.compile(r"[A-Z]?[a-z]+")
+
 SHARED: dict[str, int] = {}
 """Names that classes of different meaning still share, and how many do."""
+
+RETIRED = frozenset(
+    "freight parcel parcels convoy casebook homecoming crossing rescuer ears presence hunger "
+    "workbench bench desk radar coach trail openings paper sideways habits garbage supply".split()
+)
+"""Metaphors that once named things: a reader who knows the brokers could not guess what they meant."""
+
+DEMO = PACKAGE / "demo"
+"""The demo's shop has words of its own."""
+
+
+def test_no_metaphor_names_a_thing() -> None:
+    named = [
+        f"{shown(path)}: {name}"
+        for path in modules()
+        if DEMO not in path.parents
+        for name in (path.stem, *defined(path))
+        if RETIRED & {word.lower() for word in WORD.findall(name)}
+    ]
+    assert named == []
+
+
+def defined(path: Path) -> list[str]:
+    """Names of all classes and functions of a module."""
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    return [node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def test_no_two_public_classes_share_a_name() -> None:

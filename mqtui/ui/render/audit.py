@@ -30,7 +30,6 @@ class AuditRow:
 
     @property
     def result(self) -> str:
-        """How it ended."""
         if self.end is not None:
             return self.end.result or "done"
         return "under way" if self.goes_on else "no end: the process died in it"

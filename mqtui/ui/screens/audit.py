@@ -143,7 +143,6 @@ class AuditScreen(ListScreen[AuditRow]):
         )
 
     def command(self, item: AuditRow) -> str:
-        """The equivalent command."""
         return equivalent_command(item.begin, self._record(item))
 
     def _record(self, item: AuditRow | None) -> RunRecord | None:

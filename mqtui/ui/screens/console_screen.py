@@ -104,12 +104,10 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def console(self) -> ConsoleApi:
-        """The console."""
         return cast("ConsoleApi", self.app)
 
     @property
     def prompt_line(self) -> PromptLine:
-        """The prompt line."""
         return self.query_one(PromptLine)
 
     def on_mount(self) -> None:

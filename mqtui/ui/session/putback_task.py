@@ -44,7 +44,6 @@ class PutBackTask:
         return f"put back of {self.back.record.id[:4].upper()}, {pluralize(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
-        """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"put back {self.id[:4]}")
 
     async def _run(self) -> None:

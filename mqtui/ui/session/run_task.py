@@ -47,7 +47,6 @@ class RunTask:
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"run {self.planned.plan.id[:4]}")
 
     async def _run(self) -> None:
@@ -102,7 +101,6 @@ class RunTask:
 
     @property
     def id(self) -> str:
-        """The run's id."""
         return self.planned.plan.id
 
     def describe(self) -> str:

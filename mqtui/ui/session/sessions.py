@@ -162,7 +162,6 @@ class SessionRegistry:
         return [task for task in self.tasks if task.is_running]
 
     def track(self, task: BackgroundTask) -> None:
-        """Add a task."""
         self.tasks.append(task)
 
     def notify(self, text: str, tone: str = "text") -> None:

@@ -75,7 +75,6 @@ class Form(VerticalScroll):
         )
 
     def put(self, key: str, text: str) -> None:
-        """Fill one field."""
         widget = self.query_one(f"#field-{key}")
         if isinstance(widget, LargeTextArea):
             widget.fill(text)
@@ -89,7 +88,6 @@ class Form(VerticalScroll):
         shown.set_class(bool(text), "-shown")
 
     def clear_errors(self) -> None:
-        """Hide all errors."""
         for field in self.fields:
             self.show_error(field.key, "")
 

@@ -16,11 +16,9 @@ class LargeTextArea(TextArea):
 
     @property
     def content(self) -> str:
-        """The whole text."""
         return self.text if self.held is None else self.held
 
     def fill(self, text: str) -> None:
-        """Replace the text."""
         self.held = text if len(text) > MAX_DRAWN else None
         self.read_only = self.held is not None
         self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"

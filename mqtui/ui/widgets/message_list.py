@@ -166,7 +166,6 @@ class MessageList(RowTable[Message]):
         self._sized()
 
     def render_as(self, renderer: MessageRenderer) -> None:
-        """Use another renderer."""
         self.renderer = self.messages = self.model.renderer = renderer
         self.refresh()
 

@@ -58,7 +58,6 @@ class PayloadView(ScrollView, can_focus=True):
 
     @property
     def document(self) -> Document:
-        """What is shown."""
         return self._rows.document
 
     @property
@@ -207,7 +206,6 @@ class PayloadView(ScrollView, can_focus=True):
         return text, "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """Draw it."""
         with suppress(AttributeError):
             self.refresh()
 

@@ -76,7 +76,6 @@ class RowModel(Generic[Item]):
                 self.put(arranged)
 
     def put(self, arranged: ArrangedRows[Item]) -> None:
-        """Show an arrangement."""
         self.turn += 1
         self.items, self.shown, self.positions = arranged
 
@@ -116,10 +115,10 @@ class RowModel(Generic[Item]):
         well = [item for rank, item in ranked if rank <= 0]
         shown: list[Item | Divider] = [item for _, item in wrong]
         if self.with_divider and wrong and well:
-            shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
+            shown.append(BELOW_UNKNOWN if self._any_uncertain(well) else BELOW_TROUBLE)
         return shown + well
 
-    def _in_doubt(self, items: Sequence[Item]) -> bool:
+    def _any_uncertain(self, items: Sequence[Item]) -> bool:
         renderer = self.renderer
         return isinstance(renderer, HasUncertainty) and any(map(renderer.is_uncertain, items))
 

@@ -189,7 +189,6 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.scroll_to(y=seen, animate=False, immediate=True, force=True)
 
     def move_by(self, lines: int) -> None:
-        """Move the cursor."""
         self.move_to(self.cursor + lines, 1 if lines > 0 else -1)
 
     def move_page(self, pages: int) -> None:

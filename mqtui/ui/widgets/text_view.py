@@ -27,7 +27,6 @@ class TextView(ScrollView, can_focus=True):
         self._drawn: list[StyledLine] = []
 
     def write(self, lines: Sequence[StyledLine]) -> None:
-        """Replace the lines."""
         self._lines = list(lines)
         self._lay_out()
 

@@ -72,7 +72,6 @@ class CausesScreen(ListScreen[CauseRow]):
 
     @property
     def ref(self) -> Ref:
-        """The destination."""
         return self.letters.ref
 
     def body(self) -> Iterable[Widget]:

@@ -248,14 +248,14 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("nav.next_item")
     def next_letter(self) -> None:
         """Show the next letter."""
-        self._walk(1)
+        self._move_by(1)
 
     @handles("nav.previous_item")
     def previous_letter(self) -> None:
         """Show the previous letter."""
-        self._walk(-1)
+        self._move_by(-1)
 
-    def _walk(self, step: int) -> None:
+    def _move_by(self, step: int) -> None:
         at = self.at + step
         if not 0 <= at < len(self.letters):
             self.prompt_line.flash("this is the last letter" if step > 0 else "this is the first letter", "text")

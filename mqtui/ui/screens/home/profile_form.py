@@ -129,7 +129,6 @@ class ProfileFormScreen(ConsoleScreen):
 
     @handles("form.review")
     def save(self) -> None:
-        """Save the profile."""
         self.run_worker(self._save(), exclusive=True, group="save", exit_on_error=False)
 
     async def _save(self) -> None:

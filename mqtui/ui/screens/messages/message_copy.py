@@ -87,7 +87,6 @@ class MessageCopier:
             self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")
 
     def export(self, messages: Sequence[Message]) -> None:
-        """Export these messages."""
         exporting = export_rows(self._screen, self._ref.name, "message", messages, to_json)
         self._screen.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 

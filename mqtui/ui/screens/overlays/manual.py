@@ -66,7 +66,6 @@ class ManualPopup(Popup):
         yield Horizontal(self.names, self.page)
 
     def name_shown(self) -> str:
-        """The title."""
         return "manual"
 
     def keys_shown(self) -> str:
@@ -74,7 +73,6 @@ class ManualPopup(Popup):
         return "tab into the page and back · esc"
 
     def show_items(self) -> None:
-        """List the pages."""
         self.names.show([MenuItem(page.name, page.title, "", self.leave) for page in self.pages.values()])
         self.names.focus()
 

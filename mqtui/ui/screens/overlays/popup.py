@@ -46,7 +46,6 @@ class Popup(ModalScreen[None]):
 
     @property
     def console(self) -> ConsoleApi:
-        """The console."""
         return cast("ConsoleApi", self.app)
 
     def inside(self) -> Iterable[Widget]:
@@ -54,7 +53,6 @@ class Popup(ModalScreen[None]):
         return ()
 
     def name_shown(self) -> str:
-        """The box's title."""
         return ""
 
     def keys_shown(self) -> str:
@@ -126,7 +124,6 @@ class Popup(ModalScreen[None]):
             self.screen_below.show_error(error)
 
     def leave(self) -> None:
-        """Close the box."""
         if self.is_current:
             self.dismiss()
 

@@ -47,7 +47,6 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
 
     @handles("read.again")
     def read_again(self) -> None:
-        """Read the journal."""
         self.run_worker(self._read(), exclusive=True, group="journal", exit_on_error=False)
 
     async def _read(self) -> None:
