@@ -1,4 +1,4 @@
-"""The one write gate: policy, consent, and an audit line on disk before the first byte leaves."""
+"""The write gate: nothing is written to a broker without policy check, consent and an audit entry on disk."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriteGrant:
-    """Leave to write what one plan says."""
+    """Permission to write what one plan says."""
 
     plan: Plan
 
 
 async def nobody_else() -> Sequence[Policy]:
-    """No further profile names the broker."""
+    """The policies of further profiles where there are none."""
     return ()
 
 
 class AuditLog(Protocol):
-    """Where writes are noted before they are made. Both may block, so the guard calls them in a thread."""
+    """Where each write is recorded before it is made. Both methods may block, so the guard calls them in a thread."""
 
     def begin(self, plan: Plan, policy: Policy) -> None:
-        """On disk when it returns.
+        """Record that a write begins; on disk when it returns.
 
         Raises:
-            StorageFailed: it could not be kept, so nothing may be written to the broker.
+            StorageFailed: it could not be written, so nothing may be written to the broker.
         """
 
     def end(self, plan: Plan, policy: Policy, result: str) -> None:
-        """How it ended."""
+        """Record how the write ended."""
 
 
 class Guard:
-    """Stands before one adapter's writer.
+    """The only way to the writer of one adapter.
 
-    `others` gives the policies of further profiles that name the same broker, as the broker itself is asked for it.
+    `others` gives the policies of further profiles that point at the same broker, by the identity it reports (C17).
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Guard:
         self._recognised = False
 
     async def identify_broker(self) -> Policy:
-        """The policy as it is once the broker was asked which one it is; asked once.
+        """The policy, with those of other profiles for this broker added. The broker is asked for its identity once.
 
         Raises:
-            MqtuiError: the broker can't be asked, or what is known of it can't be read.
+            MqtuiError: the broker can't be asked, or the stored identities can't be read.
         """
         if not self._recognised:
             self.add_policies(await self._others())
@@ -76,16 +76,16 @@ class Guard:
         return self.policy
 
     def add_policies(self, policies: Sequence[Policy]) -> None:
-        """These hold too, from now on."""
+        """Apply these policies too, from now on."""
         self.policy = strictest(self.policy, policies)
 
     @asynccontextmanager
     async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[RestrictedWriter]:
-        """A writer for exactly this plan.
+        """A writer that can do what this plan says, and nothing else.
 
         Raises:
             Refused, NeedsConsent: as `domain.policy.check`.
-            StorageFailed: the audit line could not be kept; nothing was written.
+            StorageFailed: the audit entry could not be written, and nothing was sent to the broker.
         """
         # imported late: a process that only reads needs nothing of it
         from mqtui.brokers.restricted_writer import RestrictedWriter
@@ -105,7 +105,7 @@ class Guard:
         await self._note_end(plan, writer.result)
 
     async def _note_begin(self, plan: Plan) -> None:
-        """Note in the audit that a write begins. Who is cancelled meanwhile notes its end too."""
+        """Record that a write begins. A task that is cancelled meanwhile also records the end."""
         noting = submit_to_thread("audit", partial(self._audit.begin, plan, self.policy))
         try:
             await wait_uncancelled(noting)

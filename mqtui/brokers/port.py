@@ -1,9 +1,9 @@
-"""The port: what every adapter offers.
+"""The port: the protocols that every broker adapter implements.
 
-Reads and writes are two objects. A service holds a `Broker`, which can't change anything; a `Writer` exists only
-inside `async with guard.writing(plan, consent)`. Errors leave as `domain.errors.MqtuiError`, never as the client
-library's own. A batch from a reader holds at most 1,000 messages or 1 MiB (one message may be larger); `Lease.move`
-splits what it is given as the broker wants it.
+Reading and writing are two objects. Services hold a `Broker`, which can't change anything; a `Writer` exists only
+inside `async with guard.writing(plan, consent)`. Errors leave an adapter as `domain.errors.MqtuiError`, never as those
+of the client library. A batch from a reader holds at most 1,000 messages or 1 MiB (a single message may be larger);
+`Lease.move` splits its batch as the broker needs it.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ Batch: TypeAlias = Sequence[Message]
 
 
 class Catalog(Protocol):
-    """What there is."""
+    """The destinations of a broker: topics, queues, exchanges, streams."""
 
     async def describe_cluster(self) -> Cluster:
-        """The broker as a whole."""
+        """Kind, version, name and number of nodes."""
 
     def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
-        """All destinations: names, perhaps an empty page before depths are asked for, then the same rows with those."""
+        """All destinations. An adapter may give names first, without depths, and then the same rows with depths."""
 
     async def locate(self, ref: Ref) -> Destination:
-        """One destination as it is found: its kind and partitions, without figures that must be asked for (C14).
+        """One destination with its type and partitions, but without figures that cost further requests (C14).
 
         Raises:
-            NotFound: there is no such thing.
+            NotFound: it does not exist.
         """
 
     async def describe(self, ref: Ref) -> Destination:
-        """One destination with depths and facts, never creating it.
+        """One destination with depths and settings. It is never created by asking (K9).
 
         Raises:
-            NotFound: there is no such thing.
+            NotFound: it does not exist.
         """
 
 
 class Reader(Protocol):
-    """Looking at messages. Nothing here changes the broker."""
+    """Reads messages. Nothing here changes the broker."""
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
-        """First and end by partition, and the count."""
+        """First position and end by partition, and the number of messages."""
 
     async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
-        """What reading `count` messages costs."""
+        """What reading `count` messages costs: free, except on queues (R3)."""
 
     def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages in order of position, up to the end as of now (K8: the last stable offset), at most `limit` in all.
@@ -67,8 +67,8 @@ class Reader(Protocol):
         With `span.start` newest: the last `limit` messages, oldest first.
 
         Raises:
-            NotFound: there is no such thing.
-            Refused: the destination lends its messages; that look is `Writer.borrow`.
+            NotFound: the destination does not exist.
+            Refused: it is a queue, which lends its messages; use `Writer.peek_unacked`.
         """
 
     def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
@@ -81,13 +81,13 @@ class Reader(Protocol):
 
 @runtime_checkable
 class ReadsNewest(Protocol):
-    """A reader that reads the newest message of many destinations with as few requests as of one, at no price."""
+    """A reader that can read the newest message of many destinations in as few requests as of one, free of cost."""
 
     async def newest(self, refs: Sequence[Ref]) -> Mapping[Ref, Message | None]:
-        """By destination; None where there is none. A destination that can't be read is left out.
+        """The newest message of each; None where there is none. A destination that can't be read is left out.
 
         Raises:
-            CannotConnect: no conversation.
+            CannotConnect: the broker can't be reached.
         """
 
 
@@ -95,34 +95,34 @@ class Groups(Protocol):
     """Consumer groups."""
 
     async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
-        """All groups, or those that read one destination, and why some may be missing (K19)."""
+        """All groups, or those that read one destination. `missing` says why some may not be listed (K19)."""
 
     async def list_names(self) -> Inventory[Ref]:
-        """The names of all groups, as the broker lists them: what each reads or has in hand is not asked."""
+        """The names of all groups, without what each reads or has pending."""
 
     async def exists(self, ref: Ref) -> bool:
-        """Whether there is a group of exactly that name, or may be: where it can't be asked, its lag tells why (C14).
+        """Whether a group of exactly that name exists; true where that can't be asked, and its lag says why (C14).
 
         Raises:
-            CannotConnect, BrokerTrouble: no conversation.
+            CannotConnect, BrokerTrouble: the broker can't be asked.
         """
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
-        """The groups of a survey with their members."""
+        """The same groups with their members."""
 
     async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
-        """The names of those that read each destination, none where the broker does not tell."""
+        """The names of the groups that read each destination; empty where the broker does not say."""
 
     def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
-        """Lag of each group as it becomes known; what is committed is asked before the ends (K14)."""
+        """The lag of each group as it becomes known. Committed offsets are read before the ends (K14)."""
 
 
 @runtime_checkable
 class CountsLag(Protocol):
-    """Groups whose lag may be a bound, such as a difference of offsets, and can be counted instead."""
+    """Groups whose lag may be only a bound, such as a difference of offsets, and can be counted exactly instead."""
 
     async def count_lag(self, row: GroupLag) -> GroupLag:
-        """The lag of one group, counted within a budget; what lies beyond it stays a bound. It may read messages."""
+        """The lag of one group, counted within a budget; what lies beyond stays a bound. It may read messages."""
 
 
 class Pending(Protocol):
@@ -138,24 +138,24 @@ class Pending(Protocol):
         cursor: bytes | None = None,
         limit: int = 100,
     ) -> Page[PendingEntry]:
-        """Pending entries by id; `min_idle` is milliseconds, `cursor` the id to begin with."""
+        """Pending entries in order of id. `min_idle` is milliseconds, `cursor` the id to begin with."""
 
     async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
-        """How many entries each consumer has, the fullest first, in one question; one without any is left out.
+        """The number of pending entries of each consumer that has any, the highest first, in one request.
 
         Raises:
             NotFound: no such stream or group.
         """
 
     async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
-        """The entries themselves; None where one was trimmed or deleted."""
+        """The entries of these ids; None where one was trimmed or deleted."""
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
-        """Whether the stream still has each entry: one that was trimmed or deleted may be pending all the same."""
+        """Whether the stream still has each entry: a trimmed or deleted entry may still be pending."""
 
 
 class Broker(Protocol):
-    """One broker, to look at."""
+    """The reading side of one connected broker."""
 
     kind: BrokerKind
     catalog: Catalog
@@ -164,184 +164,183 @@ class Broker(Protocol):
     pending: Pending | None
 
     async def identity(self) -> str:
-        """The name of the broker itself, the same by whatever address and user it is reached; "" where nobody says it.
+        """The broker's own name for itself, the same by every address and user; "" where it gives none.
 
         Kafka: the cluster id. RabbitMQ: `<cluster name>/<vhost>`. Redis: `<replication id>/<database>`; of a cluster,
-        the least node id. A Redis that was restarted, or is the new primary after a failover, has another one, and
-        RabbitMQ's cluster name may be given twice: so a difference proves two brokers with Kafka only, and equality
-        proves one broker with Kafka and Redis.
+        the least node id. Redis changes its own after a restart or failover, and two RabbitMQ clusters may have one
+        name: so different identities prove two brokers with Kafka only, and equal ones prove one broker with Kafka and
+        Redis.
 
         Raises:
-            MqtuiError: no conversation.
+            MqtuiError: the broker can't be asked.
         """
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
-        """Whether kind, version, plugin and rights allow the verb."""
+        """Whether kind, version, plugins and permissions allow the verb."""
 
     async def survey(self) -> Survey:
-        """All destinations, groups and lags from one listing of each kind; what is committed is asked before the ends.
+        """All destinations, groups and lags, from one listing of each; committed offsets are read before the ends.
 
-        A right or a part of the broker that is missing costs only what it hides, and is said in `missing`.
+        A permission or a node that is missing costs only what it hides, and is named in `missing` (K19).
 
         Raises:
-            CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
+            CannotConnect, BrokerTrouble, Unsupported: nothing could be listed at all.
         """
 
     async def survey_depths(self) -> Survey:
-        """The same as far as depth and backlog of destinations need it. Raises as `survey`."""
+        """A survey with no more than depth and backlog of the destinations need. Raises as `survey`."""
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
-        """How many letters nobody has handled lie in each of these rows of a listing. A light question, for every poll.
+        """The number of unhandled letters in each of these listed destinations, cheap enough for every poll.
 
-        A place of which it can't be known has an unknown figure with the reason.
+        A destination where it can't be known has an unknown figure with the reason.
 
         Raises:
-            CannotConnect: no conversation.
+            CannotConnect: the broker can't be reached.
         """
 
     async def snapshot(self, source: Ref) -> Source:
         """The bounds of a move as of now, what earlier runs handled, and who holds the source. Opens no transaction."""
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
-        """The plan with this broker's word on it: guarantee, risks (room, rights, routes, readers), further steps."""
+        """The plan with guarantee, risks (room, permissions, routes, readers) and further steps of this broker."""
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
-        """What a move within this broker promises."""
+        """What a move within this broker guarantees."""
 
 
 @runtime_checkable
 class TracesMoves(Protocol):
-    """A broker that keeps for some days which letters a run has moved, apart from the source (C13)."""
+    """A broker that records for some days which letters a run has moved, apart from the source (C13)."""
 
-    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
-        """What became of letters that were in hand when a process of `terms.run` died and are not in the source now.
+    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """The fate of letters in flight when a process of run `options.run` crashed, which the source has no longer.
 
-        One receipt a letter, in order: stored (with its place in the target where that is known) where the broker's own
-        record proves it, for the targets in `terms.targets`, or removed by the run where there are none; else unknown,
-        with the reason.
+        One receipt a letter, in order. Stored (with the position in the target where known) where the broker's record
+        proves it, for the targets in `options.targets`; removed by the run where there are none; else unknown, with the
+        reason.
 
         Raises:
-            CannotConnect, BrokerTrouble: no conversation.
+            CannotConnect, BrokerTrouble: the broker can't be asked.
         """
 
 
 @runtime_checkable
 class ChecksListening(Protocol):
-    """A broker that can't always be listened to (`Writer.listen`), and says so before (R16)."""
+    """A broker where `Writer.listen` is not always possible, and that can be asked before (R16)."""
 
     async def can_listen(self, source: Ref) -> Support:
-        """Whether letters that come to a source can be heard without taking them, or why not."""
+        """Whether new letters of a source can be received without taking them, or why not."""
 
 
 class Publisher(Protocol):
-    """Sends messages and waits for the broker's word."""
+    """Publishes messages with confirmation."""
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
 
 
 class Lease(Protocol):
-    """Letters taken from one source and not yet given up."""
+    """Letters taken from one source. Each is then moved, settled or released."""
 
     def batches(self, size: int) -> AsyncIterator[Batch]:
-        """Letters nobody has handled, in order, at most `size` a batch, up to the snapshot; then it ends."""
+        """Unhandled letters in order, at most `size` a batch, up to the snapshot."""
 
     async def drain(self) -> None:
-        """Take no more: `batches` gives what is already in hand and ends."""
+        """Take no more: `batches` gives what was already taken, then ends."""
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Store each and remove it from the source (transaction, script, or confirm then ack). One receipt a letter."""
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
-        """Remove letters from the source; they are stored elsewhere or are discarded. One receipt a letter."""
+        """Remove letters from the source that are stored elsewhere or are discarded. One receipt a letter."""
 
     async def release(self, letters: Batch) -> None:
-        """Not selected, or refused: they stay in the source."""
+        """Leave letters in the source that were not selected, or were refused."""
 
 
 @runtime_checkable
 class EndsEarly(Protocol):
-    """A lease that may have to end before the snapshot does."""
+    """A lease that may have to end before its snapshot does."""
 
     @property
     def end_reason(self) -> str:
-        """Why `batches` ended although letters of the snapshot may be there still, in words; "" where it did not."""
+        """Why `batches` ended although letters of the snapshot may be left; "" where it did not."""
 
 
 @runtime_checkable
 class ClaimsLetters(Protocol):
-    """A lease whose letters other runs can see too: each is claimed before it is stored at another broker (C13)."""
+    """A lease whose letters other runs see too: each is claimed before it is stored at another broker (C13)."""
 
     async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
-        """Claim letters for this run until they are settled or kept, or the lease ends. One answer a letter, in order.
+        """Claim letters for this run, until they are settled or released or the lease ends. One answer each, in order.
 
         Raises:
-            CannotConnect, BrokerTrouble: no conversation; nothing may be stored elsewhere.
+            CannotConnect, BrokerTrouble: the broker can't be asked; then nothing may be stored elsewhere.
         """
 
 
 @runtime_checkable
 class StoresFirst(Protocol):
-    """A lease that can store letters without removing them, so that a journal is written in between (C8)."""
+    """A lease that can store letters without removing them, so that the journal is written in between (C8)."""
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """Store each; it stays in hand, and `Lease.settle` removes it. What was refused stays in the source.
-
-        One receipt a letter, in order.
-        """
+        """Store each, for `Lease.settle` to remove; a refused one stays in the source. One receipt a letter."""
 
 
 @runtime_checkable
 class RawBatch(Protocol):
-    """Letters in hand that nobody looked at. `whole`: all of them have a lane, so that the load can be carried."""
+    """Letters of a bulk move, without a `Message` each. `is_routed`: all have a route, so that `move_raw` takes it."""
 
     is_routed: bool
     ranges: OffsetRanges
+    """Where the letters lie in the source."""
+
     routes: Sequence[RouteTemplate]
-    """Each that one of them takes, once."""
+    """The routes that the letters take, each once."""
 
     def __len__(self) -> int:
-        """How many."""
+        """The number of letters."""
 
     def letters(self) -> Batch:
-        """The letters themselves, to be moved one by one."""
+        """The letters as messages, to be moved one by one."""
 
 
 @runtime_checkable
 class BulkLease(Protocol):
-    """A lease that can move letters without showing them. It is walked through by `loads` or by `batches`."""
+    """A lease that can move letters without making a `Message` of each. Use either `raw_batches` or `batches`."""
 
-    def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
-        """As `Lease.batches`, unseen."""
+    def raw_batches(self, size: int, routes: RouteTemplates) -> AsyncIterator[RawBatch]:
+        """The letters that `Lease.batches` would give, as raw batches."""
 
-    async def move_raw(self, load: RawBatch) -> BulkResult:
-        """As `Lease.move`, for a load that is whole."""
+    async def move_raw(self, batch: RawBatch) -> BulkResult:
+        """Store and remove a batch whose letters are all routed, as `Lease.move` does."""
 
 
 class Writer(Protocol):
-    """The changes a plan names, and no others."""
+    """The writing side of one broker, for the changes that one plan names."""
 
     def publisher(self) -> AbstractAsyncContextManager[Publisher]:
-        """Publishing with confirmation."""
+        """A publisher with confirmation."""
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
-        """Take letters from a source. Leaving finishes or returns what is in hand, and ends the hold."""
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
+        """Take letters from a source. Leaving finishes or returns what is in flight, and releases the source lock."""
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
-        """The paid look at a queue (R3): read one by one, returned in one go, rescued where none is left."""
+        """Peek at a queue, which may use up deliveries (R3): messages are read one by one and returned all at once."""
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
-        """Letters that come to a source from its snapshot on, until the iterator is closed; none of them is taken.
+        """Letters that arrive in a source after its snapshot, until the iterator is closed; none is taken from it.
 
         The first batch, which may be empty, says that it listens. RabbitMQ: a private, bounded, expiring queue with the
-        source's bindings (R9).
+        bindings of the source (R9).
 
         Raises:
-            Unsupported: they can't be heard without taking them, with the reason.
+            Unsupported: letters can't be received without taking them, with the reason.
         """
 
     async def apply(self, step: Step) -> StepResult:
-        """Claim, acknowledge, unmark, create the state topic."""
+        """Do a step that is no move: claim, acknowledge, unmark, create the state topic."""
 
 
 class Adapter(Protocol):
@@ -350,50 +349,50 @@ class Adapter(Protocol):
     broker: Broker
 
     def open_writer(self, permit: Permit) -> Writer:
-        """A writer for one permit."""
+        """A writer for the plan of a permit."""
 
     async def close(self) -> None:
-        """Give everything back and close all connections."""
+        """Return what is in flight and close all connections."""
 
 
 class PeekBudget(Protocol):
-    """What earlier looks at RabbitMQ queues found and spent. `queue` is cluster, vhost and name, joined by `/`."""
+    """What earlier peeks at RabbitMQ queues found and used up. `queue` is cluster, vhost and name, joined by `/`."""
 
     def get(self, queue: str) -> int | None:
-        """The least deliveries left of a message after it was given back; None where nothing is remembered."""
+        """The fewest deliveries left of a message after it was returned; None where nothing is known."""
 
     def set(self, queue: str, left: int | None) -> None:
-        """Remember; None forgets everything of that queue: it was seen empty, or is another one."""
+        """Record it. None deletes all that is known: the queue was seen empty, or was created again."""
 
     def history(self, queue: str) -> PeekHistory:
-        """What looks at that queue left behind."""
+        """Peeks at that queue that were not answered, or were answered with an error."""
 
     def begin(self, queue: str, mark: str) -> None:
-        """Write down that deliveries are about to be asked for. `mark` tells this queue from a later one of its name.
+        """Record that deliveries are about to be asked for. `mark` tells this queue from a later one of its name.
 
         Raises:
-            StorageFailed: it could not be kept, so nothing may be asked for.
+            StorageFailed: it could not be written, so nothing may be asked for.
         """
 
     def end(self, queue: str, *, unreadable: int = 0) -> None:
-        """What was asked for was answered, with that many errors instead of messages."""
+        """Record that the request was answered, with that many errors instead of messages."""
 
 
 @runtime_checkable
 class HasPeekBudget(Protocol):
-    """An adapter whose looks have a price (R3). The session sets `state.peek_budget`, else a process forgets."""
+    """An adapter whose peeks use up deliveries (R3). The session sets a budget that is kept on disk."""
 
     peek_budget: PeekBudget
 
 
 @runtime_checkable
 class Permit(Protocol):
-    """Leave to write, made in `guard.py` only."""
+    """Permission to write what one plan says. Only `guard.py` creates one."""
 
     @property
     def plan(self) -> Plan:
-        """The plan it was given for."""
+        """The plan that was agreed to."""
 
 
 Connect: TypeAlias = Callable[[Address], Adapter]
-"""Every adapter's `connect`: no I/O; the first call connects."""
+"""The `connect` function of an adapter. It does no I/O; the first request connects."""

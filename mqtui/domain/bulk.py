@@ -1,7 +1,4 @@
-"""Letters that go home by the thousand, without a look at each: where they lie, how their kind goes, where they came.
-
-What is said once for many letters is said here by stretches and columns, never letter by letter.
-"""
+"""Values of the bulk move, which makes no `Message` of each letter: offset ranges, route templates, receipts."""
 
 from __future__ import annotations
 
@@ -16,18 +13,18 @@ from mqtui.domain.redrive import Receipt
 from mqtui.domain.resource import Ref
 
 UNKNOWN_POSITION = -1
-"""In a column: not known."""
+"""In a column of offsets or partitions: not known."""
 
 OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
-"""The value of the header that says where a letter lay, from its partition, offset and time."""
+"""Makes the value of the origin header from partition, offset and timestamp (ms; None: it has none)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTemplate:
-    """How all letters of one shape go: the same header names, the same target.
+    """Target and headers of all letters with the same header names.
 
-    Headers at the places `kept` go along in their order; then follow the one that tells where each lay (None: they
-    have it from an earlier run) and those that are `added` to all.
+    Headers at the indexes `kept` are sent in their order. Then follows the origin header, whose value is different for
+    each letter (`origin` None: the letters have it from an earlier run), then the headers `added` to all.
     """
 
     target: Ref
@@ -37,22 +34,22 @@ class RouteTemplate:
     added: tuple[Header, ...]
     keeps_time: bool = False
     group: str = ""
-    """The consumer group that such letters say they failed in."""
+    """The consumer group in which these letters failed, by their headers."""
 
 
 class RouteTemplates(Protocol):
-    """Says how letters go, once for each shape. Asked by one thread."""
+    """Makes route templates. Called by a single thread."""
 
     def discriminating_headers(self, letter: Message) -> tuple[int, ...]:
-        """Places of the headers whose values tell apart lanes of letters with these header names."""
+        """Indexes of the headers on whose values the route of letters with these header names depends."""
 
     def route_for(self, letter: Message) -> RouteTemplate | None:
-        """How letters of this shape go; None: each of them needs a look of its own."""
+        """The route of letters with these headers; None: each has to be moved as a message of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetRange:
-    """Neighbours in a partition: `count` letters from the offset `first` on."""
+    """Consecutive letters of a partition: `count` from the offset `first` on."""
 
     partition: int
     first: int
@@ -61,13 +58,13 @@ class OffsetRange:
 
 @dataclass(frozen=True, slots=True)
 class OffsetRanges:
-    """Where letters lie, in their order."""
+    """The offsets of letters in their order, as ranges. Iterating gives each offset."""
 
     ranges: tuple[OffsetRange, ...]
 
     @classmethod
     def of(cls, partitions: Sequence[int], offsets: Sequence[int]) -> OffsetRanges:
-        """Of letters by their partitions and offsets."""
+        """The ranges of letters with these partitions and offsets, pairwise."""
         found: list[OffsetRange] = []
         at, first, end = UNKNOWN_POSITION, 0, 0
         for partition, offset in zip(partitions, offsets, strict=True):
@@ -82,20 +79,20 @@ class OffsetRanges:
         return cls(tuple(found))
 
     def __len__(self) -> int:
-        return sum([stretch.count for stretch in self.ranges])
+        return sum([one.count for one in self.ranges])
 
     def __iter__(self) -> Iterator[Offset]:
-        for stretch in self.ranges:
-            for offset in range(stretch.first, stretch.first + stretch.count):
-                yield Offset(stretch.partition, offset)
+        for one in self.ranges:
+            for offset in range(one.first, one.first + one.count):
+                yield Offset(one.partition, offset)
 
 
 @dataclass(frozen=True, slots=True)
 class BulkReceipts:
-    """Where letters from `places` were stored: a row a letter in each column.
+    """Where the letters from `sources` were stored, as columns with a value for each letter.
 
-    `which` is the letter's topic among `topics`, `partitions` and `offsets` its place there, as arrays of this
-    machine's 32, 32 and 64 bit numbers; `UNKNOWN_POSITION` where it is not known.
+    `topic_indexes` is the index of the target in `topics`; `partitions` and `offsets` are the position there. They are
+    arrays of native integers of 32, 32 and 64 bits, with `UNKNOWN_POSITION` where a position is not known.
     """
 
     sources: OffsetRanges
@@ -108,27 +105,29 @@ class BulkReceipts:
         return len(self.sources)
 
     def __iter__(self) -> Iterator[tuple[Offset, str, Offset | None]]:
-        """Each letter's place, the topic of its copy, and the copy's place there."""
+        """For each letter: its offset, the topic of its copy, and the offset of the copy (None: not known)."""
         columns = (array("i", self.topic_indexes), array("i", self.partitions), array("q", self.offsets))
-        for place, topic, partition, offset in zip(self.sources, *columns, strict=True):
-            yield place, self.topics[topic], None if offset == UNKNOWN_POSITION else Offset(partition, offset)
+        for source, topic, partition, offset in zip(self.sources, *columns, strict=True):
+            yield source, self.topics[topic], None if offset == UNKNOWN_POSITION else Offset(partition, offset)
 
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """What became of a load: letters that were moved, and the others one by one, each with its place and its target."""
+    """The result of a raw batch: the letters that were moved, and each other one with its offset and target."""
 
     moved: BulkReceipts
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
     routes: bytes = b""
-    """The lane of each letter that was moved, by its place among the load's lanes: an array of 32 bit numbers."""
+    """For each moved letter the index of its route in `RawBatch.routes`: an array of native 32-bit integers."""
 
 
 class FencedDuringMove(Held):
-    """Another run took the source over while letters were moved. `told` is what became of each of them all the same:
-    moved before, gone where the other run handled it, returned where it is still in the source (C8).
+    """Another run took the source over while letters were moved.
+
+    `results` has the fate of each: stored before that, gone where the other run handled it, returned where it is still
+    in the source (C8).
     """
 
-    def __init__(self, error: Held, told: Sequence[Receipt] | BulkResult) -> None:
+    def __init__(self, error: Held, results: Sequence[Receipt] | BulkResult) -> None:
         super().__init__(error.title, error.detail, error.hint)
-        self.results = told
+        self.results = results

@@ -1,7 +1,7 @@
-"""Dead-letter conventions: which headers or fields tell what, and which names dead-letter destinations have.
+"""Dead-letter conventions: which headers or fields hold what, and how dead-letter destinations are named.
 
-A convention is data (`mqtui/conventions/*.toml`). `Conventions` holds all of them and remembers, for each row of
-header names it has met, where everything stands: letters of one source nearly always have the same row.
+A convention is data (`mqtui/conventions/*.toml`). `Conventions` holds all and caches a `Layout` for each sequence of
+header names: the letters of a source nearly always have the same names.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ FIELDS = frozenset(
     }
 )
 NAMING = frozenset({"origin", "exchange", "routing_key"})
-"""Fields that name a thing on the broker: their bytes are kept."""
+"""Fields that hold a name on the broker: their bytes are kept, whatever the encoding."""
 
 MOST_LAYOUTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSource:
-    """A header or field that tells something, and its codec (`domain.header_codec`); `path` is the codec's."""
+    """A header or field that is read for a field, and its codec (`domain.header_codec`); `path` is for the codec."""
 
     name: str
     codec: str = "text"
@@ -54,14 +54,14 @@ class FieldSource:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """One framework's way of writing dead letters.
+    """How one framework writes dead letters.
 
     A letter follows it where one of `detect` is among its header or field names, or one of `loose` where it lies in a
-    place that is known to hold dead letters. Of a field's places the first that is there is read. `wrappers` are
-    exception classes that only carry the cause; `after` are words of the message behind which the cause's own begins.
-    `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on
-    the way home. `destinations`, `only_with_origin` and `retries` are names (`domain.destination_names`). A lower
-    `order` is asked first.
+    destination that is known to hold dead letters. `fields` names the sources of each field; the first that exists is
+    read. `wrappers` are exception classes that only wrap the cause; `after` are texts in a message after which that of
+    the cause begins. A redrive strips headers by `strip_prefixes` and `strip_names`, and those read for `strip_fields`.
+    `destinations`, `only_with_origin` and `retries` are templates of names (`domain.destination_names`). Conventions
+    with a lower `order` come first.
     """
 
     name: str
@@ -78,25 +78,25 @@ class Convention:
     order: int = 50
     loose: tuple[str, ...] = ()
     envelope: BodyEnvelope | None = None
-    """Of a convention whose letters are JSON envelopes: its fields are members of the body, by paths."""
+    """Where letters are JSON envelopes: the fields are then members of the body, by their paths."""
 
     remains: str = ""
-    """What of its marks can't be taken off, since they are inside a field, and what that leads to."""
+    """What can't be stripped, since it is part of a field, and what follows from that."""
 
     only_with_origin: tuple[str, ...] = ()
-    """Names that are also in use for other things."""
+    """Names that are used for other things too."""
 
     retries: tuple[str, ...] = ()
-    """Names of places where messages wait for another try."""
+    """Names of destinations where messages wait for a retry."""
 
 
 HeaderNames: TypeAlias = tuple[str | bytes, ...]
-"""Header names, or field names, of one message, in order."""
+"""The header names, or field names, of a message in order; RabbitMQ: name and type in turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where in a row something stands: first occurrence, last occurrence, and how it is read."""
+    """The index of the first and of the last header for a field, and the decoder for its value."""
 
     first: int
     last: int
@@ -105,7 +105,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a row of names means. `convention` is "" where none is recognised; `kind` is what letters come from."""
+    """What the headers of a message hold. `convention` is "" where none fits; `kind` is the kind of the origin."""
 
     broker: BrokerKind
     kind: Kind
@@ -116,13 +116,13 @@ class Layout:
     kept: tuple[str, ...]
     stripped: frozenset[str]
     body: Mapping[str, Decoder] = field(default_factory=dict)
-    """How a field is read from the body, where that is an envelope."""
+    """The decoders of fields that are read from the body, where that is an envelope."""
 
     envelope: BodyEnvelope | None = None
     remains: str = ""
 
     def read(self, message: Message, name: str) -> Value:
-        """The first value of a field: of headers written twice the first are the true origin's."""
+        """The value of a field by its first header: where a header is repeated the first is that of the origin."""
         slot = self.slots.get(name)
         if slot is None:
             return self.body[name](message.value) if name in self.body else None
@@ -130,7 +130,7 @@ class Layout:
         return slot.decode(pairs[slot.first][1])
 
     def read_last(self, message: Message, name: str) -> Value:
-        """The last value of a field: the latest hop's."""
+        """The value of a field by its last header: that of the latest dead-lettering."""
         slot = self.slots.get(name)
         if slot is None:
             return self.body[name](message.value) if name in self.body else None
@@ -139,7 +139,7 @@ class Layout:
 
 
 class Conventions:
-    """All conventions, asked by header names first and by the destination's name where no header tells."""
+    """All conventions. Headers decide first, the name of the destination where they say nothing."""
 
     __slots__ = (
         "_enveloped",
@@ -156,14 +156,14 @@ class Conventions:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
         self._layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
         self._loose_layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
-        """The same in places that are known to hold dead letters."""
+        """The same for destinations that are known to hold dead letters."""
 
         self._settled: dict[tuple[BrokerKind, str], NamedOrigin] = {}
         self._last: tuple[Ref | None, bool] = (None, False)
-        """Where the last message lay, and whether that place is known to hold dead letters."""
+        """The destination of the last message, and whether it is known to hold dead letters."""
 
         self._opened_layouts: dict[tuple[int, str], tuple[Layout, Layout]] = {}
-        """By the layout of the headers, which is kept so that its id stays its own, and the convention of the body."""
+        """By the id of the layout of the headers, which is kept so that the id stays unique, and the convention."""
 
         self._enveloped = [one for one in self.known if one.envelope is not None]
         self._names = DestinationNames(
@@ -174,7 +174,7 @@ class Conventions:
         )
 
     def layout(self, message: Message) -> Layout:
-        """Where everything stands in a message of this row of names."""
+        """The layout of a message, by its header or field names."""
         if type(message.position) is EntryId:
             broker = BrokerKind.REDIS
             row: HeaderNames = tuple([name for name, _ in message.fields])
@@ -221,13 +221,13 @@ class Conventions:
         return settled
 
     def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
-        """What a destination's name says, or None where it is not that of a dead-letter destination."""
+        """The origin by the name of a destination; None where it is not the name of a dead-letter destination."""
         if (broker, name) in self._settled:
             return self._settled[broker, name]
         return self._names.dead_letters(broker, name)
 
     def is_retry(self, broker: BrokerKind, name: str) -> bool:
-        """Whether a name is that of a place where messages wait for another try."""
+        """Whether it is the name of a destination where messages wait for a retry."""
         return self._names.is_retry(broker, name)
 
     def _laid_out(self, broker: BrokerKind, row: HeaderNames, *, is_known: bool) -> Layout:
@@ -245,12 +245,12 @@ class Conventions:
         slots: dict[str, Slot] = {}
         stripped = {name for name in seen if any(_strips(convention, name) for convention in following)}
         for convention in following:
-            for told, places in convention.fields.items():
-                place = next((place for place in places if place.name in seen), None)
-                if place is not None and told not in slots:
-                    slots[told] = _slot(told, place, names, kinds)
-                    if told in convention.strip_fields:
-                        stripped.add(place.name)
+            for field_name, sources in convention.fields.items():
+                source = next((source for source in sources if source.name in seen), None)
+                if source is not None and field_name not in slots:
+                    slots[field_name] = _slot(field_name, source, names, kinds)
+                    if field_name in convention.strip_fields:
+                        stripped.add(source.name)
         return Layout(
             broker,
             ORIGIN_KINDS[broker],
@@ -266,18 +266,18 @@ class Conventions:
 
 def _with_body(found: Layout, convention: Convention) -> Layout:
     read = {
-        told: partial(body_member, paths=tuple(place.name for place in places), codec=places[0].codec)
-        for told, places in convention.fields.items()
+        field_name: partial(body_member, paths=tuple(source.name for source in sources), codec=sources[0].codec)
+        for field_name, sources in convention.fields.items()
     }
     name, rule = convention.name, convention.envelope
     return replace(found, convention=name, after=convention.after, body=read, envelope=rule)
 
 
-def _slot(told: str, place: FieldSource, names: Sequence[str], kinds: Sequence[str]) -> Slot:
-    first = names.index(place.name)
-    last = len(names) - 1 - names[::-1].index(place.name)
-    codec = "name" if told in NAMING and place.codec == "text" else place.codec
-    return Slot(first, last, decoder(codec, place.path, kinds[first]))
+def _slot(field_name: str, source: FieldSource, names: Sequence[str], kinds: Sequence[str]) -> Slot:
+    first = names.index(source.name)
+    last = len(names) - 1 - names[::-1].index(source.name)
+    codec = "name" if field_name in NAMING and source.codec == "text" else source.codec
+    return Slot(first, last, decoder(codec, source.path, kinds[first]))
 
 
 def _strips(convention: Convention, name: str) -> bool:

@@ -1,7 +1,7 @@
-"""Dead letters: where each came from, what it died of, and where it goes back to.
+"""Dead letters: the origin of each, why it was dead-lettered, and the target of its redrive.
 
-`origin` reads only the way home and is cheap enough for a move; `describe` also reads the exception. Both remember,
-by row of header names, where everything stands (`domain.convention`).
+`redrive_target` reads only what a move needs; `describe` also reads exception and stack trace. Which header holds what
+is cached by the header names of a message (`domain.convention.Layout`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ REASONS = {
     "maxlen": "pushed out of {0}, which was full",
     "delivery_limit": "delivered too often by {0}",
 }
-"""RabbitMQ's reasons (https://www.rabbitmq.com/docs/dlx) as a cause."""
+"""The `reason` values of RabbitMQ's x-death header (https://www.rabbitmq.com/docs/dlx), as text of a cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message was when it failed: the first place, where headers name several.
+    """Where a message was when it first failed.
 
-    `partition`, `offset` and `timestamp` (ms, the record's own) are Kafka's, `id` is Redis's, `exchange` and
-    `routing_key` say how it came to a RabbitMQ queue; where no queue is known, `ref` is that exchange. `by_name` says
-    that only the letter's destination told it.
+    Kafka has `partition`, `offset` and `timestamp` (ms, of the record), Redis has `id`. RabbitMQ has the `exchange` and
+    `routing_key` of the first publish; where no queue is known `ref` is that exchange. `by_name`: no header says it, it
+    follows from the name of the destination that the letter lies in.
     """
 
     ref: Ref
@@ -48,11 +48,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterInfo:
-    """What is known of one dead letter. Unknown text is "", an unknown number None. `time` is ms since the epoch.
+    """What the headers of a dead letter say. Unknown text is "", an unknown number None. `time` is ms since the epoch.
 
-    `exception` and `message` are the root's, `wrapper` is the outermost exception where that is another one,
-    `normal` the normalised message, `frame` the first stack frame of the application's own. `latest` is the last hop
-    where headers name several.
+    `exception` and `message` are those of the root exception, `wrapper` is the outermost exception where it is another,
+    `normal` the normalised message, `frame` the first stack frame of the application. `latest` is where the letter was
+    dead-lettered last, where it was more than once.
     """
 
     convention: str
@@ -71,17 +71,17 @@ class DeadLetterInfo:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """Exception and message on one line."""
         return cause_text(self.exception, self.normal)
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveTarget:
-    """Where a letter goes back: a topic, a stream, a queue by the default exchange, so that only that queue gets it, or
+    """The target of a redrive: a topic, a stream, a queue (by the default exchange, so that no other queue gets it), or
     an exchange where no queue is known.
 
-    `routing_key` is the queue's name, or the key the letter was first published with. `note` says so where only the
-    letter's destination told the origin.
+    `routing_key` is the name of the queue, or the routing key of the first publish. `note` is set where the target
+    follows only from the name of the source.
     """
 
     ref: Ref
@@ -91,65 +91,65 @@ class RedriveTarget:
 
 @dataclass(frozen=True, slots=True)
 class HeaderSplit:
-    """Names of headers (Redis: fields) that go home and that stay behind."""
+    """The names of the headers (Redis: fields) that a redrive sends, and of those that it strips."""
 
     kept: tuple[str, ...]
     stripped: frozenset[str]
 
 
 def origin(message: Message, conventions: Conventions) -> Origin | None:
-    """Where the letter came from: by its headers or fields, else by the name of the place it lies in."""
+    """The origin by the headers or fields, else by the name of the destination that the letter lies in."""
     return _origin(message, conventions.layout(message), conventions)
 
 
 def describe(message: Message, conventions: Conventions) -> DeadLetterInfo:
-    """Everything the letter tells. Malformed headers are unknown, never an error."""
+    """All that is known of the letter. A malformed header counts as unknown and is never an error."""
     layout = conventions.layout(message)
-    came_from = _origin(message, layout, conventions)
-    thrown, wrapper = _thrown(message, layout)
-    normal = normalize_message(thrown.message) if thrown.message else ""
+    found = _origin(message, layout, conventions)
+    exception, wrapper = _exception(message, layout)
+    normal = normalize_message(exception.message) if exception.message else ""
     latest = _text(layout.read_last(message, "origin"))
     return DeadLetterInfo(
-        layout.convention or (came_from.convention if came_from else ""),
-        came_from,
+        layout.convention or (found.convention if found else ""),
+        found,
         _ref(layout.kind, latest) if latest else None,
         dead_letter_time(message, layout),
-        thrown.exception,
+        exception.exception,
         wrapper,
-        thrown.message,
+        exception.message,
         normal,
-        thrown.frame,
+        exception.frame,
         _text(layout.read_last(message, "group")),
         _number(layout.read_last(message, "attempts")),
-        cause_id(thrown.exception, normal, str(came_from.ref) if came_from else ""),
+        cause_id(exception.exception, normal, str(found.ref) if found else ""),
     )
 
 
 def cause_id_of(message: Message, conventions: Conventions) -> str:
-    """The cause id alone, as `describe` gives it, for half of its price."""
+    """The cause id that `describe` gives, in half the time."""
     layout = conventions.layout(message)
-    thrown, _ = _thrown(message, layout)
-    normal = normalize_message(thrown.message) if thrown.message else ""
-    return cause_id(thrown.exception, normal, _whence(layout, message, conventions))
+    exception, _ = _exception(message, layout)
+    normal = normalize_message(exception.message) if exception.message else ""
+    return cause_id(exception.exception, normal, _origin_text(layout, message, conventions))
 
 
-def redrive_target_of(came_from: Origin | None, message: Message) -> RedriveTarget | None:
-    """Where the letter goes back, or None where no origin is known, or where it is the place the letter lies in."""
-    if came_from is None or came_from.ref == message.resource:
+def redrive_target_of(found: Origin | None, message: Message) -> RedriveTarget | None:
+    """The target for an origin; None where the origin is unknown, or is the destination that the letter lies in."""
+    if found is None or found.ref == message.resource:
         return None
-    ref = came_from.ref
+    ref = found.ref
     if ref.kind is Kind.EXCHANGE:
-        return _route(ref.name, came_from.routing_key or "")
-    return _home(ref.kind, ref.name, message.resource.name if came_from.by_name else "")
+        return _route(ref.name, found.routing_key or "")
+    return _home(ref.kind, ref.name, message.resource.name if found.by_name else "")
 
 
 def redrive_target(message: Message, conventions: Conventions) -> RedriveTarget | None:
-    """The same as `home(origin(message, conventions), message)`, and reads nothing else: for moves at full speed."""
+    """`redrive_target_of(origin(message, conventions), message)`, but reads no other headers: for fast moves."""
     return redrive_target_by_layout(conventions.layout(message), message, conventions)
 
 
 def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conventions) -> RedriveTarget | None:
-    """`redrive_target` of a message whose layout is known."""
+    """`redrive_target` for a message whose layout is known."""
     name = layout.read(message, "origin")
     lies_in = message.resource.name
     if not isinstance(name, str) or not name:
@@ -164,20 +164,20 @@ def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conv
 
 
 def original_key(layout: Layout, message: Message) -> str | None:
-    """The routing key a RabbitMQ letter was first published with, or None where nothing tells it."""
+    """The routing key that a RabbitMQ letter was first published with; None where it is unknown."""
     return _name(layout.read(message, "routing_key"))
 
 
 def split_headers(message: Message, conventions: Conventions) -> HeaderSplit:
-    """Which headers stay behind on the way home, by the convention."""
+    """Which headers a redrive sends and which it strips, by the convention."""
     layout = conventions.layout(message)
     return HeaderSplit(layout.kept, layout.stripped)
 
 
 def dead_letter_time(message: Message, layout: Layout) -> int | None:
-    """When it was dead-lettered, in ms: as recorded, else the letter's own time, else that of its entry id.
+    """When it was dead-lettered, in ms since the epoch: by its header, else its timestamp, else its entry id.
 
-    None where the one that counts is a number that no calendar has.
+    None where the first of these is out of the range of dates (K20).
     """
     died = _number(layout.read_last(message, "died"))
     if died is None:
@@ -211,7 +211,7 @@ def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origi
     return Origin(ref, convention, exchange=exchange, routing_key=routing_key, by_name=by_name)
 
 
-def _whence(layout: Layout, message: Message, conventions: Conventions) -> str:
+def _origin_text(layout: Layout, message: Message, conventions: Conventions) -> str:
     """The origin as a cause id has it: `queue:work`, or "" where none is known."""
     name = _text(layout.read(message, "origin"))
     if name:
@@ -224,18 +224,18 @@ def _whence(layout: Layout, message: Message, conventions: Conventions) -> str:
 
 
 def _first_route(layout: Layout, message: Message) -> RedriveTarget | None:
-    """Where a RabbitMQ letter was first published to, by its headers; the default exchange names a queue."""
+    """Where a RabbitMQ letter was first published, by its headers: an exchange, or a queue by the default exchange."""
     exchange, key = _name(layout.read(message, "exchange")), original_key(layout, message)
     if exchange is None or not (exchange or key):
         return None
     return _route(exchange, key or "") if exchange else _home(Kind.QUEUE, key or "", "")
 
 
-def _thrown(message: Message, layout: Layout) -> tuple[RootException, str]:
-    """The root exception, and the wrapper where that is another one."""
+def _exception(message: Message, layout: Layout) -> tuple[RootException, str]:
+    """The root exception, and the outermost one where it is another."""
     read = layout.read_last
     outer = _text(read(message, "exception"))
-    words = _text(read(message, "message"))
+    message_text = _text(read(message, "message"))
     trace = _text(read(message, "stack"))
     found = find_root(trace) if trace else None
     if found is not None and found.exception not in layout.wrappers:
@@ -243,8 +243,8 @@ def _thrown(message: Message, layout: Layout) -> tuple[RootException, str]:
     frame = found.frame if found else ""
     inner = _text(read(message, "cause_exception"))
     chosen = inner if inner and inner not in layout.wrappers else outer
-    if chosen or words:
-        return _told(chosen, words, frame, layout.after), outer if outer != chosen else ""
+    if chosen or message_text:
+        return _unwrap_message(chosen, message_text, frame, layout.after), outer if outer != chosen else ""
     reason = _text(read(message, "reason"))
     if not reason:
         return RootException("", "", frame), ""
@@ -252,19 +252,19 @@ def _thrown(message: Message, layout: Layout) -> tuple[RootException, str]:
     return RootException(REASONS[reason].format(queue) if reason in REASONS else reason, "", ""), ""
 
 
-def _told(exception: str, words: str, frame: str, after: tuple[str, ...]) -> RootException:
-    """Exception and message where no trace tells them: what a wrapper's message says after its own words."""
+def _unwrap_message(exception: str, message_text: str, frame: str, after: tuple[str, ...]) -> RootException:
+    """Exception and message where there is no stack trace: the part of a wrapper's message that quotes its cause."""
     for marker in after:
-        _, found, rest = words.rpartition(marker)
+        _, found, rest = message_text.rpartition(marker)
         if found:
-            words = rest
+            message_text = rest
             break
-    if exception and words.startswith(f"{exception}: "):
-        words = words[len(exception) + 2 :]
+    if exception and message_text.startswith(f"{exception}: "):
+        message_text = message_text[len(exception) + 2 :]
     if ": " in exception:
         name, rest = split_heading(exception)
-        exception, words = (name, words or rest) if name else (exception, words)
-    return RootException(exception, words, frame)
+        exception, message_text = (name, message_text or rest) if name else (exception, message_text)
+    return RootException(exception, message_text, frame)
 
 
 @lru_cache(maxsize=4096)
@@ -273,9 +273,9 @@ def _ref(kind: Kind, name: str) -> Ref:
 
 
 @lru_cache(maxsize=4096)
-def _home(kind: Kind, name: str, told_by: str) -> RedriveTarget:
+def _home(kind: Kind, name: str, by_name: str) -> RedriveTarget:
     return RedriveTarget(
-        _ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {told_by}" if told_by else ""
+        _ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {by_name}" if by_name else ""
     )
 
 

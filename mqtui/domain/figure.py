@@ -1,4 +1,4 @@
-"""Figures that do not lie: exact, about (≈), at least (≥), at most (≤) or unknown (?)."""
+"""Figures: numbers with their exactness, written 12, ≈ 12, ≥ 12, ≤ 12 or ?. An unknown number is never 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Exactness(StrEnum):
-    """How much a figure is worth."""
+    """How exact a figure is."""
 
     EXACT = "exact"
     ABOUT = "about"
@@ -28,7 +28,10 @@ SIGN = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and what it is worth; `why` says where an inexact one comes from."""
+    """A number with its exactness, and why it is not exact.
+
+    `sort` is the exactness; bundles on disk have it under that name.
+    """
 
     number: int | float | None
     sort: Exactness = Exactness.EXACT
@@ -36,7 +39,7 @@ class Figure:
 
     @property
     def known(self) -> bool:
-        """Whether there is a number at all."""
+        """Whether there is a number."""
         return self.number is not None
 
     def __str__(self) -> str:
@@ -46,34 +49,34 @@ class Figure:
 
 
 def exact(number: int | float) -> Figure:
-    """Counted by the broker itself."""
+    """An exact number, counted by the broker."""
     return Figure(number)
 
 
 def about(number: int | float, why: str = "") -> Figure:
-    """Near the truth: a gauge sampled a while ago, a difference of offsets in a compacted topic, a sum of bounds."""
+    """An estimate: a gauge that was sampled before, a difference of offsets in a compacted topic, a sum of bounds."""
     return Figure(number, Exactness.ABOUT, why)
 
 
 def at_least(number: int | float, why: str = "") -> Figure:
-    """A bound: counting stopped there."""
+    """A lower bound: counting stopped there."""
     return Figure(number, Exactness.AT_LEAST, why)
 
 
 def at_most(number: int | float, why: str = "") -> Figure:
-    """A bound: there are no more, and perhaps fewer."""
+    """An upper bound."""
     return Figure(number, Exactness.AT_MOST, why)
 
 
 def unknown(why: str) -> Figure:
-    """Not known, and why."""
+    """An unknown number, and why it is unknown."""
     return Figure(None, Exactness.UNKNOWN, why)
 
 
 def total(figures: Iterable[Figure]) -> Figure:
-    """The sum; nothing summed is an exact 0.
+    """The sum; of no figures an exact 0.
 
-    An unknown part makes it a lower bound, an estimated one an estimate. Bounds that point both ways make an estimate.
+    An unknown part makes it a lower bound, an estimated part an estimate, a lower and an upper bound an estimate too.
     """
     number: int | float = 0
     some = False
@@ -101,7 +104,7 @@ def total(figures: Iterable[Figure]) -> Figure:
 
 
 def at_least_of(figure: Figure, why: str) -> Figure:
-    """The figure where something could not be counted in: a lower bound, or unknown."""
+    """The figure as a lower bound, where a part could not be counted; an unknown one stays unknown."""
     return unknown(why) if figure.number is None else at_least(figure.number, why)
 
 
@@ -114,7 +117,7 @@ def pluralize(number: int | Figure, noun: str) -> str:
 
 
 def format_number(number: int | float) -> str:
-    """Separators up to 9,999,999, a short form above."""
+    """With thousands separators up to 9,999,999, else as 12.3M, 4.5G."""
     if abs(number) < 10_000_000:
         return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}"
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):

@@ -1,7 +1,7 @@
-"""How a convention writes one value into a header or field: text, numbers in several encodings, times, x-death.
+"""Decoders for header and field values of the conventions: text, numbers in several encodings, times, x-death.
 
-A decoder takes the bytes as the broker holds them and gives text, a number, or None where they do not fit: a malformed
-header is never an error, it is unknown.
+A decoder takes the bytes of the broker and returns text, a number, or None where they don't fit: a malformed header is
+unknown, never an error.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mqtui.domain.resource import name_bytes, name_text
 
 Value: TypeAlias = str | int | None
 Decoder: TypeAlias = Callable[[bytes | None], Value]
-"""Bytes of one header or field to text or a number."""
+"""From the bytes of a header or field to text or a number."""
 
 LARGEST = 1 << 63
 
 
 def text(value: bytes | None) -> Value:
-    """UTF-8; bytes that are not become replacement signs."""
+    """UTF-8 text; other bytes become replacement characters."""
     return None if value is None else value.decode("utf-8", "replace")
 
 
 def name(value: bytes | None) -> Value:
-    """The name of a thing on the broker; bytes that are not UTF-8 are kept as surrogates."""
+    """A name on the broker; bytes that are not UTF-8 are kept as surrogates (PEP 383)."""
     return None if value is None else name_text(value)
 
 
@@ -64,12 +64,12 @@ def decimal(value: bytes | None) -> Value:
 
 def timestamp(value: bytes | None) -> Value:
     """ISO 8601, or NServiceBus's `2026-11-24 02:50:58:123456 Z`, as ms since the epoch; bare digits are ms already."""
-    written = text(value)
-    if not isinstance(written, str):
+    content = text(value)
+    if not isinstance(content, str):
         return None
-    if written.isdigit():
+    if content.isdigit():
         return decimal(value)
-    day, _, clock = written.strip().replace("T", " ").partition(" ")
+    day, _, clock = content.strip().replace("T", " ").partition(" ")
     clock = clock.replace(" Z", "Z")
     if clock.count(":") == 3 and clock.endswith("Z"):
         clock = ".".join(clock.rsplit(":", 1))
@@ -81,7 +81,7 @@ def timestamp(value: bytes | None) -> Value:
 
 
 def address(value: bytes | None) -> Value:
-    """The name at the end of a URI: `orders` of `rabbitmq://host/vhost/orders?durable=true`; a bare name is itself."""
+    """The last part of a URI: `orders` of `rabbitmq://host/vhost/orders?durable=true`; a bare name stays as it is."""
     written = text(value)
     if not isinstance(written, str):
         return None
@@ -89,16 +89,16 @@ def address(value: bytes | None) -> Value:
 
 
 def json_member(value: bytes | None, path: str) -> Value:
-    """A member of a JSON object, by names with dots between.
+    """A member of a JSON object by its path, names with dots between.
 
-    A number picks of an array (`-1` the last), a name that meets an array asks its first item. JSON inside a string is
-    read where the path goes on.
+    A number is an index of an array (`-1` the last); a name at an array is looked up in its first item. A string is
+    parsed as JSON where the path goes on into it.
     """
     return _scalar(_member_of(json_value(value or b"null"), path))
 
 
 def body_member(value: bytes | None, paths: tuple[str, ...], codec: str) -> Value:
-    """The first member that a JSON body has of several, read by the codec if it is text."""
+    """The first of several members that a JSON body has, decoded by the codec where it is text."""
     for path in paths:
         found = _scalar(_member_of(json_value(value or b"null"), path))
         if isinstance(found, str):
@@ -109,7 +109,7 @@ def body_member(value: bytes | None, paths: tuple[str, ...], codec: str) -> Valu
 
 
 def msgpack_member(value: bytes | None, path: str) -> Value:
-    """A member of a MessagePack map, by names with dots between."""
+    """A member of a MessagePack map by its path, as in `json_member`."""
     try:
         found = msgspec.msgpack.decode(value or b"\xc0")
     except (msgspec.DecodeError, RecursionError):
@@ -119,7 +119,7 @@ def msgpack_member(value: bytes | None, path: str) -> Value:
 
 @lru_cache(maxsize=8)
 def json_value(value: bytes | str) -> object:
-    """A JSON text as Python's own values, None where it is no JSON. What is given is shared and must not be changed."""
+    """A JSON text as Python values; None where it is no JSON. The result is cached and must not be changed."""
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
@@ -145,17 +145,17 @@ def _scalar(found: object) -> Value:
 
 
 def x_death(value: bytes | None, path: str) -> Value:
-    """A member of RabbitMQ's `x-death` entry that tells the death: the latest that is not an expiry, else the latest.
+    """A member of the decisive entry of RabbitMQ's `x-death`: the latest that is no expiry, else the latest.
 
-    An expiry after a rejection is a retry queue's or a parking queue's, so it does not hide what was rejected. `path`
+    An expiry after a rejection happened in a retry queue or a parking queue, so the rejection counts. `path`
     is `queue`, `reason`, `exchange`, `routing-key`, `count`, `time` (ms) or `original-expiration`.
     (https://www.rabbitmq.com/docs/dlx#effects: an array of tables, most recent first.)
     """
-    return _told(value or b"").get(path)
+    return _decisive_entry(value or b"").get(path)
 
 
 @lru_cache(maxsize=2048)
-def _told(value: bytes) -> dict[str, Value]:
+def _decisive_entry(value: bytes) -> dict[str, Value]:
     try:
         entries = field_table.python(value, "array")
     except BadInput:
@@ -163,10 +163,10 @@ def _told(value: bytes) -> dict[str, Value]:
     tables = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not tables:
         return {}
-    told = next((table for table in tables if table.get("reason") != "expired"), tables[0])
-    keys = told.get("routing-keys")
-    seconds = told.get("time")
-    found: dict[str, Value] = {member: part for member, part in told.items() if isinstance(part, str | int)}
+    entry = next((table for table in tables if table.get("reason") != "expired"), tables[0])
+    keys = entry.get("routing-keys")
+    seconds = entry.get("time")
+    found: dict[str, Value] = {member: part for member, part in entry.items() if isinstance(part, str | int)}
     found["routing-key"] = keys[0] if isinstance(keys, list) and keys and isinstance(keys[0], str) else None
     found["time"] = seconds * 1000 if isinstance(seconds, int) else None
     return found
@@ -191,9 +191,9 @@ NAMES = (*PLAIN, *WITH_PATH)
 
 
 def decoder(codec: str, path: str, kind: str) -> Decoder:
-    """The decoder of a codec by its name; `kind` is the header's type, as RabbitMQ has them.
+    """The decoder of a codec for a header whose type, as RabbitMQ names it, is `kind` ("" on other brokers).
 
-    A typed integer is taken as it is, a typed string is read by the codec.
+    A typed integer needs no codec; a typed string is decoded by it.
     """
     if codec in WITH_PATH:
         reads = partial(_member, reads=WITH_PATH[codec], path=path)
@@ -211,7 +211,7 @@ def _member(value: bytes | None, reads: Callable[[bytes | None, str], Value], pa
 
 
 def _inner(value: bytes | None, then: Decoder) -> Value:
-    """An AMQP long string: four bytes of length, then the text."""
+    """Decode the text of an AMQP long string, behind its four bytes of length."""
     return then(None if value is None else value[4:])
 
 

@@ -1,4 +1,4 @@
-"""Messages as the broker holds them: bytes stay bytes, headers and fields are ordered and may repeat."""
+"""Messages: bytes stay bytes, headers and fields keep their order and may be repeated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Property: TypeAlias = tuple[str, str | int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Offset:
-    """A place in a partition of a topic, or in a RabbitMQ stream (partition -1)."""
+    """An offset in a partition of a topic, or in a RabbitMQ stream (partition -1)."""
 
     partition: int
     offset: int
@@ -31,7 +31,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True, order=True)
 class EntryId:
-    """The id of a Redis stream entry: milliseconds and sequence."""
+    """The id of a Redis stream entry: milliseconds and sequence number."""
 
     ms: int
     seq: int
@@ -42,7 +42,7 @@ class EntryId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Delivery:
-    """A message lent by a RabbitMQ queue, by its delivery tag. It names a letter only while the lease is open."""
+    """The delivery tag of a message from a RabbitMQ queue. It names the message only while its channel is open."""
 
     tag: int
 
@@ -55,10 +55,10 @@ Position: TypeAlias = Offset | EntryId | Delivery
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What AMQP 0-9-1 says about a message beside its headers and body.
+    """The parts of an AMQP 0-9-1 message beside headers and body.
 
-    `deliveries` is the count the message arrived with (`x-delivery-count`; None where the queue keeps none), `left` how
-    often it can still be returned before the broker removes it.
+    `deliveries` is the delivery count that it arrived with (`x-delivery-count`; None where the queue keeps none),
+    `left` how often it can still be returned before the broker drops it.
     """
 
     exchange: str
@@ -70,7 +70,7 @@ class Envelope:
 
 
 def byte_size(key: bytes | None, value: bytes | None, headers: tuple[Header, ...], fields: tuple[Field, ...]) -> int:
-    """Bytes of key, value, headers and fields together."""
+    """The bytes of key, value, headers and fields together."""
     inner = len(key or b"") + len(value or b"")
     inner += sum(len(name_bytes(name)) + len(content or b"") for name, content, _ in headers)
     return inner + sum(len(name) + len(content) for name, content in fields)
@@ -91,17 +91,17 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes of key, value, headers and fields."""
+        """The bytes of key, value, headers and fields together."""
         return byte_size(self.key, self.value, self.headers, self.fields)
 
     def header(self, name: str) -> bytes | None:
-        """The first value of that name, in the broker's encoding."""
+        """The value of the first header of that name, in the broker's encoding; None without one."""
         return next((value for known, value, _ in self.headers if known == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to send. A target of kind exchange takes `routing_key`; `partition` and `timestamp` are Kafka's."""
+    """A message to send. `routing_key` is for exchanges, `partition` and `timestamp` (ms) are for Kafka."""
 
     target: Ref
     value: bytes | None = None
@@ -115,5 +115,5 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Bytes of key, value, headers and fields."""
+        """The bytes of key, value, headers and fields together."""
         return byte_size(self.key, self.value, self.headers, self.fields)

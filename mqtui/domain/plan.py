@@ -1,4 +1,4 @@
-"""What will happen, before it happens. The steps are the very steps that run."""
+"""Plans: the steps of a change with counts and risks, made before it and executed as they are; and its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqtui.domain.resource import BrokerKind, Ref
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Publish messages; count unknown while they still come from a pipe."""
+    """Publish messages. The count is unknown while they come from a pipe."""
 
     target: Ref
     count: Figure
@@ -25,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class PeekUnacked:
-    """Take messages from a queue, read them and give them back; `spends` where each takes a delivery off a limit."""
+    """Peek: take messages from a queue, read and return them. `spends`: each uses up a delivery of its limit (R3)."""
 
     queue: Ref
     count: int
@@ -34,14 +34,14 @@ class PeekUnacked:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Reassign pending entries. `min_idle` is milliseconds; `seen` maps ids to the idle time shown and when (D6)."""
+    """Claim pending entries for a consumer (XCLAIM). `min_idle` is milliseconds."""
 
     stream: Ref
     group: str
     consumer: str
     min_idle: int
     seen: tuple[tuple[EntryId, int, int], ...]
-    """Id, idle in ms as shown, server time in ms at which it was read."""
+    """For each entry: id, idle time in ms as shown, and the server time in ms at which that was read (D6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Take letters from a source, as selected."""
+    """Take the selected letters from a source."""
 
     source: Source
     selection: Selection
@@ -69,19 +69,19 @@ class Deliver:
     count: Figure
     note: str = ""
     keys: tuple[str, ...] = ()
-    """Routing keys that are used, where the target is an exchange and they are known."""
+    """The routing keys that are used, where the target is an exchange and they are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Remove taken letters from their source, storing them nowhere but in the bundle (discard)."""
+    """Remove taken letters from their source without storing them elsewhere but in the bundle (discard)."""
 
     count: Figure
 
 
 @dataclass(frozen=True, slots=True)
 class Unmark:
-    """Mark letters of a run unhandled again (Kafka put back)."""
+    """Kafka: mark letters of a run unhandled again, to put them back (K11)."""
 
     source: Ref
     run: str
@@ -90,14 +90,14 @@ class Unmark:
 
 @dataclass(frozen=True, slots=True)
 class CreateStateTopic:
-    """Create the compacted topic that keeps what was handled."""
+    """Create the compacted topic that keeps which letters were handled (K2)."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Hear what comes to a destination of dead letters while the rest is done; RabbitMQ has a private queue for it."""
+    """Listen to the letters that arrive in a source meanwhile (RabbitMQ: by a private queue, R9)."""
 
     source: Source
 
@@ -108,7 +108,7 @@ Step: TypeAlias = (
 
 
 class Severity(StrEnum):
-    """How much a risk weighs."""
+    """Whether a risk only warns or stops the plan."""
 
     WARN = "warn"
     REFUSE = "refuse"
@@ -116,18 +116,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Something that may go wrong. A refusing one stops the plan unless it is allowed by its name (`--allow NAME`)."""
+    """Something that may go wrong. One that refuses stops the plan unless it is allowed by name (`--allow NAME`)."""
 
     name: str
     text: str
     severity: Severity = Severity.WARN
     final: bool = False
-    """Whether no consent overrides it."""
+    """Whether it can't be allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change, reviewed before it is made. `id` is 32 hex digits and becomes the run's. `facts` are (label, text)."""
+    """A change to be reviewed. `id` is 32 hex digits and becomes that of the run. `facts` are (label, text) pairs."""
 
     id: str
     verb: Verb
@@ -140,19 +140,19 @@ class Plan:
     guarantee: Guarantee | None = None
     hash: str = ""
     headers: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
-    """Kept, stripped and added header names, as (`keep`, names)."""
+    """The names of kept, stripped and added headers, as (`keep`, names)."""
 
     largest: int = 0
-    """Bytes of the largest letter, as far as it could be read before."""
+    """The bytes of the largest letter that was read for the plan."""
 
     oldest: int | None = None
-    """Time of the oldest letter, ms since the epoch."""
+    """The time of the oldest letter, ms since the epoch."""
 
     newest: int | None = None
-    """Time of the newest letter, ms since the epoch."""
+    """The time of the newest letter, ms since the epoch."""
 
     keyless: int = 0
-    """Letters without a key."""
+    """The number of letters without a key."""
 
     keeps_time: bool = False
     """Whether letters keep their own timestamp (K7)."""
@@ -175,7 +175,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step did: `done` of `asked`, and a line for each part that was not."""
+    """The result of a step: `done` of `asked`, with a line for each part that was not done."""
 
     asked: int
     done: int
@@ -185,7 +185,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run ended. Planned is the sum of the five outcomes; `seconds` is wall time."""
+    """How a run ended. `planned` is the sum of the five outcomes; `seconds` is wall time."""
 
     run: str
     planned: int
@@ -197,37 +197,37 @@ class Result:
     suspects: tuple[str, ...] = ()
     seconds: float = 0.0
     reasons: tuple[tuple[str, int], ...] = ()
-    """Why letters were not moved, or not by this run alone, and how many."""
+    """The reasons why letters were not moved, or not by this run alone, with their numbers."""
 
     gone: int = 0
-    """Letters that another hand than a run of mqtui took from the source; some of them are moved or skipped."""
+    """Letters that something other than mqtui took from the source; some of them are moved or skipped."""
 
     unknowns: tuple[str, ...] = ()
-    """Names of unknown letters of which no broker knows more: they are not in the source, nothing proves them moved."""
+    """Unknown letters that are not in the source and that nothing proves to be moved (C13)."""
 
     came_back: int | None = None
-    """Letters that died again while they were watched; None where nothing watched, or where that can't be heard."""
+    """Letters that were dead-lettered again while monitored; None where that was not monitored, or can't be (R16)."""
 
     passed: int | None = None
-    """Letters that passed every reader they had failed in; None where nothing watched, or where nobody can be asked."""
+    """Letters that passed every group in which they had failed (C16); None where it was not or can't be monitored."""
 
     waiting: int | None = None
-    """Letters that did not yet."""
+    """Letters that have not passed yet."""
 
     readers: tuple[ReaderProgress, ...] = ()
     back: tuple[str, ...] = ()
-    """Where letters that came back lie, each with what it died of; the first of them."""
+    """The first letters that came back: where each lies, and why it was dead-lettered."""
 
     watched: float | None = None
-    """Seconds for which the last stage was watched."""
+    """The seconds for which the last stage was monitored."""
 
     verdict: str = ""
-    """What the watch found, in a sentence; it says what is not known and why."""
+    """The result of the monitor in a sentence, with what is unknown and why."""
 
     why: str = ""
-    """Why it ended as it did, where that is not told letter by letter: it stopped by itself, or chose no letter."""
+    """Why it ended, where the letters don't say it: it stopped by itself, or no letter was selected."""
 
     @property
     def whole(self) -> bool:
-        """Whether each letter was moved by this run or handled by another one of mqtui."""
+        """Whether each letter was moved by this run or handled by another run of mqtui."""
         return self.moved + self.skipped == self.planned and not self.gone and not self.why

@@ -1,4 +1,4 @@
-"""Which part of a destination is read."""
+"""Which part of a destination is read, how much there is, and what peeking at a queue costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mqtui.domain.message import Position
 
 
 class Edge(StrEnum):
-    """The two ends of a destination."""
+    """The two ends of a destination, as typed: `oldest`, `newest`."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
@@ -20,14 +20,14 @@ class Edge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """From a position on."""
+    """Start at a position."""
 
     position: Position
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """From a time on, in milliseconds since the epoch."""
+    """Start at a time, in milliseconds since the epoch."""
 
     time: int
 
@@ -37,9 +37,9 @@ StartPoint: TypeAlias = Edge | At | Since
 
 @dataclass(frozen=True, slots=True)
 class ReadRange:
-    """Read from `start`; newest means the last messages, given oldest first. `until` (ms since the epoch) is exclusive.
+    """Read from `start` on; `newest` means the last messages, oldest first. `until` (ms since the epoch) is exclusive.
 
-    `partition` limits a topic to one partition. `after` skips what lies before, by partition: the first offset wanted.
+    `partition` limits a topic to one partition. `after` has the first wanted offset of each partition.
     """
 
     start: StartPoint = Edge.OLDEST
@@ -50,33 +50,33 @@ class ReadRange:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much there is: first and end position by partition (end is exclusive), and the count."""
+    """The first and the end position (exclusive) of each partition, and the number of messages."""
 
     count: Figure
     first: Mapping[int, Position] = field(default_factory=dict)
     end: Mapping[int, Position] = field(default_factory=dict)
     uncommitted: int = 0
-    """Records behind an open transaction: not yet committed by their writer (K8)."""
+    """Records beyond the last stable offset: their transaction is still open (K8)."""
 
     notes: tuple[str, ...] = ()
-    """What is not in it, and why, a sentence each: "partition 1 is missing: it has no leader (...)" (K19)."""
+    """What is missing and why, a sentence each: "partition 1 is missing: it has no leader (...)" (K19)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeekCost:
-    """What a look costs. Free where nothing is lent."""
+    """What a peek costs (R3). `lends`: messages are taken and returned, as on queues; else it is free."""
 
     lends: bool
     spends: bool
-    """Whether each look takes a delivery off a limit."""
+    """Whether each peek uses up a delivery of the delivery limit."""
 
     limit: Figure
-    """Deliveries allowed in all; unknown where the queue has none or it can't be read."""
+    """The delivery limit; unknown where the queue has none or it can't be read (R4)."""
 
     left: Figure
     text: str
     refusal: str = ""
-    """Why it can't be paid at all, whatever the consent (R3: at 1 left)."""
+    """Why peeking is refused whatever the consent (R3: at 1 delivery left); "" where it is not."""
 
 
 FREE_PEEK = PeekCost(lends=False, spends=False, limit=Figure(0), left=Figure(0), text="free")
@@ -84,8 +84,10 @@ FREE_PEEK = PeekCost(lends=False, spends=False, limit=Figure(0), left=Figure(0),
 
 @dataclass(frozen=True, slots=True)
 class PeekHistory:
-    """What looks at a queue left behind (R13). `unanswered` ended without an answer, `unreadable` got an error instead
-    of a message; each of them spent a delivery. `mark` tells the queue from a later one of its name.
+    """Earlier peeks at a queue that went wrong (R13).
+
+    `unanswered` got no answer and `unreadable` an error instead of a message; each used up a delivery. `mark` tells the
+    queue from a later one of its name.
     """
 
     unanswered: int = 0

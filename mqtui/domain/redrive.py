@@ -1,4 +1,4 @@
-"""Letters on their way home: what is moved, what became of each one."""
+"""Values of a redrive: selection, source and bounds, guarantee, transfers, receipts, outcomes, lease options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.domain.resource import Ref
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which letters: all that match everything given. Times are ms since the epoch, `until` is exclusive."""
+    """Which letters are chosen: those that match all of it. Times are ms since the epoch; `until` is exclusive."""
 
     cause: str = ""
     where: str = ""
@@ -26,13 +26,13 @@ class Selection:
 
     @property
     def everything(self) -> bool:
-        """Whether no letter is passed over before the limit."""
+        """Whether all letters are chosen, up to the limit."""
         return self == Selection(limit=self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetBounds:
-    """Kafka: first offset wanted and last stable end (exclusive) by partition."""
+    """Kafka: the first wanted offset and the last stable offset (exclusive) of each partition."""
 
     first: Mapping[int, int]
     end: Mapping[int, int]
@@ -40,20 +40,20 @@ class OffsetBounds:
 
 @dataclass(frozen=True, slots=True)
 class IdBounds:
-    """Redis: first and last id, both included; None for an empty stream."""
+    """Redis: first and last entry id, both included; None for an empty stream."""
 
     first: EntryId | None
     last: EntryId | None
     newest: EntryId | None = None
-    """The last id the stream has ever given, None where the server does not tell."""
+    """The last id that the stream has generated (XINFO last-generated-id); None where the server does not say."""
 
     added: int | None = None
-    """Entries ever added to it; None before Redis 7.0."""
+    """Entries that were ever added (XINFO entries-added); None before Redis 7.0."""
 
     def recreated_since(self, planned: IdBounds) -> bool:
-        """Whether the stream can't be the one of earlier bounds: its last id, or what was ever added, went back.
+        """Whether the stream seems to be another one than planned: its last id or count of added entries is lower.
 
-        A failover that lost the stream's end looks the same, so this is a doubt and no proof. Source:
+        A failover that lost the end of the stream looks the same. Source:
         https://redis.io/docs/latest/commands/xinfo-stream/
         """
         if self.newest is not None and planned.last is not None and self.newest < planned.last:
@@ -63,9 +63,9 @@ class IdBounds:
 
 @dataclass(frozen=True, slots=True)
 class CountBound:
-    """RabbitMQ: ready messages at that time (ms since the epoch, the broker's clock; None where nobody says it).
+    """RabbitMQ: the ready messages at a time of the broker's clock (ms since the epoch; None: not known).
 
-    `mark` tells the queue from a later one of the same name, in the adapter's own words.
+    `mark` is text of the adapter that tells the queue from a later one of the same name.
     """
 
     ready: int
@@ -78,14 +78,14 @@ SnapshotBounds: TypeAlias = OffsetBounds | IdBounds | CountBound
 
 @dataclass(frozen=True, slots=True)
 class LockOwner:
-    """A run that holds the source, or one that ended without saying so (`stale`). `since` is ms since the epoch."""
+    """The run that holds the lock of a source. `stale`: it was not renewed in time. `since` is ms since the epoch."""
 
     run: str
     operator: str
     host: str
     since: int
     age: float
-    """Seconds since it was renewed."""
+    """Seconds since the lock was renewed."""
 
     stale: bool
     process: tuple[int, int] | None = None
@@ -94,19 +94,19 @@ class LockOwner:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What earlier runs handled (Kafka): watermark by partition (exclusive) and single offsets above it."""
+    """Kafka: offsets that earlier runs handled: by partition a watermark (exclusive) and the offsets above it."""
 
     watermark: Mapping[int, int] = field(default_factory=dict)
     above: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     def has(self, partition: int, offset: int) -> bool:
-        """Whether that letter was handled."""
+        """Whether the letter at that offset was handled."""
         return offset < self.watermark.get(partition, 0) or offset in self.above.get(partition, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One dead-letter destination at one instant. `identity` names it for good (Kafka: the topic id)."""
+    """A dead-letter destination at one instant. `identity` tells it from a later one of that name (Kafka: topic id)."""
 
     ref: Ref
     identity: str
@@ -115,11 +115,11 @@ class Source:
     handled: Handled = field(default_factory=Handled)
     lock_owner: LockOwner | None = None
     readers: tuple[str, ...] = ()
-    """Groups or consumers that read the source themselves."""
+    """Consumer groups or consumers that read the source."""
 
 
 class Strength(StrEnum):
-    """How strong a promise is."""
+    """The kinds of delivery guarantee."""
 
     EXACTLY_ONCE = "exactly once"
     AT_LEAST_ONCE = "at least once"
@@ -127,7 +127,7 @@ class Strength(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """The promise of a run and the sentence that says what it means."""
+    """The delivery guarantee of a run, and a sentence that says what it means there (K5, C6)."""
 
     strength: Strength
     text: str
@@ -135,7 +135,7 @@ class Guarantee:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A letter and where it goes. What `stripped` and `added` do not name keeps every byte."""
+    """A letter and its target. Everything that `stripped`, `dropped` and `added` do not name keeps every byte."""
 
     letter: Message
     target: Ref
@@ -143,14 +143,14 @@ class Transfer:
     partition: int | None = None
     timestamp: int | None = None
     stripped: frozenset[str] = frozenset()
-    """Names of headers (Redis: fields) that stay behind."""
+    """Names of headers (Redis: fields) that are not sent."""
 
     added: tuple[Header, ...] = ()
     dropped: frozenset[str] = frozenset()
-    """Names of AMQP properties that stay behind."""
+    """Names of AMQP properties that are not sent."""
 
     content: EnvelopeContent | None = None
-    """The message in the letter's body, which goes instead of the letter; None: the letter itself goes."""
+    """The message in the envelope of the letter's body, which is sent instead; None: the letter itself is sent."""
 
     def outgoing(self) -> Outgoing:
         """The message to send."""
@@ -182,7 +182,7 @@ class Transfer:
 
 
 class PublishStatus(StrEnum):
-    """What the broker said of one message."""
+    """The broker's answer for one message (C8)."""
 
     STORED = "stored"
     RETURNED = "returned"
@@ -193,7 +193,7 @@ class PublishStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The broker's word on one message: where it is now, or why not."""
+    """The broker's answer for one message, with its position where it was stored, or the reason why it was not."""
 
     state: PublishStatus
     position: Position | None = None
@@ -202,10 +202,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class LetterClaim:
-    """Whether a letter may be stored elsewhere by this run.
+    """Whether this run may store a letter at another broker.
 
-    `refused` is None where it may, else its receipt. `doubt` is empty, or names a run that claimed it before and ended
-    without removing it: that one may have stored it too.
+    `refused` is None where it may, else the receipt. `doubt` is "", or names a run that claimed the letter before and
+    ended without removing it: it may have stored the letter too.
     """
 
     refused: Receipt | None = None
@@ -213,11 +213,11 @@ class LetterClaim:
 
 
 HANDLED_BY = "handled by"
-"""How the reason of a GONE letter begins that another run of mqtui handled; else nobody knows who took it."""
+"""Begins the reason of a GONE receipt where another run of mqtui handled the letter; else it is unknown who took it."""
 
 
 class Outcome(StrEnum):
-    """What became of one letter. Planned is the sum of them all."""
+    """The fate of one letter. The planned letters are the sum of all outcomes (C8)."""
 
     MOVED = "moved"
     REFUSED = "refused"
@@ -237,11 +237,11 @@ OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class LeaseOptions:
-    """On what terms letters are taken from a source.
+    """How letters are taken from a source.
 
-    `hand` is how many may be held at once, `want` how many are wanted at most (None: all of the snapshot). `run` is 32
-    hex digits. `resumed` says that the run's own journal is on this machine and its process is gone (K3). `targets` are
-    the destinations the plan names.
+    `max_in_flight` bounds the letters that are taken and neither moved nor released, `limit` all that are taken (None:
+    those of the snapshot). `run` is 32 hex digits. `resumed`: the journal of the run is on this machine and its process
+    has ended (K3). `targets` are those of the plan.
     """
 
     run: str
@@ -253,4 +253,4 @@ class LeaseOptions:
     take_over: bool = False
     resumed: bool = False
     shared: bool = False
-    """Whether other consumers of the source were agreed to (`--yes-shared`)."""
+    """Whether it was confirmed that the source has other consumers (`--yes-shared`)."""

@@ -1,4 +1,4 @@
-"""What a broker holds: destinations, consumer groups, pending entries."""
+"""What a broker has: destinations, consumer groups, lag, pending entries."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some of many. `cursor` goes into the next call; None: this was the last page.
+    """A part of a list. `cursor` is for the next call; None: this was the last page.
 
-    `missing` says why the list as a whole may lack some, a sentence each.
+    `missing` says why the list may be incomplete, a sentence each (K19).
     """
 
     items: tuple[Item, ...]
@@ -30,7 +30,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Inventory(Sequence[Item]):
-    """Everything of one kind that a broker tells of. `missing` says why there may be more, a sentence each (K19)."""
+    """A complete listing. `missing` says why it may be incomplete all the same, a sentence each (K19)."""
 
     items: tuple[Item, ...] = ()
     missing: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Inventory(Sequence[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The broker as a whole. `facts` are further lines (name, value) in the broker's own words."""
+    """A broker as a whole. `facts` are further (name, value) pairs in the terms of the broker."""
 
     kind: BrokerKind
     version: str
@@ -59,10 +59,11 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A topic, queue, exchange or stream in a list.
+    """A topic, queue, exchange or stream.
 
-    `sort` is the broker's word for what it is (`topic`, `quorum`, `classic`, `stream`, `fanout`). `messages` is what it
-    holds; `backlog` what waits: lag of the worst group, ready in a queue. `facts` are columns of this broker alone.
+    `type` is the broker's term (`topic`, `quorum`, `classic`, `stream`, `fanout`). `messages` is the number it holds,
+    `backlog` the number that wait: the lag of the group that is furthest behind, or the ready messages of a queue.
+    `facts` are columns that only this broker has.
     """
 
     ref: Ref
@@ -74,18 +75,18 @@ class Destination:
     internal: bool = False
     facts: Mapping[str, str | int | bool | None] = field(default_factory=dict)
     arrived: Figure = NOT_ASKED
-    """How many messages ever came: a counter, of which the change is the rate."""
+    """The number of messages that ever arrived: a counter, from whose change a rate is computed."""
 
     rate_in: Figure = NOT_ASKED
-    """Messages that come a second, where the broker counts them itself."""
+    """Messages that arrive per second, where the broker reports it."""
 
     dead_letters_to: tuple[Ref, ...] = ()
-    """Where the broker itself sends its dead letters (RabbitMQ: resolved over exchange and bindings)."""
+    """The destinations to which the broker itself dead-letters (RabbitMQ: resolved through exchange and bindings)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A consumer in a group. `idle` and `inactive` are milliseconds; None where the broker does not tell."""
+    """A consumer of a group. `idle` and `inactive` are milliseconds; None where the broker does not report them."""
 
     name: str
     client: str = ""
@@ -98,7 +99,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A consumer group (RabbitMQ: the consumers of one queue). `state` is the broker's own word."""
+    """A consumer group (RabbitMQ: the consumers of one queue). `type` and `state` are the broker's terms."""
 
     ref: Ref
     type: str
@@ -107,23 +108,24 @@ class Group:
     reads: tuple[Ref, ...] = ()
     pending: Figure = NOT_ASKED
     why: str = ""
-    """Why something is missing, such as a right."""
+    """Why something is missing, such as a permission."""
 
     size: int | None = None
-    """How many members there are where they were not asked for one by one."""
+    """The number of members, where the members themselves were not asked for."""
 
     @property
     def member_count(self) -> int:
-        """How many members it has."""
+        """The number of members."""
         return len(self.members) if self.size is None else self.size
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """Lag of a group in one partition (Redis streams and RabbitMQ queues have one, numbered 0).
+    """The lag of a group in one partition (Redis streams and RabbitMQ queues have one, numbered 0).
 
-    `lag` is what the group can still read. `lost` was removed by the broker (retention, trimming) before the group read
-    it, so it is in no lag. `uncommitted` lies behind an open transaction: in `lag` only as far as that is a bound (K8).
+    `lag` is the number that the group can still read. `lost` were removed by the broker (retention, trimming) before
+    the group read them, and are in no lag. `uncommitted` are beyond the last stable offset, and in `lag` only where
+    that is a bound (K8).
     """
 
     resource: Ref
@@ -137,7 +139,7 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True)
 class GroupLag:
-    """Lag of a group: a part for each partition it has committed or is assigned, and the total."""
+    """The lag of a group: by partition (those it has committed or is assigned), and in total."""
 
     group: Ref
     state: str
@@ -146,20 +148,20 @@ class GroupLag:
 
     @property
     def lost(self) -> Figure:
-        """What the broker removed before the group read it, as far as known."""
+        """The number that the broker removed before the group read them, as far as it is known."""
         return total(part.lost for part in self.parts if part.lost.known)
 
     @property
     def uncommitted(self) -> int:
-        """Messages behind open transactions."""
+        """The number of messages beyond the last stable offsets."""
         return sum(part.uncommitted for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A broker at one look: every destination with its depth, every group, and the lag of each.
+    """All destinations of a broker with their depths, all groups, and the lag of each group.
 
-    Where the destinations' own listing tells no backlog it is `NOT_ASKED`. Groups may be without their members.
+    A backlog is `NOT_ASKED` where the listing of destinations has none. Groups may be without their members.
     """
 
     destinations: Inventory[Destination]
@@ -169,7 +171,7 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class PendingEntry:
-    """An entry delivered and not acknowledged. `idle` is milliseconds as of `read_at` (server time, ms)."""
+    """A stream entry that was delivered and not acknowledged. `idle` is milliseconds at `read_at` (server time, ms)."""
 
     id: EntryId
     consumer: str
