@@ -120,7 +120,7 @@ class Console(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Set the keys, and show the first screen."""
-        self.set_keymap(self.keymap.changed)
+        self.set_keymap(self.keymap.user_bindings)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.sessions.notify(note, "warn")
         if (log := log_file()) is not None:
@@ -186,7 +186,7 @@ class Console(App[None], inherit_bindings=False):
     async def on_key_queue_answered(self, event: KeyQueue.Answered) -> None:
         """The key that was sent on is answered: take the next."""
         event.stop()
-        await self.key_queue.answered()
+        await self.key_queue.on_answered()
 
     # -- what is shown
 

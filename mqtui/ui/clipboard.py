@@ -36,7 +36,7 @@ async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
     """
     raw = text.encode("utf-8", "surrogateescape")
     for name, command in programs(os.environ, sys.platform):
-        if shutil.which(command[0]) and await _piped(command, raw):
+        if shutil.which(command[0]) and await _pipe_to(command, raw):
             return f"by {name}"
     if len(raw) > MAX_OSC52_BYTES:
         return "not copied: too long for the terminal, x writes it to a file"
@@ -55,7 +55,7 @@ async def copy_and_report(
         say(f"{what} copied {way}, {len(text):,} signs", "ok")
 
 
-async def _piped(command: list[str], raw: bytes) -> bool:
+async def _pipe_to(command: list[str], raw: bytes) -> bool:
     """Whether the program succeeded. xclip stays in the background with the text, so its output is not read."""
     try:
         process = await asyncio.create_subprocess_exec(

@@ -48,7 +48,7 @@ class KeyQueue:
         if self._under_way is None:
             await self._next()
 
-    async def answered(self) -> None:
+    async def on_answered(self) -> None:
         """The key was answered; wait until a prompt that it opens or closes has done so, then send the next."""
         for _ in range(CLOSING_ITERATIONS):
             await asyncio.sleep(0)  # a question is asked in the first step of what asks it

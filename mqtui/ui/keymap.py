@@ -31,7 +31,7 @@ class Keymap(NamedTuple):
         return made
 
     @property
-    def changed(self) -> dict[str, str]:
+    def user_bindings(self) -> dict[str, str]:
         """The user's own keys only, as Textual's keymap takes them."""
         return {name: ",".join(keys) for name, keys in self.keys.items() if keys != BY_ID[name].keys}
 

@@ -32,7 +32,7 @@ async def _straight_to(console: ConsoleApi, target: str, resource: str) -> None:
     try:
         await console.open_target(target)
         if resource:
-            await console.go.named(console.target, resource)
+            await console.go.resource_by_name(console.target, resource)
             await _has_rows(console)
     except MqtuiError as error:
         if console.current_screen is not None:

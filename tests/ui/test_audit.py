@@ -48,11 +48,11 @@ async def test_what_never_ended(interrupted_runs: InterruptedRuns) -> None:
     end = AuditEntry("end", "a" * 32, 2, "anna", "here", "shop", "redrive", ("topic:d",), 3, "3 moved", n=2)
     again = AuditEntry("begin", "a" * 32, 3, "anna", "here", "shop", "redrive", ("topic:d",), 3, n=3)
     (only,) = merge_begin_and_end([begin, end])
-    assert (only.result, only.broken) == ("3 moved", False)
+    assert (only.result, only.never_ended) == ("3 moved", False)
     newest, oldest = merge_begin_and_end([begin, again, end])
-    assert (newest.result, oldest.result, oldest.broken) == ("3 moved", "no end: the process died in it", True)
+    assert (newest.result, oldest.result, oldest.never_ended) == ("3 moved", "no end: the process died in it", True)
     (alive,) = merge_begin_and_end([begin], {"a" * 32})
-    assert (alive.result, alive.broken) == ("under way", False)
+    assert (alive.result, alive.never_ended) == ("under way", False)
     (late,) = merge_begin_and_end([end])
     assert late.result == "3 moved"
 

@@ -133,7 +133,7 @@ class Navigator:
             return
         await self.messages(broker_session, ref, Edge.NEWEST)
 
-    async def named(self, target: str, resource: str) -> None:
+    async def resource_by_name(self, target: str, resource: str) -> None:
         """A resource by its name, as the command line takes it; letters by cause where it holds dead ones.
 
         Raises:

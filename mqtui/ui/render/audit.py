@@ -35,17 +35,17 @@ class AuditRow:
         return "under way" if self.goes_on else "no end: the process died in it"
 
     @property
-    def broken(self) -> bool:
+    def never_ended(self) -> bool:
         """Whether it began and never ended."""
         return self.end is None and not self.goes_on
 
     @property
     def on(self) -> str:
         """What it was done to: `orders.DLQ → orders`."""
-        return " → ".join(map(_named, self.begin.on))
+        return " → ".join(map(_display_name, self.begin.on))
 
 
-def _named(on: str) -> str:
+def _display_name(on: str) -> str:
     """A resource by its name; an exchange with its kind, since a queue may have the same name."""
     return on if parse_name(on).kind is Kind.EXCHANGE else parse_name(on).name
 
@@ -74,7 +74,7 @@ def summarize_change(line: AuditRow) -> list[list[Cell]]:
     """A change in two short lines: when, what and by whom; how it ended."""
     begin = line.begin
     time = format_time(begin.time, "%m-%d %H:%M")
-    tone = "danger" if line.broken else "live" if line.goes_on else ""
+    tone = "danger" if line.never_ended else "live" if line.goes_on else ""
     run = f" · run {begin.run[:4].upper()}" if begin.run else ""
     return [
         [(f"{time} ", "muted"), (f"{begin.verb} ", "accent"), (f"by {begin.operator}", "")],
@@ -102,7 +102,7 @@ class AuditRenderer:
     def cells(self, item: AuditRow) -> Sequence[Cell]:
         begin = item.begin
         time = format_time(begin.time, "%m-%d %H:%M:%S")
-        tone = "danger" if item.broken else "live" if item.goes_on else ""
+        tone = "danger" if item.never_ended else "live" if item.goes_on else ""
         return (
             (str(begin.n), "muted"),
             (time, "muted"),
@@ -116,7 +116,7 @@ class AuditRenderer:
 
     def sign(self, item: AuditRow) -> Cell:
         """✗ it never ended, ▸ under way."""
-        if item.broken:
+        if item.never_ended:
             return "✗", "danger"
         return ("▸", "live") if item.goes_on else (" ", "")
 

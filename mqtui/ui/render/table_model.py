@@ -90,12 +90,12 @@ def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = 
     Columns above priority `EXTRA` are dropped before others shrink; names and figures shrink last.
     """
     kept = [(index, column) for index, column in enumerate(columns) if column.key not in aside]
-    while len(kept) > 1 and _needed(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
+    while len(kept) > 1 and _needed_width(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
         del kept[_last(kept)]
-    while len(kept) > 1 and _needed(kept, _least(kept)) > width:
+    while len(kept) > 1 and _needed_width(kept, _least(kept)) > width:
         del kept[_last(kept)]
     least = _least(kept)
-    spare = width - _needed(kept, least)
+    spare = width - _needed_width(kept, least)
     widths = dict(least)
     for index, column in sorted(kept, key=lambda pair: (not pair[1].grows, pair[1].priority)):
         wider = max(0, min(spare, column.width - least[index]))
@@ -129,7 +129,7 @@ def _least(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
     }
 
 
-def _needed(kept: Sequence[tuple[int, Column]], widths: dict[int, int]) -> int:
+def _needed_width(kept: Sequence[tuple[int, Column]], widths: dict[int, int]) -> int:
     return sum(widths.values()) + GAP * max(0, len(kept) - 1)
 
 

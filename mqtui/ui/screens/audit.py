@@ -59,9 +59,9 @@ class AuditScreen(ListScreen[AuditRow]):
     def __init__(self, number: int | None = None) -> None:
         """With a `number` the cursor goes to that line of the audit."""
         super().__init__()
-        self.known: AuditReport | None = None
-        self.wanted = number
-        self.missing = ""
+        self.report: AuditReport | None = None
+        self.requested_number = number
+        self.not_found = ""
 
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), with_divider=False)
@@ -87,14 +87,14 @@ class AuditScreen(ListScreen[AuditRow]):
             return
         if not self.is_attached:
             return
-        self.known, self.missing = known, ""
+        self.report, self.not_found = known, ""
         self.refresh_figures()
-        wanted, self.wanted = self.wanted, None
+        wanted, self.requested_number = self.requested_number, None
         if wanted is not None and not self._go_to(wanted):
-            self.missing = f"there is no line {wanted} in the audit · "
+            self.not_found = f"there is no line {wanted} in the audit · "
         item = self.table.current
         if item is not None:
-            self.prompt_line.set_status(self.describe_row(item), "warn" if self.missing else "")
+            self.prompt_line.set_status(self.describe_row(item), "warn" if self.not_found else "")
 
     def _go_to(self, number: int) -> bool:
         """Put the cursor on a change by the number of its first or last line."""
@@ -107,7 +107,7 @@ class AuditScreen(ListScreen[AuditRow]):
     def refresh_figures(self) -> None:
         if not self.is_ready:
             return
-        if self.known is None:
+        if self.report is None:
             self.prompt_line.set_status("reading and checking the audit …")
             return
         self.table.show(self.items())
@@ -121,32 +121,32 @@ class AuditScreen(ListScreen[AuditRow]):
 
     def items(self) -> list[AuditRow]:
         """The changes, with those marked that are under way."""
-        assert self.known is not None
-        return merge_begin_and_end(self.known.entries, self.known.going_on)
+        assert self.report is not None
+        return merge_begin_and_end(self.report.entries, self.report.going_on)
 
     def facts(self) -> str:
-        if self.known is None:
+        if self.report is None:
             return ""
-        whole = "chain ✓" if self.known.keyed else "chain ✓ unkeyed"
-        chain = f"✗ chain broken at {self.known.damages[0].line}" if self.known.damages else whole
+        whole = "chain ✓" if self.report.keyed else "chain ✓ unkeyed"
+        chain = f"✗ chain broken at {self.report.damages[0].line}" if self.report.damages else whole
         rest = super().facts().replace("order trouble", "newest first")
         return f"{chain} · {rest}"
 
     def describe_row(self, item: AuditRow) -> str:
         """The equivalent command; a damaged chain is reported before it."""
-        description = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
-        if self.known is None or not self.known.damages:
+        description = f"{self.not_found}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
+        if self.report is None or not self.report.damages:
             return description
-        more = len(self.known.damages) - 1
+        more = len(self.report.damages) - 1
         return (
-            f"✗ the audit is damaged at {self.known.damages[0]}{f', and {more} more' if more else ''} · {description}"
+            f"✗ the audit is damaged at {self.report.damages[0]}{f', and {more} more' if more else ''} · {description}"
         )
 
     def command(self, item: AuditRow) -> str:
         return equivalent_command(item.begin, self._record(item))
 
     def _record(self, item: AuditRow | None) -> RunRecord | None:
-        return None if item is None or self.known is None else self.known.runs.get(item.begin.run)
+        return None if item is None or self.report is None else self.report.runs.get(item.begin.run)
 
     # -- verbs
 

@@ -127,13 +127,15 @@ class ListScreen(ConsoleScreen, Generic[Item]):
             ]
             if troubles and not self.is_unread:
                 return error_lines(troubles[0])
-            return self._awaited() or ((starting or ("reading …" if self.is_unread else self.empty_text), "muted"),)
+            return self._slow_brokers() or (
+                (starting or ("reading …" if self.is_unread else self.empty_text), "muted"),
+            )
         if not self.table.model.count:
             hidden = len(self.table.model.items)
             return ((f"nothing matches {self.filter_text}: {hidden:,} hidden; esc clears it", "muted"),)
-        return self._awaited()
+        return self._slow_brokers()
 
-    def _awaited(self) -> tuple[Cell, ...]:
+    def _slow_brokers(self) -> tuple[Cell, ...]:
         """The brokers that are still opening after `SLOW_OPENING_SECONDS` seconds."""
         now = monotonic()
         late = [

@@ -34,7 +34,7 @@ class LiveListScreen(ListScreen[Item]):
     def refresh_figures(self) -> None:
         if not self.is_ready:
             return
-        self.table.is_loading = any(map(_awaited, self.console.broker_sessions))
+        self.table.is_loading = any(map(_expects_figures, self.console.broker_sessions))
         snapshots = [
             broker_session.snapshot
             for broker_session in self.console.broker_sessions
@@ -66,7 +66,7 @@ class LiveListScreen(ListScreen[Item]):
             self._showing = False
 
 
-def _awaited(broker_session: BrokerSession) -> bool:
+def _expects_figures(broker_session: BrokerSession) -> bool:
     """Whether the first figures of a broker are expected soon."""
     snapshot = broker_session.snapshot
     return (

@@ -59,7 +59,7 @@ class Original:
 def stack_lines(trace: str, *, unfolded: bool) -> list[list[Cell]]:
     """A stack trace: the application's frames in bold, library frames folded; `unfolded` shows it as it was written."""
     if unfolded:
-        return [_written(line) for line in trace.splitlines()]
+        return [_unfolded_line(line) for line in trace.splitlines()]
     at = trace.rfind(CAUSED_BY)
     frames = [frame for line in trace[max(0, at) :].splitlines() if (frame := _frame(line))]
     lines: list[list[Cell]] = []
@@ -69,11 +69,11 @@ def stack_lines(trace: str, *, unfolded: bool) -> list[list[Cell]]:
             hidden += 1
             continue
         if hidden:
-            lines.append(_folded(hidden))
+            lines.append(_folded_frames_line(hidden))
             hidden = 0
-        lines.append(_own(frame))
+        lines.append(_frame_line(frame))
     if hidden:
-        lines.append(_folded(hidden))
+        lines.append(_folded_frames_line(hidden))
     causes = trace.count(CAUSED_BY)
     if causes:
         more = "exception around it" if causes == 1 else "exceptions around it"
@@ -88,7 +88,7 @@ def _frame(line: str) -> str:
     return bare if bare.startswith('File "') else ""
 
 
-def _own(frame: str) -> list[Cell]:
+def _frame_line(frame: str) -> list[Cell]:
     found = _AT.fullmatch(frame)
     if found is None:
         return [("› ", "accent"), (frame, "text bold")]
@@ -98,11 +98,11 @@ def _own(frame: str) -> list[Cell]:
     return [("› ", "accent"), (method.ljust(min(METHOD_CELLS, 34)), "text bold"), (f"  {found['file']}", "muted")]
 
 
-def _folded(hidden: int) -> list[Cell]:
+def _folded_frames_line(hidden: int) -> list[Cell]:
     return [(f"  … {figure.pluralize(hidden, 'library frame')} (w)", "muted")]
 
 
-def _written(line: str) -> list[Cell]:
+def _unfolded_line(line: str) -> list[Cell]:
     frame = _frame(line)
     if not frame:
         return [(line, "dead" if line and not line[0].isspace() else "muted")]

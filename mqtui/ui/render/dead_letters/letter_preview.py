@@ -59,10 +59,10 @@ def value_lines(letter: Message) -> list[StyledLine]:
         pretty = orjson.dumps(orjson.loads(found.text), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:
         pretty = found.text.decode("utf-8", "replace")
-    return [[(line, "")] for line in _limited(pretty.splitlines())]
+    return [[(line, "")] for line in _limit_lines(pretty.splitlines())]
 
 
-def _limited(lines: Sequence[str]) -> list[str]:
+def _limit_lines(lines: Sequence[str]) -> list[str]:
     if len(lines) <= MAX_LINES:
         return list(lines)
     return [*lines[:MAX_LINES], f"… {len(lines) - MAX_LINES:,} more lines"]

@@ -98,11 +98,11 @@ class DestinationRenderer:
         return (
             (row.ref.name, tone),
             (row.type, "muted"),
-            (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
+            (_format_if_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
             (sparkline(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
             (figures.rate(item.rate_in), "muted"),
             (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
-            (_asked(row.messages), "muted"),
+            (_format_if_asked(row.messages), "muted"),
             (_dead(item), "dead"),
             ("" if row.partitions is None else str(row.partitions), "muted"),
             (_size(row.size), "muted"),
@@ -149,7 +149,7 @@ class DestinationRenderer:
         return known.get(key)
 
 
-def _asked(figure: Figure) -> str:
+def _format_if_asked(figure: Figure) -> str:
     return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)
 
 
@@ -183,7 +183,7 @@ def describe_destination(item: DestinationRow) -> str:
         return f"{name}: a retry stage, {item.stage}"
     if item.dead:
         return f"{name}: {_dead(item)}"
-    return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
+    return f"{name}: {_format_if_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
 
 
 def lines_of(broker: BrokerKind, snapshot: BrokerSnapshot) -> list[DestinationRow]:

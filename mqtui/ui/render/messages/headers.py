@@ -68,9 +68,10 @@ def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
     """Headers in order, decoded by the conventions that know them; for a Redis entry its fields."""
     codecs = _codecs(message, conventions)
     if isinstance(message.position, EntryId):
-        return [_untyped(name.decode("utf-8", "replace"), content, codecs) for name, content in message.fields]
+        return [_untyped_row(name.decode("utf-8", "replace"), content, codecs) for name, content in message.fields]
     return [
-        _typed(name, value, kind) if kind else _untyped(name, value, codecs) for name, value, kind in message.headers
+        _typed_row(name, value, kind) if kind else _untyped_row(name, value, codecs)
+        for name, value, kind in message.headers
     ]
 
 
@@ -87,7 +88,7 @@ def _codecs(message: Message, conventions: Conventions) -> Mapping[str, FieldSou
     return found
 
 
-def _untyped(name: str, value: bytes | None, codecs: Mapping[str, FieldSource]) -> HeaderRow:
+def _untyped_row(name: str, value: bytes | None, codecs: Mapping[str, FieldSource]) -> HeaderRow:
     if value is None:
         return HeaderRow(name, "(null)")
     known = codecs.get(name)
@@ -110,7 +111,7 @@ def _untyped(name: str, value: bytes | None, codecs: Mapping[str, FieldSource]) 
     return HeaderRow(name, shown, f"{len(value):,} bytes", "", value)
 
 
-def _typed(name: str, value: bytes | None, kind: str) -> HeaderRow:
+def _typed_row(name: str, value: bytes | None, kind: str) -> HeaderRow:
     try:
         plain = field_table.plain(value, kind)
     except (BadInput, struct.error):

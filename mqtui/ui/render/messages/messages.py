@@ -163,7 +163,7 @@ def preview_value(item: Message) -> Cell:
     if not value:
         return EMPTY, "muted"
     if value.startswith(gzipped.MAGIC):
-        inner = _unpacked(value)
+        inner = _gunzip_prefix(value)
         if inner:
             return f"gzip: {_readable(inner)[0]}", ""
     if fernet.is_token(value):
@@ -188,7 +188,7 @@ def _text(value: bytes) -> str | None:
         return value[: error.start].decode() if cut and error.start else None
 
 
-def _unpacked(value: bytes) -> bytes:
+def _gunzip_prefix(value: bytes) -> bytes:
     try:
         return zlib.decompressobj(wbits=31).decompress(value, PREVIEW_BYTES)
     except zlib.error:

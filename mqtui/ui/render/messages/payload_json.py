@@ -37,7 +37,7 @@ class JsonText:
         self._ends: array[int] = array("L")
         self._indents: array[int] = array("B")
         self._inside: array[int] = array("B")
-        self._scan = self._scanned()
+        self._scan = self._scan_lines()
         self.done = False
         self.widest = 0
 
@@ -65,7 +65,7 @@ class JsonText:
             self.done = True
         self.widest = widest
 
-    def _scanned(self) -> Iterator[tuple[int, int, int]]:
+    def _scan_lines(self) -> Iterator[tuple[int, int, int]]:
         """Start, end and depth of each line; white space between lines is skipped."""
         text, depth, at = self._text, 0, self._skip(0)
         start = at
@@ -86,11 +86,11 @@ class JsonText:
                 start = at = self._skip(at)
             else:
                 if start < sign:
-                    yield start, self._trimmed(start, sign), depth
+                    yield start, self._trim_end(start, sign), depth
                 depth = max(0, depth - 1)
                 start, at = sign, sign + 1
         if start < len(text):
-            yield start, self._trimmed(start, len(text)), depth
+            yield start, self._trim_end(start, len(text)), depth
         elif not text.strip():
             yield 0, 0, 0
 
@@ -122,7 +122,7 @@ class JsonText:
             at += 1
         return at
 
-    def _trimmed(self, start: int, end: int) -> int:
+    def _trim_end(self, start: int, end: int) -> int:
         while end > start and self._text[end - 1] in " \t\r\n":
             end -= 1
         return end

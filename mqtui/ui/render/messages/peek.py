@@ -53,7 +53,7 @@ class PeekedMessageRenderer(MessageRenderer):
 
     def cells(self, item: Message) -> Sequence[Cell]:
         value, tone = preview_value(item)
-        if self.rescued(item):
+        if self.is_moved_to_tail(item):
             value = f"{MOVED_TO_TAIL}   {value}"
         return (
             (number_of(item), ""),
@@ -64,17 +64,17 @@ class PeekedMessageRenderer(MessageRenderer):
         )
 
     def _left(self, item: Message) -> Cell:
-        left = now_left(item, rescued=self.rescued(item))
+        left = now_left(item, rescued=self.is_moved_to_tail(item))
         whole = f" of {self.price.limit}" if self.price.limit.known else ""
-        return f"{left}{whole}", "price" if self.rescued(item) or left.number in (0, 1) else "muted"
+        return f"{left}{whole}", "price" if self.is_moved_to_tail(item) or left.number in (0, 1) else "muted"
 
-    def rescued(self, item: Message) -> bool:
+    def is_moved_to_tail(self, item: Message) -> bool:
         """Whether it arrived with no delivery left, and so was copied to the queue's tail (R3)."""
         return self.price.spends and item.envelope is not None and item.envelope.left.number == 0
 
     def sign(self, item: Message) -> Cell:
         """▲ moved to the tail, `?` not text."""
-        return ("▲", "price") if self.rescued(item) else super().sign(item)
+        return ("▲", "price") if self.is_moved_to_tail(item) else super().sign(item)
 
     def value(self, item: Message, key: str) -> Any:
         """What a comparison in a filter looks at."""
@@ -90,7 +90,7 @@ class PeekedMessageRenderer(MessageRenderer):
             return ""
         arrived = item.envelope.left
         where = f"{number_of(item)}: {item.envelope.exchange or '(default)'} {clean(item.envelope.routing_key)}"
-        if self.rescued(item):
+        if self.is_moved_to_tail(item):
             return f"{where} · arrived with none left: {MOVED_TO_TAIL}, all its deliveries are there again"
         if not self.price.spends or not arrived.known:
             return f"{where} · given back in its place" + (" · redelivered" if item.envelope.redelivered else "")

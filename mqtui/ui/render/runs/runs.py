@@ -42,23 +42,23 @@ class RunRow:
     """Whether every letter is in its source, its target or a bundle of this machine."""
 
     @property
-    def interrupted(self) -> bool:
+    def is_interrupted(self) -> bool:
         """Whether its process died before its end."""
         return self.state == "interrupted"
 
     @property
     def can_resume(self) -> bool:
         """Whether it was interrupted or failed, and can be resumed (a put back is planned again instead)."""
-        broke = self.interrupted or (self.state == "failed" and self.unfinished)
+        broke = self.is_interrupted or (self.state == "failed" and self.is_unfinished)
         return broke and self.verb != Verb.PUT_BACK
 
     @property
-    def unfinished(self) -> bool:
+    def is_unfinished(self) -> bool:
         """Whether letters are left or unknown; True where that is not known."""
         return self.left is None or self.left > 0 or self.in_hand > 0
 
     @property
-    def counted(self) -> int | None:
+    def finished_count(self) -> int | None:
         """Letters with a known outcome."""
         return None if self.planned is None or self.left is None else max(0, self.planned - self.left - self.in_hand)
 
@@ -98,7 +98,7 @@ class RunRenderer:
         """✗ interrupted or failed, ▸ under way, ▲ has refused or unknown letters."""
         if item.is_running_here:
             return "▸", "live"
-        if item.interrupted or item.state == "failed":
+        if item.is_interrupted or item.state == "failed":
             return "✗", "danger"
         if item.refused or item.unknown or item.in_hand:
             return "▲", "warn"
@@ -106,7 +106,7 @@ class RunRenderer:
 
     def severity(self, item: RunRow) -> int:
         """1 for interrupted runs: they wait for somebody."""
-        return int(item.interrupted and not item.is_running_here)
+        return int(item.is_interrupted and not item.is_running_here)
 
     def text(self, item: RunRow) -> str:
         return f"{item.id} {item.verb} {item.profile} {item.source} {item.state} {item.operator} {item.host}"
@@ -132,14 +132,14 @@ def describe_run(item: RunRow) -> str:
         return f"{item.verb} {item.short} is under way here: enter shows it"
     if item.can_resume:
         return f"{describe_interruption(item)}: enter resumes · d its letters"
-    if item.interrupted:
+    if item.is_interrupted:
         return f"put back {item.short} broke: U on its run asks for it again"
     return item.report
 
 
 def describe_interruption(item: RunRow) -> str:
     """`Run 7F3A stopped at 31,204 of 50,000, nothing is missing`."""
-    where = "" if item.counted is None else f" at {item.counted:,}"
+    where = "" if item.finished_count is None else f" at {item.finished_count:,}"
     of = "" if item.planned is None else f" of {item.planned:,}"
     hand = f", {item.in_hand:,} were in hand" if item.in_hand else ""
     safe = ", nothing is missing" if item.safe else ", and its bundle is gone"
@@ -152,7 +152,7 @@ def resume_disabled_reason(item: RunRow) -> str | None:
         return "a put back is not resumed: U on its run asks for it again"
     if item.state == "running":
         return f"it is under way: {item.operator} on {item.host}"
-    return None if item.interrupted or item.unfinished else "nothing of it is left"
+    return None if item.is_interrupted or item.is_unfinished else "nothing of it is left"
 
 
 def put_back_disabled_reason(item: RunRow) -> str | None:

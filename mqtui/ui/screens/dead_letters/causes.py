@@ -58,7 +58,7 @@ class CausesScreen(ListScreen[CauseRow]):
         super().__init__()
         self.broker_session = broker_session
         self.letters = destination
-        self.book = CauseReport(broker_session.conventions)
+        self.report = CauseReport(broker_session.conventions)
         self.sample = 0
         self.empty_text = ""
         self.stage = READING
@@ -108,24 +108,24 @@ class CausesScreen(ListScreen[CauseRow]):
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.peek_cost(self.ref, count)
-            book = CauseReport(await self.broker_session.settle_origin(self.ref))
+            report = CauseReport(await self.broker_session.settle_origin(self.ref))
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
                 self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
-                await read_letters(read_unhandled(session.broker, source), book, self._progress)
-            elif not await self._paid(book, count):
+                await read_letters(read_unhandled(session.broker, source), report, self._progress)
+            elif not await self._read_after_consent(report, count):
                 self.draw_facts()
                 return
             else:
-                await remember_routes(session, source, book.routes)
-            self.book, self.empty_text, self.stage = book, "no letters here", ""
+                await remember_routes(session, source, report.routes)
+            self.report, self.empty_text, self.stage = report, "no letters here", ""
         except MqtuiError as error:
             self.stage = NOT_READ
             self.show_error(error)
         if self.is_attached:
             self.refresh_figures()
 
-    async def _paid(self, book: CauseReport, count: int) -> bool:
+    async def _read_after_consent(self, report: CauseReport, count: int) -> bool:
         """Read a queue's letters after its peek cost was accepted; False where it was not."""
         session, price = self.broker_session.session, self.price
         assert session is not None and price is not None
@@ -147,14 +147,14 @@ class CausesScreen(ListScreen[CauseRow]):
         self.stage = READING
         plan = plan_peek(session, PeekRequest(self.ref, count, ReadRange(), price))
         async with session.guard.writing(plan, Consent(spend=True)) as writer:
-            await read_letters(writer.peek_unacked(self.ref, count), book, self._progress)
+            await read_letters(writer.peek_unacked(self.ref, count), report, self._progress)
         return True
 
-    def _progress(self, book: CauseReport) -> None:
-        self.book = book
+    def _progress(self, report: CauseReport) -> None:
+        self.report = report
         if self.is_attached:
             self.draw_facts()
-            self.prompt_line.set_status(f"reading {self.ref.name}: {pluralize(book.letters, 'letter')}")
+            self.prompt_line.set_status(f"reading {self.ref.name}: {pluralize(report.letters, 'letter')}")
 
     # -- showing
 
@@ -162,24 +162,25 @@ class CausesScreen(ListScreen[CauseRow]):
         now = time()
         return [
             CauseRow(
-                cause, by_minute(self.book.samples[cause.id].per_minute, now) if cause.id in self.book.samples else ()
+                cause,
+                by_minute(self.report.samples[cause.id].per_minute, now) if cause.id in self.report.samples else (),
             )
-            for cause in self.book.causes()
+            for cause in self.report.causes()
         ]
 
     def facts(self) -> str:
         """Number of letters and causes, once all are read."""
-        if self.stage == READING and self.book.letters:
-            return f"{READING} {self.book.letters:,} so far"
+        if self.stage == READING and self.report.letters:
+            return f"{READING} {self.report.letters:,} so far"
         if self.stage:
             return self.stage
         lends = self.price is not None and self.price.lends
-        parts = [f"{self.book.letters:,}", pluralize(len(self.book.causes()), "cause")]
+        parts = [f"{self.report.letters:,}", pluralize(len(self.report.causes()), "cause")]
         return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
 
     def describe_row(self, item: CauseRow) -> str:
         """What all letters of the cause have in common."""
-        alike = self.book.describe_common(item.cause.id)
+        alike = self.report.describe_common(item.cause.id)
         return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
 
     @on(RowTable.Highlighted)
@@ -191,7 +192,7 @@ class CausesScreen(ListScreen[CauseRow]):
     def draw_sample(self) -> None:
         """Show a letter of the cause under the cursor."""
         item = self.table.current
-        case = self.book.samples.get(item.cause.id) if item is not None else None
+        case = self.report.samples.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.letters:
             if not self.prompt_line.is_asking:
                 self.text_view.write([])
@@ -260,7 +261,7 @@ class CausesScreen(ListScreen[CauseRow]):
     async def pair(self) -> None:
         """Show the messages of the letters' origin."""
         item = self.table.current
-        case = self.book.samples.get(item.cause.id) if item is not None else None
+        case = self.report.samples.get(item.cause.id) if item is not None else None
         origins = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
         if origins := [*origins, *self.letters.origins]:
             await self.console.go.destination(
@@ -281,7 +282,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
-        case = self.book.samples.get(event.item.cause.id)
+        case = self.report.samples.get(event.item.cause.id)
         if case is not None:
             await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
 

@@ -238,7 +238,7 @@ class DeadLetterScreen(ConsoleScreen):
         return super().action_title(action)
 
     def on_key(self, event: Key) -> None:
-        self.copier.hear(event, self.copied)
+        self.copier.hear(event, self.message_to_copy)
 
     async def _do(self, action_id: str) -> None:
         view = self.focused
@@ -298,7 +298,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 
     @property
-    def copied(self) -> Message:
+    def message_to_copy(self) -> Message:
         """The message that is copied: the original where it has the focus, else the letter."""
         original = self.original.message
         return original if original is not None and _view(self.side_pane).has_focus else self.letter
@@ -306,12 +306,12 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("thing.copy")
     def copy_part(self) -> None:
         """Copy a part of it."""
-        self.copier.ask_part(self.copied)
+        self.copier.ask_part(self.message_to_copy)
 
     @handles("form.editor")
     def open_editor(self) -> None:
         """Look at the value in the user's editor."""
-        self.copier.open_editor(self.copied)
+        self.copier.open_editor(self.message_to_copy)
 
     @handles("thing.export")
     def export(self) -> None:

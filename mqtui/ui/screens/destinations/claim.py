@@ -29,82 +29,82 @@ class ClaimScreen(ConfirmPlanScreen):
     ) -> None:
         plan = split_first_entry(plan)
         super().__init__(broker_session, plan, after=after)
-        self.moving = StagedClaim(session, plan, owners)
-        self.given: ClaimProgress | None = None
-        self.under_way = False
+        self.staged_claim = StagedClaim(session, plan, owners)
+        self.progress: ClaimProgress | None = None
+        self.is_running_stage = False
 
     def draw(self) -> None:
         """Draw the plan, and what became of the entries so far."""
         self.text_view.write([*(style_plan_line(line) for line in self.shown), [], *self.outcome()])
-        refusal = self.refusal() if self.given is None else ""
+        refusal = self.refusal() if self.progress is None else ""
         text, tone = (refusal, "danger") if refusal else self.status_text()
         self.prompt_line.set_status(text, tone)
         self.draw_hints()
 
     def outcome(self) -> Sequence[StyledLine]:
         """The start button, or what became of the entries."""
-        given = self.given
-        if given is None:
+        progress = self.progress
+        if progress is None:
             return [[(f"[ {self.enter_words()} ]", "warn"), ("  enter   esc back, nothing happened", "muted")]]
-        sign = ("▸ ", "live") if self.under_way else ("✓ ", "ok") if given.is_acknowledged else ("▲ ", "warn")
-        lines_shown: list[StyledLine] = [[sign, (given.describe(), "")]]
-        if not self.under_way and given.waiting:
-            lines_shown.append([(f"  {given.to}: {HISTORY}", "muted")])
-        return lines_shown + [[(f"▲ {note}", "warn")] for note in given.notes]
+        sign = ("▸ ", "live") if self.is_running_stage else ("✓ ", "ok") if progress.is_acknowledged else ("▲ ", "warn")
+        lines_shown: list[StyledLine] = [[sign, (progress.describe(), "")]]
+        if not self.is_running_stage and progress.waiting:
+            lines_shown.append([(f"  {progress.to}: {HISTORY}", "muted")])
+        return lines_shown + [[(f"▲ {note}", "warn")] for note in progress.notes]
 
     def status_text(self) -> tuple[str, str]:
         """What enter does now, or how it ended: text and tone."""
-        if self.given is None:
+        if self.progress is None:
             what = "starts with 1" if len(self.plan.steps) > 1 else "reassigns it"
             return f"enter {what} · {NOTHING_YET}", "text"
-        if self.under_way:
-            return f"watching whether {self.given.to} acknowledges", "live"
-        if self.moving.remaining:
-            return f"enter goes on with {self.moving.remaining:,} · esc leaves them where they are", "ok"
+        if self.is_running_stage:
+            return f"watching whether {self.progress.to} acknowledges", "live"
+        if self.staged_claim.remaining:
+            return f"enter goes on with {self.staged_claim.remaining:,} · esc leaves them where they are", "ok"
         return "done; yy copies the report, esc goes back", "ok"
 
     def enter_words(self) -> str:
         """What enter does, in words."""
-        if self.given is not None:
-            return f"Go on with {self.moving.remaining:,}" if self.moving.remaining else "Go on"
+        if self.progress is not None:
+            return f"Go on with {self.staged_claim.remaining:,}" if self.staged_claim.remaining else "Go on"
         return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
 
     def action_title(self, action: Action) -> str:
         return self.enter_words().lower() if action.id == "nav.open" else super().action_title(action)
 
     def disabled_reason(self, action: Action) -> str | None:
-        if action.id == "nav.open" and self.under_way:
+        if action.id == "nav.open" and self.is_running_stage:
             return "the consumer is still watched"
-        if action.id == "nav.open" and not self.moving.remaining:
+        if action.id == "nav.open" and not self.staged_claim.remaining:
             return "it is done"
         return super().disabled_reason(action)
 
     async def _go(self) -> None:
-        consent = await self.agreed() if self.given is None else Consent(yes=True, typed=self.plan.profile)
+        consent = await self.agreed() if self.progress is None else Consent(yes=True, typed=self.plan.profile)
         if consent is None:
             return
-        self.under_way = True
+        self.is_running_stage = True
         try:
-            self.given = await self.moving.run_next_stage(consent, self._watched)
+            self.progress = await self.staged_claim.run_next_stage(consent, self._on_progress)
         except MqtuiError as error:
             self.show_error(error)
             return
         finally:
-            self.under_way = False
+            self.is_running_stage = False
         if self.is_attached:
             self.draw()
         self._after()
 
-    def _watched(self, given: ClaimProgress) -> None:
-        self.given = given
+    def _on_progress(self, progress: ClaimProgress) -> None:
+        self.progress = progress
         if self.is_attached:
             self.draw()
 
     @handles("thing.copy")
     def copy_plan(self) -> None:
         """Copy the report; before there is one, the plan."""
-        if self.given is None:
+        if self.progress is None:
             super().copy_plan()
         else:
             name = f"claim {self.plan.id[:4].upper()}, {self.plan.profile}"
-            self.console.copy(f"{name}: {self.given.describe()}", "the report")
+            self.console.copy(f"{name}: {self.progress.describe()}", "the report")

@@ -196,11 +196,11 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def action_title(self, action: Action) -> str:
         if action.id in ("pending.claim", "pending.ack") and self.entries:
-            some = f"{len(self.wanted()):,}" if self.table.model.marks else self.extent()
+            some = f"{len(self.selected_entries()):,}" if self.table.model.marks else self.extent()
             return f"{action.title} {some}"
         return super().action_title(action)
 
-    def wanted(self) -> list[PendingEntry]:
+    def selected_entries(self) -> list[PendingEntry]:
         """The marked entries, else all of the consumer."""
         if self.table.model.marks:
             return [line.entry for line in self.table.chosen()]
@@ -226,7 +226,7 @@ class PendingScreen(ListScreen[PendingRow]):
         self.run_worker(self._claim(), exclusive=True, group="line", exit_on_error=False)
 
     async def _claim(self) -> None:
-        session, found = self.broker_session.session, self.wanted()
+        session, found = self.broker_session.session, self.selected_entries()
         if session is None:
             return
         others = [each for each in self.consumers.model.items if each.name != self.consumer and not is_stuck(each)]
@@ -258,7 +258,7 @@ class PendingScreen(ListScreen[PendingRow]):
         if session is None:
             return
         try:
-            plan = await pending.plan_ack(session, self.stream, self.group_name, self.wanted())
+            plan = await pending.plan_ack(session, self.stream, self.group_name, self.selected_entries())
         except MqtuiError as error:
             self.show_error(error)
             return

@@ -168,7 +168,7 @@ class ProfileFormScreen(ConsoleScreen):
         else:
             raise BadInput(f"There is a profile {made.name} already", "", "E on it edits it.")
 
-    def _resolved(self, made: Profile, kind: BrokerKind, password: str) -> ResolvedTarget:
+    def _resolve(self, made: Profile, kind: BrokerKind, password: str) -> ResolvedTarget:
         """The profile with its secrets: the typed password, else what the keyring has under the old name."""
         known = replace(made, name=self.profile.name) if self.profile else made
         secret = password or secrets.secret_of(known, kind)
@@ -193,7 +193,7 @@ class ProfileFormScreen(ConsoleScreen):
         for kind in made.brokers:
             began = perf_counter()
             try:
-                resolved = await run_in_thread("secret", partial(self._resolved, made, kind, password))
+                resolved = await run_in_thread("secret", partial(self._resolve, made, kind, password))
                 async with open_resolved(resolved) as session:
                     cluster = await session.broker.catalog.describe_cluster()
                 took = (perf_counter() - began) * 1000

@@ -79,7 +79,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     screen_name = "Start"
 
     hint_actions = ("nav.open", "nav.goto", "thing.create")
-    found: tuple[BrokerKind, ...] = ()
+    local_brokers: tuple[BrokerKind, ...] = ()
     """Brokers that answer on this machine."""
 
     def body(self) -> Iterable[Widget]:
@@ -95,12 +95,12 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
 
     async def _look_around(self) -> None:
         answers = await asyncio.gather(*(_answers(port) for port in PORTS.values()))
-        self.found = tuple(kind for kind, there in zip(PORTS, answers, strict=True) if there)
+        self.local_brokers = tuple(kind for kind, there in zip(PORTS, answers, strict=True) if there)
         if self.is_attached:
             self.refresh_figures()
 
     def items(self) -> list[WelcomeStep]:
-        local = " · ".join(f"{PORTS[kind]} {kind}" for kind in self.found)
+        local = " · ".join(f"{PORTS[kind]} {kind}" for kind in self.local_brokers)
         given = [name for name in ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS") if os.environ.get(name)]
         return [
             WelcomeStep(
@@ -143,7 +143,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             case "demo":
                 start_demo(self.console)
             case "local":
-                await self._keep("local", [URLS[kind] for kind in self.found])
+                await self._keep("local", [URLS[kind] for kind in self.local_brokers])
             case "add":
                 await self.console.go.profile()
             case "import":

@@ -50,10 +50,10 @@ class MessageListScreen(ListScreen[Message]):
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: where there is room for it."""
 
-        self.lost = False
+        self.read_failed = False
         """Whether the last read failed."""
 
-        self.full = ""
+        self.full_pane = ""
         """`list` or `detail` where that pane is shown alone."""
 
     def renderer(self) -> MessageRenderer:
@@ -82,7 +82,7 @@ class MessageListScreen(ListScreen[Message]):
         if not self.is_ready:
             return
         snapshot = self.broker_session.snapshot
-        self.table.stale = self.dims and (self.lost or (snapshot is not None and snapshot.error is not None))
+        self.table.stale = self.dims and (self.read_failed or (snapshot is not None and snapshot.error is not None))
         self.draw_facts()
         if snapshot is not None and self.around.display:
             self.draw_readers(snapshot)
@@ -105,22 +105,22 @@ class MessageListScreen(ListScreen[Message]):
     @property
     def detail_shown(self) -> bool:
         """Whether the detail is shown."""
-        if self.full:
-            return self.full == "detail"
+        if self.full_pane:
+            return self.full_pane == "detail"
         return not self.narrow if self.detail_open is None else self.detail_open
 
     @property
     def list_shown(self) -> bool:
         """Whether the list is shown."""
-        if self.full:
-            return self.full == "list"
+        if self.full_pane:
+            return self.full_pane == "list"
         return not (self.narrow and self.detail_shown)
 
     def place_panes(self) -> None:
         """Show the panes that have room, and keep the focus on a visible one."""
         self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
         self.detail_pane.set_class(self.list_shown, "beside")
-        self.set_class(bool(self.full), "-full")
+        self.set_class(bool(self.full_pane), "-full")
         if self.list_shown and not self.detail_shown:
             self.table.focus()
         elif not self.list_shown and not isinstance(self.focused, PayloadView):
@@ -160,7 +160,7 @@ class MessageListScreen(ListScreen[Message]):
     async def open_message(self, item: Message) -> None:
         """Open a message's detail, instead of the list where there is no room beside."""
         self.detail_open = True
-        self.full = ""
+        self.full_pane = ""
         self.place_panes()
         self.detail_pane.focus_content()
 
@@ -196,14 +196,14 @@ class MessageListScreen(ListScreen[Message]):
     def detail(self) -> None:
         """Show or hide the detail."""
         shown = self.detail_shown
-        self.full = ""
+        self.full_pane = ""
         self.detail_open = not shown
         self.place_panes()
 
     @handles("view.full")
     def toggle_full(self) -> None:
         """Show only the pane with the focus, or both."""
-        self.full = "" if self.full else ("list" if self.table.has_focus else "detail")
+        self.full_pane = "" if self.full_pane else ("list" if self.table.has_focus else "detail")
         self.place_panes()
 
     @handles("view.wrap")
@@ -271,8 +271,8 @@ class MessageListScreen(ListScreen[Message]):
         """Close the prompt, the full pane, the detail, the filter, then the screen."""
         if self.prompt_line.cancel():
             return
-        if self.full:
-            self.full = ""
+        if self.full_pane:
+            self.full_pane = ""
             self.place_panes()
         elif self.narrow and self.detail_shown:
             self.detail_open = None

@@ -31,18 +31,18 @@ class MessageSource:
         self.ref = ref
         self.start = start
         self.count = INITIAL_COUNT
-        self.there: Figure = unknown("not asked")
+        self.total_count: Figure = unknown("not asked")
         """How many messages there are."""
 
         self.notes: tuple[str, ...] = ()
         """Which of them can't be read now, and why."""
 
-        self.extent = Extent(self.there)
+        self.extent = Extent(self.total_count)
 
         self._next: dict[int, Offset | EntryId] = {}
 
     @property
-    def _named(self) -> ParsedName:
+    def _name(self) -> ParsedName:
         return ParsedName(self.ref.name, self.ref.kind)
 
     def more(self) -> bool:
@@ -64,9 +64,9 @@ class MessageSource:
             MqtuiError: the destination can't be read, or is gone.
         """
         known = await self.session.broker.reader.extent(self.ref)
-        self.there, self.notes, self.extent = known.count, browse.extent_notes(known), known
+        self.total_count, self.notes, self.extent = known.count, browse.extent_notes(known), known
         self._next = {part: end for part, end in known.end.items() if isinstance(end, Offset | EntryId)}
-        looked = await browse.prepare_peek(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
+        looked = await browse.prepare_peek(self.session, self._name, self.count, self.start or Edge.NEWEST, None)
         async with aclosing(browse.peek(self.session, looked, Consent())) as batches:
             async for batch in batches:
                 yield self._new(batch, everything=True)
@@ -78,11 +78,11 @@ class MessageSource:
             Unsupported: the destination can't be followed.
             MqtuiError: the link is lost; following again goes on where it was.
         """
-        async with aclosing(browse.tail(self.session, self._named, None)) as batches:
+        async with aclosing(browse.tail(self.session, self._name, None)) as batches:
             coming = asyncio.ensure_future(anext(batches))
             try:
                 for pause in CATCH_UP_PAUSES:
-                    async for missed in self._missed():
+                    async for missed in self._catch_up():
                         yield missed
                     if (await asyncio.wait((coming,), timeout=pause))[0]:
                         break
@@ -90,7 +90,7 @@ class MessageSource:
             finally:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
-            async for missed in self._missed():
+            async for missed in self._catch_up():
                 yield missed
             if fresh := self._new(first):
                 yield fresh
@@ -98,7 +98,7 @@ class MessageSource:
                 if fresh := self._new(batch):
                     yield fresh
 
-    async def _missed(self) -> AsyncGenerator[Batch]:
+    async def _catch_up(self) -> AsyncGenerator[Batch]:
         offsets = {part: position.offset for part, position in self._next.items() if isinstance(position, Offset)}
         entry = self._next.get(0)
         if offsets and -1 not in offsets:

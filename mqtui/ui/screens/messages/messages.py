@@ -52,8 +52,8 @@ class MessagesScreen(MessageListScreen):
 
         self.start = position if isinstance(position, Edge | Since) and not self.follows else None
         self.position = None if isinstance(position, Edge | Since) else position
-        self.reading: MessageSource | None = None
-        self.busy = False
+        self.source: MessageSource | None = None
+        self.is_reading = False
 
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
@@ -64,7 +64,7 @@ class MessagesScreen(MessageListScreen):
                 if isinstance(position, Offset):
                     position = Offset(position.partition, max(0, position.offset - CONTEXT_OFFSETS))
                 start = At(position)
-            self.reading = MessageSource(self.broker_session.session, self.ref, start)
+            self.source = MessageSource(self.broker_session.session, self.ref, start)
         self.read()
 
     # -- reading
@@ -76,14 +76,14 @@ class MessagesScreen(MessageListScreen):
         self.run_worker(self._read(), exclusive=True, group="read", exit_on_error=False)
 
     async def _read(self) -> None:
-        reading, table = self.reading, self.table
+        reading, table = self.source, self.table
         if reading is None:
             self.say_in_place("✗ the broker is not open", "press 0 for another profile")
             return
         late = self.set_timer(SHOW_READING_AFTER, self._say_reading, name="late")
         before = table.current
         fresh: list[Message] = []
-        self.busy = True
+        self.is_reading = True
         try:
             async for batch in reading.read():
                 fresh += batch
@@ -95,7 +95,7 @@ class MessagesScreen(MessageListScreen):
             return
         finally:
             late.stop()
-            self.busy = False
+            self.is_reading = False
         if not self.is_attached:
             return
         if before is not None:
@@ -105,15 +105,15 @@ class MessagesScreen(MessageListScreen):
         self._finished(before)
 
     def _say_reading(self) -> None:
-        if self.busy and not self.table.model.items:
+        if self.is_reading and not self.table.model.items:
             self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
 
     def _finished(self, before: Message | None) -> None:
-        self.lost = False
+        self.read_failed = False
         self.refresh_figures()
         table, wanted = self.table, before.position if before is not None else self.position
         if not table.model.items:
-            why = self.reading.why_nothing if self.reading is not None else "the broker is not open"
+            why = self.source.why_nothing if self.source is not None else "the broker is not open"
             self.say_in_place(why, "t follows what arrives")
         elif wanted is None or not table.go_to(wanted):
             table.move_to_end()
@@ -130,7 +130,7 @@ class MessagesScreen(MessageListScreen):
         """Show an error; messages that were read stay, dimmed."""
         if not self.is_attached:
             return
-        self.lost = True
+        self.read_failed = True
         self.refresh_figures()
         if self.table.model.items:
             self.show_error(error)
@@ -148,7 +148,7 @@ class MessagesScreen(MessageListScreen):
             self.run_worker(self._follow(), exclusive=True, group="read", exit_on_error=False)
 
     async def _follow(self) -> None:
-        reading, table = self.reading, self.table
+        reading, table = self.source, self.table
         if reading is None:
             return
         if reading.start is not None:
@@ -163,12 +163,12 @@ class MessagesScreen(MessageListScreen):
             while True:
                 try:
                     async for batch in reading.follow():
-                        tries, self.lost = 0, False
+                        tries, self.read_failed = 0, False
                         await table.take(batch)
                 except (BrokerTrouble, CannotConnect) as error:
                     pause = RETRIES[min(tries, len(RETRIES) - 1)]
                     tries += 1
-                    self.lost = True
+                    self.read_failed = True
                     self.refresh_figures()
                     self.prompt_line.set_status(f"lost: {error.title} · try {tries} in {pause:.0f}s", "warn")
                     await asyncio.sleep(pause)
@@ -201,9 +201,13 @@ class MessagesScreen(MessageListScreen):
         if view is not None:
             view.perform("nav.top")
             return
-        reading = self.reading
+        reading = self.source
         loaded = len(self.table.model.items)
-        if reading is not None and self.table.cursor <= 0 < (reading.there.number or 0) - loaded and reading.more():
+        if (
+            reading is not None
+            and self.table.cursor <= 0 < (reading.total_count.number or 0) - loaded
+            and reading.more()
+        ):
             self.prompt_line.flash(f"reading the newest {reading.count:,}", "text")
             self.read()
             return
@@ -218,13 +222,13 @@ class MessagesScreen(MessageListScreen):
         if table.following:
             parts.append(f"held · {table.below:,} new below, G goes on" if table.held else "▼ following")
             parts.append(f"ring 64 MiB, {lines.dropped:,} dropped")
-        elif self.reading is not None and lines.items:
-            there = self.reading.there
+        elif self.source is not None and lines.items:
+            there = self.source.total_count
             all_read = there.known and len(lines.items) >= (there.number or 0)
-            what = "from there on" if self.reading.start is not None else "newest"
+            what = "from there on" if self.source.start is not None else "newest"
             parts.append(f"{len(lines.items):,}" if all_read else f"{what} {len(lines.items):,} of {there}")
-        if self.reading is not None:
-            parts += [note.partition(":")[0] for note in self.reading.notes]
+        if self.source is not None:
+            parts += [note.partition(":")[0] for note in self.source.notes]
         if self.filter_text:
             parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
         if lines.marks:

@@ -67,7 +67,7 @@ class PeekScreen(MessageListScreen):
     def body(self) -> Iterable[Widget]:
         """List and detail; only the list until there is a message."""
         yield from super().body()
-        self.full = "list"
+        self.full_pane = "list"
 
     def on_mount(self) -> None:
         """Ask for the cost of a peek, which is free."""
@@ -136,7 +136,7 @@ class PeekScreen(MessageListScreen):
     def read_few(self) -> None:
         """Accept the cost and read a few; without a question open the message."""
         if self.offer is not None:
-            self.pay(DEFAULT_COUNT)
+            self.read_unacked(DEFAULT_COUNT)
         else:
             self.table.open_current()
 
@@ -144,11 +144,11 @@ class PeekScreen(MessageListScreen):
     def read_all(self) -> None:
         """Accept the cost and read all; without a question mark all."""
         if self.offer is not None:
-            self.pay(self.ready)
+            self.read_unacked(self.ready)
         else:
             self.table.mark_all()
 
-    def pay(self, count: int) -> None:
+    def read_unacked(self, count: int) -> None:
         """Read so many messages at the cost that was shown."""
         offer, self.offer = self.offer, None
         if offer is not None:
@@ -163,7 +163,7 @@ class PeekScreen(MessageListScreen):
         table.render_as(self._peeked)
         table.begin()
         table.model.marks.clear()
-        self.full = ""
+        self.full_pane = ""
         self.is_reading = True
         self.place_panes()
         self.prompt_line.set_status("reading one by one; ctrl+c stops and gives back what is lent", "price")
@@ -189,7 +189,7 @@ class PeekScreen(MessageListScreen):
         if self.table.model.items:
             self.show_error(error)
         else:
-            self.full = "list"
+            self.full_pane = "list"
             self.place_panes()
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
 
@@ -276,6 +276,6 @@ class PeekScreen(MessageListScreen):
             self.draw_facts()
             self.draw_hints()
             return
-        if self.full == "list":
-            self.full = ""
+        if self.full_pane == "list":
+            self.full_pane = ""
         await super().back()

@@ -52,10 +52,10 @@ class HelpPopup(Popup):
         yield Horizontal(Pane(self.looks, name="look: never changes anything"), beside)
         yield Input(placeholder="a word", id="find", select_on_focus=False)
 
-    def name_shown(self) -> str:
+    def box_title(self) -> str:
         return f"keys of {self.screen_below.screen_name}"
 
-    def keys_shown(self) -> str:
+    def box_subtitle(self) -> str:
         return "/ finds · tab other side · enter does it · M manual · esc"
 
     def on_mount(self) -> None:

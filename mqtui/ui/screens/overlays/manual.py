@@ -65,10 +65,10 @@ class ManualPopup(Popup):
         self.page = VerticalScroll(Markdown(open_links=False), id="page")
         yield Horizontal(self.names, self.page)
 
-    def name_shown(self) -> str:
+    def box_title(self) -> str:
         return "manual"
 
-    def keys_shown(self) -> str:
+    def box_subtitle(self) -> str:
         """What stands below the box."""
         return "tab into the page and back · esc"
 

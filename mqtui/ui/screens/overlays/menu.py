@@ -36,7 +36,7 @@ class MenuPopup(Popup):
     def inside(self) -> Iterable[Widget]:
         yield RowTable[MenuItem](ActionRenderer(), with_divider=False)
 
-    def name_shown(self) -> str:
+    def box_title(self) -> str:
         return self.screen_below.crumbs()[-1] if self.screen_below.crumbs() else "menu"
 
     def show_items(self) -> None:

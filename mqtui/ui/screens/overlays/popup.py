@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Popup(ModalScreen[None]):
-    """A box over `screen_below`. Subclasses give `inside` and `name_shown`; what is chosen is done on that screen."""
+    """A box over `screen_below`. Subclasses give `inside` and `box_title`; what is chosen is done on that screen."""
 
     DEFAULT_CSS = """
     Popup { background: transparent; align: center middle; }
@@ -52,10 +52,10 @@ class Popup(ModalScreen[None]):
         """The widgets in the box."""
         return ()
 
-    def name_shown(self) -> str:
+    def box_title(self) -> str:
         return ""
 
-    def keys_shown(self) -> str:
+    def box_subtitle(self) -> str:
         """The box's subtitle: its keys."""
         return "enter does it · esc back"
 
@@ -70,8 +70,8 @@ class Popup(ModalScreen[None]):
         glyphs = self.console.glyphs
         self.set_class(glyphs.ascii_only, "-ascii")
         box = self.query_one("#box", Vertical)
-        box.border_title = Content(glyphs(self.name_shown()))
-        box.border_subtitle = Content(glyphs(self.keys_shown()))
+        box.border_title = Content(glyphs(self.box_title()))
+        box.border_subtitle = Content(glyphs(self.box_subtitle()))
         for table in self.query(RowTable):
             table.glyphs = glyphs
         self.show_items()

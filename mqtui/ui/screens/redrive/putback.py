@@ -41,8 +41,8 @@ class PutBackScreen(ConsoleScreen):
     def __init__(self, broker_session: BrokerSession, run: str) -> None:
         super().__init__()
         self.broker_session = broker_session
-        self.of = run
-        self.back: PlannedPutBack | None = None
+        self.run_id = run
+        self.planned_put_back: PlannedPutBack | None = None
         self.background_task: PutBackTask | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -51,7 +51,7 @@ class PutBackScreen(ConsoleScreen):
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
-        return ("Runs", f"run {self.of[:4].upper()}", "put back")
+        return ("Runs", f"run {self.run_id[:4].upper()}", "put back")
 
     def on_mount(self) -> None:
         self.text_view.glyphs = self.console.glyphs
@@ -63,14 +63,14 @@ class PutBackScreen(ConsoleScreen):
         try:
             session = await wait_until_open(self.broker_session)
             async with open_journal() as journal:
-                record = await run_in_thread("journal", partial(journal.find, self.of))
+                record = await run_in_thread("journal", partial(journal.find, self.run_id))
                 back = await putback.plan_put_back(session, record, journal)
         except MqtuiError as error:
             self.prompt_line.set_status("nothing happened", "text")
             self.text_view.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
             return
         if self.is_attached:
-            self.back = back
+            self.planned_put_back = back
             self.draw_plan()
             self.draw_hints()
 
@@ -78,8 +78,8 @@ class PutBackScreen(ConsoleScreen):
 
     def draw_plan(self) -> None:
         """Draw the plan and the button that starts it."""
-        assert self.back is not None
-        plan = self.back.plan
+        assert self.planned_put_back is not None
+        plan = self.planned_put_back.plan
         self.pane.title(f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
         button: StyledLine = [
             ("[ Put back ]", "warn"),
@@ -99,11 +99,11 @@ class PutBackScreen(ConsoleScreen):
 
     def refusal(self) -> str:
         """Why it can't be started; "" where it can."""
-        if self.back is None or self.broker_session.session is None:
+        if self.planned_put_back is None or self.broker_session.session is None:
             return "the plan is not there yet"
         policy = self.broker_session.session.policy
         try:
-            check(policy, self.back.plan, Consent(yes=True, typed=policy.profile))
+            check(policy, self.planned_put_back.plan, Consent(yes=True, typed=policy.profile))
         except NeedsConsent:
             return ""
         except MqtuiError as error:
@@ -116,9 +116,12 @@ class PutBackScreen(ConsoleScreen):
     def draw_outcome(self) -> None:
         """Draw the progress, or the outcome."""
         task = self.background_task
-        if task is None or self.back is None or not self.is_attached:
+        if task is None or self.planned_put_back is None or not self.is_attached:
             return
-        lines_shown: list[StyledLine] = [*(style_plan_line(line) for line in plan_lines(self.back.plan)), []]
+        lines_shown: list[StyledLine] = [
+            *(style_plan_line(line) for line in plan_lines(self.planned_put_back.plan)),
+            [],
+        ]
         if task.error is not None:
             error = task.error
             lines_shown += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
@@ -126,7 +129,7 @@ class PutBackScreen(ConsoleScreen):
         elif task.result is not None:
             result = task.result
             good = result.moved == result.planned
-            words = f"{result.moved:,} of {result.planned:,} are back in {self.back.record.source.name}"
+            words = f"{result.moved:,} of {result.planned:,} are back in {self.planned_put_back.record.source.name}"
             lines_shown.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
             lines_shown += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
             lines_shown += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
@@ -154,7 +157,7 @@ class PutBackScreen(ConsoleScreen):
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 
     async def _start(self) -> None:
-        session, back = self.broker_session.session, self.back
+        session, back = self.broker_session.session, self.planned_put_back
         if session is None or back is None or self.background_task is not None:
             return
         consent = await ask_consent(self.prompt_line, session.policy, "put them back")
@@ -169,5 +172,5 @@ class PutBackScreen(ConsoleScreen):
     @handles("thing.copy")
     def copy(self) -> None:
         """Copy the equivalent command."""
-        parts = {"c": ("command", f"mqtui runs putback {self.of[:8].upper()}")}
+        parts = {"c": ("command", f"mqtui runs putback {self.run_id[:8].upper()}")}
         self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)

@@ -31,7 +31,7 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
     def __init__(self, run: str) -> None:
         super().__init__()
         self.run = run
-        self.known: RunRow | None = None
+        self.row: RunRow | None = None
         self.letters: list[OutcomeRow] = []
 
     def body(self) -> Iterable[Widget]:
@@ -56,7 +56,7 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
             self.prompt_line.set_status(f"✗ {error.title}. {error.detail}", "danger")
             return
         if self.is_attached:
-            self.known, self.letters, self.run = known, letters, known.id
+            self.row, self.letters, self.run = known, letters, known.id
             self.pane.title(f"Run {known.short}: {known.verb} of {known.source}", "")
             self.refresh_figures()
             self.draw_frame()
@@ -64,20 +64,20 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
     def refresh_figures(self) -> None:
         if not self.is_ready:
             return
-        if self.known is None:
+        if self.row is None:
             self.prompt_line.set_status("reading the journal …")
             return
         self.table.show(self.letters)
         self.draw_facts()
         if not self.letters:
-            self.prompt_line.set_status(f"{self.empty_text} · {self.known.report}")
+            self.prompt_line.set_status(f"{self.empty_text} · {self.row.report}")
         elif not self.table.model.count:
             self.prompt_line.set_status(
                 f"nothing matches {self.filter_text}: {len(self.letters):,} hidden; esc clears it"
             )
 
     def facts(self) -> str:
-        state = self.known.state if self.known is not None else ""
+        state = self.row.state if self.row is not None else ""
         shown = f"the first {MAX_LETTERS:,}" if len(self.letters) >= MAX_LETTERS else super().facts()
         return f"{state} · {shown}"
 
@@ -88,12 +88,12 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
     def disabled_reason(self, action: Action) -> str | None:
         """U needs a run that moved something, ctrl+r an interrupted one."""
         reason = super().disabled_reason(action)
-        if reason is None and self.known is None and action.id in ("run.restore", "form.review", "thing.copy"):
+        if reason is None and self.row is None and action.id in ("run.restore", "form.review", "thing.copy"):
             return "the journal is being read"
-        if reason is None and action.id == "form.review" and self.known is not None:
-            return resume_disabled_reason(self.known)
-        if reason is None and action.id == "run.restore" and self.known is not None:
-            return put_back_disabled_reason(self.known)
+        if reason is None and action.id == "form.review" and self.row is not None:
+            return resume_disabled_reason(self.row)
+        if reason is None and action.id == "run.restore" and self.row is not None:
+            return put_back_disabled_reason(self.row)
         return reason
 
     def action_title(self, action: Action) -> str:
@@ -102,21 +102,21 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
     @handles("form.review")
     async def resume(self) -> None:
         """Plan to resume the run."""
-        if self.known is not None:
-            await self.console.go.resume(self.known.id)
+        if self.row is not None:
+            await self.console.go.resume(self.row.id)
 
     @handles("run.restore")
     async def restore(self) -> None:
         """Plan to put the letters back."""
-        if self.known is not None:
-            broker_session = session_of_run(self.console.sessions, self.known.target, self.known.broker)
-            await self.console.go.put_back(broker_session, self.known.id)
+        if self.row is not None:
+            broker_session = session_of_run(self.console.sessions, self.row.target, self.row.broker)
+            await self.console.go.put_back(broker_session, self.row.id)
 
     def copy_choices(self, item: OutcomeRow) -> dict[str, tuple[str, str]]:
         """The report, the letter's position, or the command."""
-        assert self.known is not None
+        assert self.row is not None
         return {
-            "y": ("report", self.known.report),
+            "y": ("report", self.row.report),
             "p": ("position", item[0]),
-            "c": ("command", f"mqtui runs show {self.known.short}"),
+            "c": ("command", f"mqtui runs show {self.row.short}"),
         }

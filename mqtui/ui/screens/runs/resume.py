@@ -61,8 +61,8 @@ class ResumeScreen(PlanReviewScreen):
         super().__init__(broker_session, request)
         self.request = request
         self.record = record
-        self.before: EarlierProgress | None = None
-        self.leave = resume.ResumeOverrides()
+        self.recovery: EarlierProgress | None = None
+        self.permissions = resume.ResumeOverrides()
 
     def crumbs(self) -> tuple[str, ...]:
         return ("Runs", f"run {self.record.id[:4].upper()}", "resume")
@@ -73,14 +73,19 @@ class ResumeScreen(PlanReviewScreen):
             self.remote = await remote_session_of(self.console.sessions, self.request)
             async with open_journal() as opened:
                 planned, before = await resume.plan_resume(
-                    session, self.record, opened, load_for_profile(session.profile).conventions, self.remote, self.leave
+                    session,
+                    self.record,
+                    opened,
+                    load_for_profile(session.profile).conventions,
+                    self.remote,
+                    self.permissions,
                 )
         except MqtuiError as error:
             self.show_error(error)
             self.prompt_line.set_status(f"✗ {error.title}: nothing happened", "danger")
             return
         if self.is_attached:
-            self.planned, self.before, self.request = planned, before, planned.request
+            self.planned, self.recovery, self.request = planned, before, planned.request
             self.draw_plan()
             self.draw_hints()
 
@@ -120,8 +125,9 @@ class ResumeScreen(PlanReviewScreen):
         risk = self.refused_risk()
         if risk is None:
             return
-        self.leave = resume.ResumeOverrides(
-            take_over=self.leave.take_over or risk.name == "held", shared=self.leave.shared or risk.name == "consumers"
+        self.permissions = resume.ResumeOverrides(
+            take_over=self.permissions.take_over or risk.name == "held",
+            shared=self.permissions.shared or risk.name == "consumers",
         )
         self.take(self.request, self.allowed | {risk.name})
 
@@ -136,7 +142,7 @@ class ResumeScreen(PlanReviewScreen):
         self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
     ) -> RunTask:
         """The rest of the run, with what the plan found out about it."""
-        return RunTask(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
+        return RunTask(session, planned, consent, before=self.recovery, remote=self.remote, remote_consent=there)
 
     def command(self) -> str:
         """The equivalent command line."""

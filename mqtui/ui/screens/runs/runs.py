@@ -50,8 +50,8 @@ class RunsScreen(ListScreen[RunRow]):
 
     def body(self) -> Iterable[Widget]:
         self.read = RunListReader()
-        self.known: list[RunRow] = []
-        self.fresh = False
+        self.rows: list[RunRow] = []
+        self.is_read = False
         self.error = ""
         """Why the journal can't be read; the list then shows what was read last."""
 
@@ -70,7 +70,7 @@ class RunsScreen(ListScreen[RunRow]):
         self.read_again()
 
     def _read_if_moving(self) -> None:
-        moving = self.console.sessions.running_tasks or any(line.state == "running" for line in self.known)
+        moving = self.console.sessions.running_tasks or any(line.state == "running" for line in self.rows)
         if moving and self.is_current:
             self.read_again()
 
@@ -84,7 +84,7 @@ class RunsScreen(ListScreen[RunRow]):
         except MqtuiError as error:
             self.error = f"✗ {error.title}. {error.detail}"
         else:
-            self.known, self.fresh, self.error = known, True, ""
+            self.rows, self.is_read, self.error = known, True, ""
         if self.is_attached:
             self.refresh_figures()
 
@@ -94,7 +94,7 @@ class RunsScreen(ListScreen[RunRow]):
         """Show the journal as last read, with live figures of this console's runs."""
         if not self.is_ready:
             return
-        if not self.fresh:
+        if not self.is_read:
             self.prompt_line.set_status(self.error or "reading the journal …", "danger" if self.error else "")
             return
         self.table.stale = bool(self.error)
@@ -114,11 +114,11 @@ class RunsScreen(ListScreen[RunRow]):
     def items(self) -> list[RunRow]:
         """The runs; those of this console with live figures."""
         flying = {task.id: task for task in self.console.sessions.running_tasks}
-        return [_live(line, flying.get(line.id)) for line in self.known]
+        return [_live(line, flying.get(line.id)) for line in self.rows]
 
     def facts(self) -> str:
         """How many are under way and interrupted."""
-        stopped = sum(line.interrupted for line in self.known)
+        stopped = sum(line.is_interrupted for line in self.rows)
         parts = [f"{len(self.console.sessions.running_tasks)} under way"] if self.console.sessions.running_tasks else []
         parts += [f"✗ {stopped} interrupted"] if stopped else []
         rest = super().facts().replace("order trouble", "interrupted, then newest")

@@ -113,6 +113,6 @@ def _run(console: ConsoleApi, line: RunRow) -> MenuItem:
         title=f"run {line.short}",
         help=f"{line.verb} of {line.source}, {line.state}, {when(line.started)}",
         do=partial(open_run, console, line.id),
-        key=BY_ID["nav.view_5"].keys[0] if line.interrupted else "",
+        key=BY_ID["nav.view_5"].keys[0] if line.is_interrupted else "",
         kind="run",
     )

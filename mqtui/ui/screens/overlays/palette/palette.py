@@ -53,7 +53,7 @@ class PalettePopup(Popup):
         yield Input(placeholder="an action, a destination, a profile, a run, theme: …", select_on_focus=False)
         yield RowTable[MenuItem](PaletteRenderer(), with_divider=False)
 
-    def name_shown(self) -> str:
+    def box_title(self) -> str:
         return "which one" if self.only else "palette"
 
     def on_mount(self) -> None:
