@@ -1,4 +1,4 @@
-"""What was done, by whom, and how it ended."""
+"""Entries of the audit log, and what can be proved of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the audit. Times are ms since the epoch. `event` is `begin`, `end` or `note`; `run` is the plan's id.
+    """A line of the audit log. Times are ms since the epoch. `event` is `begin`, `end` or `note`; `run` is a plan's id.
 
-    A note is about the audit itself and says it in `result`. `n` is its number in the chain, from 1 (0: not yet in it).
+    A note is about the audit log itself, with its text in `result`. `n` is the number in the chain, from 1 (0: not yet).
     """
 
     event: str
@@ -29,7 +29,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong at a line of the file, counted from 1; one more than there are: what is wrong at its end."""
+    """What is wrong at a line of the file, counted from 1; one more than there are means the end of the file."""
 
     line: int
     why: str
@@ -40,9 +40,10 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class AuditContents:
-    """The lines that can be read, what is damaged, and what to know about the proof.
+    """The readable lines of the audit log, and what is damaged.
 
-    `unkeyed` is how many of the lines anybody may have written; `unchecked` how many have a key that is not here.
+    `unkeyed` is the number of lines whose hash has no key, so that anybody may have written them; `unchecked` that of
+    lines whose key is not in the keyring.
     """
 
     entries: Sequence[AuditEntry]
@@ -52,7 +53,7 @@ class AuditContents:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the chain can't prove, in sentences."""
+        """What the chain can't prove, a sentence each."""
         many = f"of {len(self.entries):,} lines"
         found = []
         if self.unkeyed:

@@ -1,7 +1,7 @@
-"""Letters whose body is a JSON envelope: the message that failed is a member of it, beside what is told of its death.
+"""Letters whose body is a JSON envelope that holds the message that failed, and facts about the failure.
 
-The message is taken out byte for byte where the envelope holds it as text, as base64 or as null. As JSON inside the
-envelope its bytes are those of the envelope, which need not be the ones that were sent: `Content.doubt` says so.
+The message is taken out byte for byte where the envelope holds it as text, base64 or null. Where it is JSON inside the
+envelope its bytes are those in the envelope, which may differ from the original: `EnvelopeContent.doubt` says so.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ OF_MESSAGE = frozenset({"payload", "value", "body", "data", "message", "record",
 
 @dataclass(frozen=True, slots=True)
 class BodyEnvelope:
-    """Where an envelope keeps its parts: paths of members, of which the first that is there is taken.
+    """The paths of the parts of an envelope; of several the first that exists is used.
 
-    A body is one where all of `detect` are members and so is one of the values. `properties` are AMQP's.
+    A body is such an envelope where it has all members of `detect` and one of the values. `properties` are AMQP's.
     """
 
     value: tuple[str, ...]
@@ -60,7 +60,7 @@ class BodyEnvelope:
     detect: tuple[str, ...] = ()
 
     def holds(self, body: bytes) -> bool:
-        """Whether a body is such an envelope."""
+        """Whether a body is an envelope of this form."""
         found = json_value(body)
         if not isinstance(found, dict) or not all(name in found for name in self.detect):
             return False
@@ -69,7 +69,7 @@ class BodyEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeContent:
-    """What an envelope holds. `doubt` says why its bytes may not be those that were sent; "" where they are."""
+    """The message in an envelope. `doubt` says why its bytes may differ from the original; "" where they don't."""
 
     value: bytes | None
     key: bytes | None
@@ -82,7 +82,7 @@ MISSING = object()
 
 
 def open_envelope(rule: BodyEnvelope, letter: Message) -> EnvelopeContent | str:
-    """The message in a letter's body, or why it can't be taken out. Key and headers that it lacks are the letter's."""
+    """The message in the body of a letter, or why it can't be taken out. Missing key and headers are the letter's."""
     body = letter.value or b""
     found = json_value(body)
     try:
@@ -100,7 +100,7 @@ def open_envelope(rule: BodyEnvelope, letter: Message) -> EnvelopeContent | str:
 
 
 def looks_like_envelope(body: bytes | None) -> bool:
-    """Whether a body looks like an envelope that no convention knows: it names an origin, or a death and a message."""
+    """Whether a body looks like an envelope of no known convention: it has an origin, or an error and a message."""
     if not body or body.lstrip()[:1] != b"{":
         return False
     found = json_value(body)
@@ -123,7 +123,7 @@ def _first(found: object, paths: Iterable[str]) -> object:
 
 
 def _part(body: bytes, found: object, paths: Iterable[str], encoded: Iterable[str]) -> tuple[bytes | None, str]:
-    """Bytes of a member, and what speaks against them."""
+    """The bytes of a member, and why they may differ from the original."""
     for path in encoded:
         if isinstance(text := _member(found, path), str):
             return base64.b64decode(text, validate=True), ""
@@ -145,7 +145,7 @@ def _doubt_of(text: str) -> str:
 
 
 def _raw(body: bytes, path: str) -> bytes:
-    """A member's own bytes, numbers and spaces as they stand."""
+    """The bytes of a member, with numbers and spaces unchanged."""
     part = body
     for name in path.split("."):
         part = bytes(msgspec.json.decode(part, type=dict[str, msgspec.Raw])[name])

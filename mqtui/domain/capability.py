@@ -1,4 +1,4 @@
-"""What can be done, and the reason where it can't."""
+"""Verbs, and whether a broker supports them or why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """Everything mqtui can be asked for."""
+    """What mqtui can do, by the names of the commands."""
 
     LIST = "ls"
     PEEK = "peek"
@@ -30,7 +30,7 @@ WRITES = frozenset({Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK, Verb.REDRIVE
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Yes, or no with the reason and, where known, who can change that."""
+    """Whether something is supported, else the reason and, where known, what to do about it."""
 
     yes: bool
     reason: str = ""
@@ -44,5 +44,5 @@ SUPPORTED = Support(yes=True)
 
 
 def not_supported(reason: str, hint: str = "") -> Support:
-    """It can't be done here."""
+    """Not supported, for that reason."""
     return Support(yes=False, reason=reason, hint=hint)

@@ -1,4 +1,4 @@
-"""Why letters died: messages normalised so that one cause is one group, and the group's stable name."""
+"""Causes of dead letters: normalised messages, so that letters of one cause form a group, and its stable id."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 NORMALISER_VERSION = 1
-"""Part of every cause id: a change of the rules below changes the ids, and says so."""
+"""Part of every cause id, to be raised with every change of the rules below."""
 
 LONGEST = 1_000
-"""Characters of a message that count; what follows is most often a payload."""
+"""The characters of a message that count; what follows is usually a payload."""
 
 OTHERS = "others"
 NO_REASON = "no reason recorded"
@@ -32,7 +32,7 @@ _SIGN = re.compile(r"(?<![\w#>])[-+](?=#)")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Letters that died of the same. `message` is normalised, `sample` one letter's own; times are ms since the epoch.
+    """Letters with the same cause. `message` is normalised, `sample` that of one letter; times are ms since the epoch.
 
     `origin` is `topic:orders`, or "" where it is not known.
     """
@@ -48,7 +48,7 @@ class Cause:
 
     @property
     def text(self) -> str:
-        """One line for people: `SchemaMismatch: field "amount" missing`."""
+        """One line: `SchemaMismatch: field "amount" missing`."""
         return cause_text(self.exception, self.message)
 
 

@@ -1,7 +1,7 @@
-"""What the names of destinations say: that dead letters of an origin are kept there, or that messages wait for a retry.
+"""Dead-letter destinations and retry destinations by their names.
 
 Templates are those of `mqtui/conventions/README.md`: `{origin}` is the origin's name, `{group}` a part without dots,
-`{sep}` one of the signs that part names, `*` anything. Upper and lower case are one.
+`{sep}` one of the usual separators, `*` anything. Case is ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SPELT_ALIKE = re.DOTALL | re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class NameRules:
-    """One convention's names. `only_with_origin` count only where the origin they name is there."""
+    """The name templates of one convention. `only_with_origin` apply only where the origin that they name exists."""
 
     convention: str
     brokers: frozenset[BrokerKind]
@@ -34,12 +34,12 @@ class NameRules:
 
 @dataclass(frozen=True, slots=True)
 class NamedOrigin:
-    """What a destination's name says. `origin` is "" where it only says that dead letters are kept there.
+    """The origin by the name of a dead-letter destination; `origin` is "" where the name has none.
 
-    `others` are further names that may be meant, the likeliest first; they count only where they are there.
-    `needs_origin`: the name says nothing where none of them is there. `settled`: the broker was asked, so that the
-    origin is there, or is "" where none of the names is; `feeders` are the queues whose dead letters it sends there,
-    and `stage` says why it is a retry stage, if it is one.
+    `others` are further names that may be the origin, the likeliest first, where they exist. `needs_origin`: it is no
+    dead-letter destination where none of them exists. `settled`: the broker was asked, so that the origin exists, or is
+    "" where none does; `feeders` are the queues that dead-letter into it, and `stage` says why it is a retry stage, if
+    it is one.
     """
 
     convention: str
@@ -53,12 +53,12 @@ class NamedOrigin:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """All names that may be meant."""
+        """All names that may be the origin."""
         return tuple(filter(None, (self.origin, *self.others)))
 
 
 class NameTemplates:
-    """Several templates. Most of ten thousand names have none of their words, which is all that is asked of them."""
+    """Several templates. Most names have none of their fixed parts, which is checked first."""
 
     __slots__ = ("_pattern", "_words")
 
@@ -68,18 +68,18 @@ class NameTemplates:
         self._words = [word for word in words if not any(other in word for other in words - {word})]
 
     def fit(self, name: str) -> bool:
-        """Whether one of them fits."""
+        """Whether one of the templates matches a name."""
         lower = name.lower()
         return any(word in lower for word in self._words) and self._pattern.fullmatch(name) is not None
 
 
 class DestinationNames:
-    """The names of all conventions. What was asked about once is remembered."""
+    """The name templates of all conventions, with a cache of results."""
 
     __slots__ = ("_dead", "_known", "_retries", "_rules")
 
     def __init__(self, rules: Sequence[NameRules]) -> None:
-        """`rules` in the order in which they are asked."""
+        """`rules` are in the order in which they apply."""
         self._rules = rules
         self._known: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
         self._dead = NameTemplates([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
@@ -89,7 +89,7 @@ class DestinationNames:
         }
 
     def dead_letters(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
-        """What a name says, or None where it is not that of a dead-letter destination."""
+        """The origin by a name; None where it is not the name of a dead-letter destination."""
         key = (broker, name)
         if key not in self._known:
             if len(self._known) >= MOST_NAMES:
@@ -98,7 +98,7 @@ class DestinationNames:
         return self._known[key]
 
     def is_retry(self, broker: BrokerKind, name: str) -> bool:
-        """Whether a name is that of a place where messages wait for another try."""
+        """Whether it is the name of a destination where messages wait for a retry."""
         return self._retries[broker].fit(name)
 
     def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
@@ -117,18 +117,18 @@ class DestinationNames:
 
 
 def _literals(template: str) -> list[str]:
-    """What a template says by itself, in lower case."""
+    """The fixed parts of a template, in lower case."""
     return [part.lower() for part in PARTS.split(template) if part and part not in WORDS]
 
 
 def _origins(templates: Sequence[str], name: str) -> list[str]:
-    """What each template that fits takes for the origin, "" where it names none."""
+    """The origin by each template that matches, "" where the template has none."""
     matches = (_pattern(template).fullmatch(name) for template in templates)
     return [match.groupdict().get("origin", "") for match in matches if match]
 
 
 def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
-    """The names that may be meant: a Redis name in braces, which only choose the slot, may be the bare one.
+    """The names that may be the origin: a Redis name in braces, which only choose the slot, may be the bare one.
 
     The key `orders` lies in the slot of `{orders}.dlq` (https://redis.io/docs/latest/operate/oss_and_stack/reference/
     cluster-spec/#hash-tags).

@@ -1,4 +1,4 @@
-"""What can go wrong, in words for the person on call.
+"""Errors, each with a title, what happened and what to do.
 
 MqtuiError
 ├── BadInput              what was asked for can't be read: a position, a header, a URL, a filter
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 
 class MqtuiError(Exception):
-    """Something went wrong. `title` is one line, `detail` says what happened, `hint` what to do."""
+    """An error for the user. `title` is one line, `detail` says what happened, `hint` what to do."""
 
     def __init__(self, title: str, detail: str = "", hint: str = "") -> None:
         super().__init__(title)
@@ -37,7 +37,7 @@ class MqtuiError(Exception):
 
 
 class BadInput(MqtuiError):
-    """What was asked for can't be read."""
+    """An argument can't be parsed: a position, a header, a URL, a filter."""
 
 
 class NotFound(MqtuiError):
@@ -45,11 +45,11 @@ class NotFound(MqtuiError):
 
 
 class CannotConnect(MqtuiError):
-    """No conversation with the broker."""
+    """The broker can't be reached or refuses the connection."""
 
 
 class Unreachable(CannotConnect):
-    """No such host, refused, or timed out before the first answer."""
+    """No such host, connection refused, or timed out before the first answer."""
 
 
 class TlsRefused(CannotConnect):
@@ -57,7 +57,7 @@ class TlsRefused(CannotConnect):
 
 
 class NotAuthenticated(CannotConnect):
-    """The name or the secret was refused."""
+    """The user name or the secret was refused."""
 
 
 class NoSuchSpace(CannotConnect):
@@ -65,27 +65,27 @@ class NoSuchSpace(CannotConnect):
 
 
 class NotAuthorised(MqtuiError):
-    """A right is missing; the hint names it."""
+    """A permission is missing; the hint names it."""
 
 
 class Refused(MqtuiError):
-    """Mqtui will not do it: policy, price or plan."""
+    """Mqtui refuses to do it, by policy, peek cost or plan."""
 
 
 class Unsupported(Refused):
-    """This broker does not offer the verb."""
+    """This broker does not support the verb."""
 
 
 class NeedsConsent(Refused):
-    """The plan was not agreed to."""
+    """The plan was not confirmed."""
 
 
 class Held(Refused):
-    """Another operator's run holds the source."""
+    """Another run holds the lock of the source (K3)."""
 
 
 class BrokerTrouble(MqtuiError):
-    """The broker answered with an error, or died on the way."""
+    """The broker answered with an error, or the connection was lost."""
 
 
 class TimedOut(BrokerTrouble):
@@ -97,8 +97,8 @@ class ReplyLost(BrokerTrouble):
 
 
 class OverBudget(MqtuiError):
-    """A program of the user's takes too much time or memory (C15)."""
+    """A jq program of the user takes too much time or memory (C15)."""
 
 
 class StorageFailed(MqtuiError):
-    """This machine could not keep the journal, the audit or a bundle."""
+    """The journal, the audit or a bundle could not be written on this machine."""

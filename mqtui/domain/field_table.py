@@ -4,8 +4,8 @@ A header's value is kept as the bytes that stand in the table behind its type oc
 a byte; `plain` and `raw` turn one value into JSON and back. The octets are those of RabbitMQ's errata
 (https://www.rabbitmq.com/amqp-0-9-1-errata.html, section 3), not of the specification's grammar.
 
-A value whose type octet is unknown has no known length: it is kept with everything behind it under the type
-`octet 4c` (the octet in hex), so that the table still comes home as it was.
+A value whose type octet is unknown has no known length: it is kept, with everything behind it, under the type
+`octet 4c` (the octet in hex), so that the table is still sent unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures over time: samples, rates, trends. Times are seconds of any steady clock."""
+"""Time series: samples, rates, trends. Times are seconds of a monotonic clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from math import isnan, nan
 
 
 class Series:
-    """The last `length` samples, at least `step` seconds apart: a sooner one takes the place of the last.
+    """The last `length` samples, at least `step` seconds apart: an earlier one replaces the last.
 
-    A value is None where the figure could not be had. A sample takes 16 bytes, for there may be 20,000 series.
+    A value is None where it is unknown. A sample takes 16 bytes, since there may be 20,000 series.
     """
 
     __slots__ = ("_times", "_values", "length", "step")
@@ -26,7 +26,7 @@ class Series:
         return min(len(self._times), self.length)
 
     def add(self, time: float, value: float | None) -> None:
-        """Take a sample."""
+        """Append a sample."""
         times, values = self._times, self._values
         if len(times) > 1 and time - times[-1] < self.step:
             times.pop()
@@ -46,7 +46,7 @@ class Series:
         return [_known(value) for value in self._values[-min(length, self.length) :]]
 
     def is_increasing(self, length: int, least: int) -> bool:
-        """Whether the newest values never fell and the last is above the first, of at least `least` that are known."""
+        """Whether the last `length` values never fall and end above their start; at least `least` must be known."""
         newest = self._values[-min(length, self.length) :]
         if not newest or newest[-1] <= newest[0]:
             return False
@@ -54,7 +54,7 @@ class Series:
         return len(known) >= least and known[-1] > known[0] and known == sorted(known)
 
     def rate(self, over: float = 60.0) -> float | None:
-        """Change a second over the last `over` seconds; None before there are two samples."""
+        """The change per second over the last `over` seconds; None with fewer than two known samples."""
         times, values = self._times, self._values
         known = [place for place in range(len(times) - len(self), len(times)) if not isnan(values[place])]
         if len(known) < 2:
@@ -68,7 +68,7 @@ class Series:
 
 
 def sum_series(rows: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """Series added up, the newest of each in one column; None where none of them is known."""
+    """The sums of several series, aligned at their newest values; None where no value is known."""
     columns = zip_longest(*(reversed(row) for row in rows))
     known = [[value for value in column if value is not None] for column in columns]
     return [sum(values) if values else None for values in reversed(known)]

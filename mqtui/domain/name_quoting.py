@@ -1,4 +1,4 @@
-"""How the name of a thing is written, so that what is printed and typed back means the same thing (rule D8)."""
+"""Names as arguments of a shell, so that what is printed and typed back means the same thing (D8)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mqtui.domain.printable import printable
 from mqtui.domain.resource import KIND_LETTERS, BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
 
 SIGNS = re.compile(r"[\u2400-\u2421]|<U\+[0-9A-F]{4,6}>|\\x[0-9a-f]{2}")
-"""What `printable` writes in the place of characters that can't be shown."""
+"""What `printable` writes for characters that can't be shown."""
 
 SENDING = frozenset({"publish", "--to"})
-"""Where a name may be that of a queue or of an exchange."""
+"""Verbs and options whose name may be that of a queue or of an exchange."""
 
 NUL_SIGN = "\u2400"
 ESCAPES = {ord("\n"): r"\n", ord("\t"): r"\t", ord("\r"): r"\r", ord("'"): r"\'", ord("\\"): r"\\"}
 
 
 def candidates(ref: Ref) -> Iterator[str]:
-    """The ways to type a thing, the shortest first."""
+    """The ways to type a name, the shortest first."""
     letter = next(letter for letter, kind in KIND_LETTERS.items() if kind is ref.kind)
     yield ref.name
     yield f"{ref.kind}:{ref.name}"
@@ -28,16 +28,16 @@ def candidates(ref: Ref) -> Iterator[str]:
 
 
 class UnambiguousNames:
-    """How things of one broker are typed while these are there."""
+    """The shortest unambiguous names of the destinations and groups of a broker."""
 
     def __init__(self, there: Iterable[Ref], broker: BrokerKind) -> None:
         self._there = frozenset(map(_place, there))
         self._broker = broker
 
     def of(self, ref: Ref) -> str:
-        """The shortest way to type a thing that could mean no other of those that are there.
+        """The shortest way to type a name that can mean nothing else that exists.
 
-        Where there is none, its kind and name: when typed that is refused, never taken for another thing.
+        Where there is none, kind and name: typed, that is refused, and never taken for another thing.
         """
         wanted = _place(ref)
         for text in candidates(ref):
@@ -48,17 +48,17 @@ class UnambiguousNames:
 
 
 def _place(ref: Ref) -> Ref:
-    """What a name is unique in: RabbitMQ's streams share theirs with its queues."""
+    """The reference by which names are unique: streams and queues of RabbitMQ share their names."""
     return Ref(Kind.QUEUE, ref.name) if ref.kind is Kind.STREAM else ref
 
 
 def may_stand_for_another(named: ParsedName) -> bool:
-    """Whether a name may be how a list shows another one. With its kind a name is exact, but for a NUL's sign."""
+    """Whether a name may be the printed form of another one. With a kind it is exact, except for the sign of NUL."""
     return SIGNS.search(named.typed) is not None or NUL_SIGN in named.name
 
 
 def is_shown_as(ref: Ref, reading: Ref) -> bool:
-    """Whether a thing is shown as another name of its kind because its own holds what can't be printed."""
+    """Whether a name is printed as another name of its kind, since it holds characters that can't be printed."""
     return (
         ref.name != reading.name
         and printable(ref.name) == printable(reading.name)
@@ -67,10 +67,10 @@ def is_shown_as(ref: Ref, reading: Ref) -> bool:
 
 
 def quote(word: str) -> str:
-    """A word for a shell, on one line and as exact as it can be.
+    """Quote a word for a shell, on one line.
 
-    What can't be printed, and bytes that are not UTF-8, are escapes of `$'...'` (bash, zsh, ksh). A NUL fits into no
-    word; its sign is written instead, which is read back as long as nothing else is called so.
+    Characters that can't be printed, and bytes that are not UTF-8, are escapes of `$'...'` (bash, zsh, ksh). A NUL
+    can't be part of a word; its sign is written instead, and read back where nothing else has that name.
     """
     word = word.replace("\0", NUL_SIGN)
     if word.isprintable():
@@ -85,15 +85,14 @@ def _escaped(sign: str) -> str:
 
 
 def join(words: Iterable[str]) -> str:
-    """A command line that a shell reads as these words."""
+    """The words as a command line for a shell."""
     return " ".join(map(quote, words))
 
 
 def command(verb: str, target: str, ref: Ref, *options: str, also: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The words of a command on one thing; `also` are arguments after it.
+    """The words of a command on one destination or group; `also` are arguments after it.
 
-    The kind is added where the name alone could be read another way. Options come first where a name would be taken
-    for one.
+    The kind is added where the name alone is ambiguous. Options come first where a name begins like one.
     """
     kind = ("--kind", str(ref.kind)) if needs_kind(ref, verb) else ()
     arguments = (target, ref.name, *also)
@@ -103,10 +102,10 @@ def command(verb: str, target: str, ref: Ref, *options: str, also: tuple[str, ..
 
 
 def needs_kind(ref: Ref, use: str) -> bool:
-    """Whether the name alone could be taken for another thing by a verb or by `--to`.
+    """Whether the name alone is ambiguous for a verb or for `--to`.
 
-    A queue and an exchange may share a name, and what reads takes the queue; a name may begin like a kind, hold what
-    stands for other characters, or be empty.
+    A queue and an exchange may have one name, and reading means the queue; a name may begin like a kind, hold signs
+    that stand for other characters, or be empty.
     """
     if ref.kind is Kind.EXCHANGE or parse_name(ref.name).kind is not None or not ref.name or SIGNS.search(ref.name):
         return True

@@ -1,4 +1,4 @@
-"""What a profile allows, and what a person agreed to."""
+"""Policies: what a profile allows; consent: what its user agreed to; and the check of a plan against both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Environment(StrEnum):
-    """Where a profile points; a later one is the stricter."""
+    """The environment that a profile belongs to, the strictest last."""
 
     NONE = "none"
     DEV = "dev"
@@ -25,10 +25,10 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one profile allows. `allow` lifts single verbs over read-only (`spend`), `deny` takes single ones away.
+    """What one profile allows. `allow` has verbs that are allowed although it is read-only (`spend`).
 
-    `together` are the policies it was made of by `strictest`, the one that was asked for first; `unknown` says why
-    nobody knows what is protected: nothing is written then.
+    `together` are the policies that `strictest` combined, the requested one first. `unknown` says why the profiles
+    can't be read: then nothing is written. Runs are stored with their policies, under these field names.
     """
 
     profile: str
@@ -42,11 +42,11 @@ class Policy:
 
     @property
     def restricts(self) -> bool:
-        """Whether it forbids anything, or wants its name typed."""
+        """Whether it forbids anything, or requires its name to be typed."""
         return self.read_only or self.protected or bool(self.deny) or bool(self.unknown)
 
     def permits(self, verb: Verb) -> Support:
-        """Whether the profile lets the verb through at all, and every other profile that names the same broker."""
+        """Whether this profile, and each other profile for the same broker, allows the verb."""
         if verb not in WRITES:
             return SUPPORTED
         for place, each in enumerate(self.together or (self,)):
@@ -57,9 +57,7 @@ class Policy:
 
     def _permits(self, verb: Verb) -> Support:
         if self.unknown:
-            return not_supported(
-                f"what the profiles protect can't be read: {self.unknown}", "Mend the file of profiles first."
-            )
+            return not_supported(f"the profiles can't be read: {self.unknown}", "Correct profiles.toml first.")
         if verb in self.deny:
             return not_supported(f"the profile {self.profile} denies {verb}", "Use another profile, or edit this one.")
         if self.read_only and verb not in self.allow:
@@ -74,10 +72,10 @@ SEVERITY = {environment: place for place, environment in enumerate(Environment)}
 
 
 def strictest(own: Policy, others: Iterable[Policy]) -> Policy:
-    """The policy of a broker that further profiles name (C17): what one of them forbids is forbidden.
+    """The policy of a broker that several profiles point at (C17): what one of them forbids is forbidden.
 
-    Its name is the one to be typed: that of a protected profile, `own` before the others. Others that restrict nothing
-    change nothing.
+    Its name is the one that has to be typed: that of a protected profile, `own` before the others. Policies that
+    restrict nothing are left out.
     """
     known = own.together or (own,)
     added = [part for each in others for part in each.together or (each,) if part.restricts and part not in known]
@@ -100,7 +98,7 @@ def strictest(own: Policy, others: Iterable[Policy]) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person agreed to. `typed` is the name typed (`--confirm`); `allowed` are risks let through by name."""
+    """What a user agreed to. `typed` is the typed name (`--confirm`); `allowed` are risks that were allowed by name."""
 
     yes: bool = False
     typed: str = ""
@@ -109,11 +107,11 @@ class Consent:
 
 
 def check(policy: Policy, plan: Plan, consent: Consent) -> None:
-    """Let the plan through or raise.
+    """Check a plan before it is executed.
 
     Raises:
         Refused: the profile forbids the verb, or a risk refuses and was not allowed by name.
-        NeedsConsent: nobody agreed, or a protected profile's name was not typed.
+        NeedsConsent: the plan was not confirmed, or the name of a protected profile was not typed.
     """
     from mqtui.domain.plan import PeekUnacked, Severity  # the console's first paint needs policies, and no plans
 
@@ -129,7 +127,9 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
     if plan.verb is Verb.SPEND:
         if not free_look and policy.protected and not consent.spend:
             raise NeedsConsent(
-                "The look has a price", plan.facts[0][1] if plan.facts else "", "Agree with --yes-spend."
+                "Peeking this queue uses up deliveries",
+                plan.facts[0][1] if plan.facts else "",
+                "Confirm with --yes-spend.",
             )
         return
     if policy.protected and consent.typed != policy.profile:
@@ -140,4 +140,4 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
             f"Repeat it with --confirm {policy.profile}.",
         )
     if not (consent.yes or consent.typed == policy.profile):
-        raise NeedsConsent("Nobody agreed to the plan", "Nothing was changed.", "Repeat it with --yes.")
+        raise NeedsConsent("The plan is not confirmed", "Nothing was changed.", "Repeat it with --yes.")

@@ -1,7 +1,7 @@
-"""Text of strangers made safe to print: on its way to any terminal every word passes `printable` (rule C12).
+"""Makes text from brokers safe to print: all of it passes `printable` before it reaches a terminal (C12).
 
-Names, header names, error texts and bodies may hold whatever bytes their writer chose: escape sequences that set a
-window's title or the clipboard, line breaks that forge rows, marks that turn the direction of reading.
+Names, header names, error texts and bodies may hold any characters: escape sequences that set the title of a window or
+the clipboard, line breaks that forge rows, marks that reverse the direction of text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class _Signs(dict[int, str]):
-    """A table for `str.translate` that is filled as characters are met."""
+    """A table for `str.translate` that is filled on demand."""
 
     def __missing__(self, code: int) -> str:
         sign = chr(code)

@@ -1,7 +1,7 @@
-"""What is wrong with a destination or a group as it stands, in words: no trend is needed to see it.
+"""Problems of destinations and groups that show in a single survey, without a trend, as text.
 
-Wrong is what is stopped, full or losing: a group that nobody is in while messages wait for it, pending entries whose
-consumers are gone, a queue at its limit, dead letters that lead nowhere. What only grew is told by trends elsewhere.
+A group without consumers while messages wait, pending entries of consumers that are gone, a queue at its limit, dead
+letters without a destination.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag
 
 GONE = 3_600_000
-"""Milliseconds without a word after which the consumers of a stream are taken to be gone."""
+"""Milliseconds without a request after which the consumers of a stream count as gone."""
 
 REFUSING = ("reject-publish", "reject-publish-dlx")
 
 
 def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
-    """What is wrong with a group; "" where nothing is."""
+    """The problem of a group; "" where it has none."""
     if kind is BrokerKind.RABBITMQ or group.why:
         return ""
     waits = None if lag is None else lag.total
@@ -35,14 +35,14 @@ def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> 
 
 
 def find_destination_problems(row: Destination, known: Collection[Ref]) -> list[str]:
-    """What is wrong with a destination by its own settings and figures. `known` are all destinations of its listing."""
+    """The problems of a destination by its settings and figures. `known` are all destinations of the broker."""
     return [words for words in (_full(row), _lost(row, known)) if words]
 
 
 def problems_by_destination(
     rows: Sequence[Destination], groups: Sequence[Group], lags: Mapping[Ref, GroupLag], kind: BrokerKind
 ) -> dict[Ref, tuple[str, ...]]:
-    """What is wrong with each destination of a listing, and with the groups that read it."""
+    """The problems of each destination, with those of the groups that read it."""
     found: dict[Ref, list[str]] = {}
     for group in groups:
         words = find_group_problem(group, lags.get(group.ref), kind)
@@ -62,7 +62,7 @@ def _waits_in(lag: GroupLag | None, ref: Ref) -> bool:
 
 
 def _full(row: Destination) -> str:
-    """A queue that holds as much as it may: it drops or refuses, whoever reads it."""
+    """The problem of a queue at its max-length."""
     limit, held = row.facts.get("max_length"), row.messages.number
     if row.ref.kind is not Kind.QUEUE or not isinstance(limit, int) or held is None or held < limit:
         return ""
@@ -72,7 +72,7 @@ def _full(row: Destination) -> str:
 
 
 def _lost(row: Destination, known: Collection[Ref]) -> str:
-    """A dead-letter exchange, or a queue behind the default one, that is not there."""
+    """The problem of a dead-letter exchange or queue that does not exist."""
     exchange = row.facts.get("dead_letter_exchange")
     if not isinstance(exchange, str) or row.dead_letters_to:
         return ""

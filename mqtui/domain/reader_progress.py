@@ -1,4 +1,4 @@
-"""What is known of messages after they went to a destination: who reads it, and how many each reader has passed."""
+"""How far each consumer group has come in reading the copies of a redrive."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReaderProgress:
-    """One group that reads a target, and how many of the copies it has passed.
+    """A group that reads a target, and how many of the copies it has passed.
 
-    `state` is the broker's own word. `alive` says whether somebody is in it who reads the target; None where the broker
-    does not tell. Passed is committed (Kafka), delivered and acknowledged (Redis), or gone from the queue without
-    having come back (RabbitMQ).
+    `state` is the broker's term. `alive` says whether a member reads the target; None where the broker does not say.
+    Passed means committed (Kafka), delivered and acknowledged (Redis), or gone from the queue and not dead-lettered
+    again (RabbitMQ).
     """
 
     group: str
@@ -21,7 +21,7 @@ class ReaderProgress:
     passed: int
     waiting: int
     counts: bool = True
-    """Whether the verdict waits for it."""
+    """Whether the result waits for this group."""
 
     @property
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""How things on a broker are named: a kind and a name."""
+"""References to destinations, groups and brokers: a kind and a name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class BrokerKind(StrEnum):
-    """The brokers mqtui speaks to."""
+    """The kinds of brokers that mqtui supports."""
 
     KAFKA = "kafka"
     RABBITMQ = "rabbitmq"
@@ -17,7 +17,7 @@ class BrokerKind(StrEnum):
 
 
 class Kind(StrEnum):
-    """The kinds of things a broker holds."""
+    """The kinds of things that a reference can name."""
 
     TOPIC = "topic"
     QUEUE = "queue"
@@ -41,13 +41,13 @@ KIND_LETTERS = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Ref:
-    """One thing on one broker. Bytes of a name that are not UTF-8 are kept as surrogates (PEP 383)."""
+    """A reference to one thing of a broker. Bytes of a name that are not UTF-8 are kept as surrogates (PEP 383)."""
 
     kind: Kind
     name: str
 
     def __hash__(self) -> int:
-        """By the name alone: few things share one, and a list of 10,000 rows asks some hundred thousand times."""
+        """The hash of the name alone: few things share one, and a list of 10,000 rows needs it 100,000 times."""
         return hash(self.name)
 
     def __str__(self) -> str:
@@ -59,19 +59,19 @@ KINDS = {
     BrokerKind.REDIS: (Kind.STREAM,),
     BrokerKind.RABBITMQ: (Kind.QUEUE, Kind.EXCHANGE),
 }
-"""What a name without a kind may be; RabbitMQ's streams are queues by name."""
+"""The kinds that a name without a kind may mean; streams of RabbitMQ count as queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """A name, and a kind where it is known. What a person typed keeps its text as `typed` (`q:work`, `queue:work`)."""
+    """A name as typed, with a kind where it has one. `typed` is the whole text (`q:work`, `queue:work`)."""
 
     name: str
     kind: Kind | None = None
     typed: str = field(default="", compare=False)
 
     def readings(self, broker: BrokerKind) -> tuple[Ref, ...]:
-        """Everything it may mean on a broker; first that what was typed is a name as it stands, kind and all."""
+        """All that it may mean on a broker, first the typed text as a literal name (D8)."""
         kinds = KINDS[broker]
         as_it_stands = tuple(Ref(kind, self.typed) for kind in kinds) if self.typed else ()
         if self.kind is None:
@@ -80,7 +80,7 @@ class ParsedName:
 
 
 def parse_name(text: str) -> ParsedName:
-    """Read `[kind:]name`. `payments:dlq` is a name: only the one-letter and the full kinds count as a prefix."""
+    """Parse `[kind:]name`. `payments:dlq` is a name: only the one-letter and the full kinds count as a prefix."""
     head, colon, rest = text.partition(":")
     if colon:
         kind = KIND_LETTERS.get(head) or next((kind for kind in Kind if kind == head), None)

@@ -1,6 +1,6 @@
-"""Retry ladders: queues in which messages wait for another try, told from places where letters end (R15).
+"""Retry ladders: queues in which messages wait for a retry, as opposed to dead-letter queues (R15).
 
-RabbitMQ has no word for them. They are read from the queues' own settings: a message whose time is over in one queue is
+RabbitMQ has no term for them. They follow from the settings of queues: a message that expires in one queue is
 dead-lettered into the next (https://www.rabbitmq.com/docs/ttl, https://www.rabbitmq.com/docs/dlx).
 """
 
@@ -17,10 +17,10 @@ NO_READER = (None, 0)
 
 @dataclass(frozen=True, slots=True)
 class RetryLadders:
-    """The retry stages of a broker, why each is one, and the queues whose dead letters end in a place.
+    """The retry stages of a broker with the reason of each, and the queues that dead-letter into each destination.
 
-    `feeders` of a place are where its letters failed: queues in which they only waited are followed back to what sent
-    them there.
+    `feeders` are the queues in which the letters failed: a queue in which they only waited is replaced by those that
+    sent them there.
     """
 
     stages: Mapping[Ref, str]
@@ -28,11 +28,11 @@ class RetryLadders:
 
 
 def find_retry_stages(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> RetryLadders:
-    """Read the ladders of a listing. `is_retry` says whether a name is that of a retry stage, whose messages may bring
-    their own time.
+    """Find the retry stages in a listing. `is_retry` says whether a name is that of a retry stage: the messages in such
+    a queue may have a time to live of their own.
 
-    A stage is a queue with a time to live that nobody reads, and whose dead letters go to a queue that is read or has a
-    dead-letter route of its own; and every queue of a cycle.
+    A stage is a queue with a time to live and no consumer whose dead letters go to a queue that is consumed or has a
+    dead-letter route of its own; so is every queue of a cycle.
     """
     if not any(row.dead_letters_to for row in rows):
         return RetryLadders({}, {})
@@ -57,7 +57,7 @@ def find_retry_stages(rows: Sequence[Destination], is_retry: Callable[[str], boo
 
 
 def _sends_on(row: Destination, is_retry: Callable[[str], bool]) -> bool:
-    """Whether messages wait there for nothing but their time."""
+    """Whether messages only wait there until they expire."""
     timed = row.facts.get("message_ttl") is not None or is_retry(row.ref.name)
     return timed and row.facts.get("consumers") in NO_READER
 
@@ -67,7 +67,7 @@ def _is_live(row: Destination, to: Mapping[Ref, tuple[Ref, ...]]) -> bool:
 
 
 def _way_back(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
-    """The shortest way from a queue over dead-letter routes back to it; empty where there is none."""
+    """The shortest cycle of dead-letter routes from a queue back to it; empty where there is none."""
     came: dict[Ref, Ref] = {}
     edge = [start]
     while edge:
@@ -89,7 +89,7 @@ def _way_back(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
 def _where_they_failed(
     place: Ref, feeders: Sequence[Ref], senders: Mapping[Ref, Sequence[Ref]], waits: set[Ref]
 ) -> tuple[Ref, ...]:
-    """Feeders, with those in which messages only waited replaced by what sends to them, as far as anything does."""
+    """The feeders, where each queue in which messages only waited is replaced by those that send to it, if any do."""
     found: dict[Ref, None] = {}
     seen = {place}
     edge = list(feeders)
@@ -106,7 +106,7 @@ def _where_they_failed(
 
 
 def _turned(to: Mapping[Ref, tuple[Ref, ...]]) -> dict[Ref, list[Ref]]:
-    """Who sends dead letters to each."""
+    """The queues that dead-letter into each."""
     turned: dict[Ref, list[Ref]] = {}
     for ref, targets in to.items():
         for target in targets:

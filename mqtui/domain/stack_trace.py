@@ -1,4 +1,4 @@
-"""What a printed stack trace says: the root exception and the first frame of the application's own.
+"""Stack traces: the root exception, and the first frame of the application.
 
 Java prints the chain as `Caused by:` lines at the start of a line, the root last; a `Suppressed:` trace is indented
 (`Throwable.printStackTrace`). Python prints the raised exception on the last line that is not indented.
@@ -30,7 +30,7 @@ _ANY_FRAME = re.compile(r"\n\s*at ([^\n]+)")
 
 @dataclass(frozen=True, slots=True)
 class RootException:
-    """The exception everything began with. `frame` is "" where the trace has none."""
+    """The innermost cause of an exception chain. `frame` is "" where the trace has none."""
 
     exception: str
     message: str
@@ -77,7 +77,7 @@ def _inner_heading(line: str) -> tuple[str, str]:
 
 
 def is_library(frame: str) -> bool:
-    """Whether a frame, as it is printed behind `at ` or as Python's `File "..."`, is not of the application's own."""
+    """Whether a frame, as printed behind `at ` or as Python's `File "..."`, belongs to a library."""
     return _LIBRARY.match(frame) is not None or "site-packages" in frame or "/lib/python" in frame
 
 
@@ -87,7 +87,7 @@ def _is_class(name: str) -> bool:
 
 
 def _end_of_heading(trace: str, start: int) -> int:
-    """Where the message ends when no tab-indented frame follows: at any frame, or at the end of the trace."""
+    """The end of the message where no tab-indented frame follows: at any frame, or at the end of the trace."""
     found = _ANY_FRAME.search(trace, start)
     if found:
         return found.start()

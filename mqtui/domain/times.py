@@ -1,4 +1,4 @@
-"""Durations, times and positions as people type them."""
+"""Durations, times and positions: as they are typed, and as they are written."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ FORMS = "a time is 14:02, -15m or ISO 8601 (2026-11-24T14:02:00+01:00)"
 
 
 MARGIN = timedelta(days=2)
-"""More than any two zones are apart, so that a time may be shown in each."""
+"""More than the offset between any two time zones, so that each time can be shown in each zone."""
 
 EARLIEST, LATEST = ((time + way * MARGIN).replace(tzinfo=UTC) for time, way in ((datetime.min, 1), (datetime.max, -1)))
 EARLIEST_MS, LATEST_MS = int(EARLIEST.timestamp() * 1000), int(LATEST.timestamp() * 1000)
 
 
 def calendar_time(time_ms: int | None) -> datetime | None:
-    """The UTC time of milliseconds since the epoch; None where there is none, or no calendar has it (rule K20).
+    """The UTC time of milliseconds since the epoch; None without one, or where it is out of the range of dates (K20).
 
-    A time from a message may be any 64-bit number: microseconds, or what its writer took for a time.
+    A timestamp of a message may be any 64-bit number.
     """
     if time_ms is None or not EARLIEST_MS <= time_ms <= LATEST_MS:
         return None
@@ -36,7 +36,7 @@ def calendar_time(time_ms: int | None) -> datetime | None:
 def format_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> str:
     """A time as `strftime` writes it, in a zone (None: this machine's); `?` where there is none.
 
-    `%f` is milliseconds. Where no calendar has the time, the number itself.
+    `%f` is milliseconds. A time out of the range of dates is written as its number.
     """
     time = calendar_time(time_ms)
     if time is None:
@@ -46,10 +46,10 @@ def format_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> s
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of `30s`, `5m`, `2h`, `6d`, `200ms`, or several together (`1h30m`).
+    """The milliseconds of `30s`, `5m`, `2h`, `6d`, `200ms`, or several together (`1h30m`).
 
     Raises:
-        BadInput: it is none of these.
+        BadInput: it is no duration.
     """
     if not text or DURATION.sub("", text):
         raise BadInput(f"Not a duration: {text!r}", "", "Write it as 200ms, 30s, 5m, 2h or 6d.")
@@ -57,7 +57,7 @@ def parse_duration(text: str) -> int:
 
 
 def parse_time(text: str, now: datetime) -> int:
-    """Milliseconds since the epoch of a time; `now` carries the zone of a clock time, which is the last one past.
+    """The milliseconds since the epoch of a time. `now` has the zone of a clock time, which is the latest in the past.
 
     Raises:
         BadInput: it is no time.
@@ -80,17 +80,17 @@ def parse_time(text: str, now: datetime) -> int:
 
 
 def parse_entry_id(text: str) -> EntryId | None:
-    """The stream entry id `1795475111678-0`, or None."""
+    """The entry id of `1795475111678-0`; None where the text is none."""
     if found := re.fullmatch(r"(\d{1,20})-(\d{1,20})", text):
         return EntryId(int(found[1]), int(found[2]))
     return None
 
 
 def parse_offset(text: str) -> Offset:
-    """The offset `4/118203`, or `118203` of a stream.
+    """The offset of `4/118203`, or of `118203` in a stream.
 
     Raises:
-        BadInput: it is none.
+        BadInput: it is no offset.
     """
     if found := re.fullmatch(r"(?:(\d+)/)?(\d+)", text):
         return Offset(int(found[1]) if found[1] else -1, int(found[2]))
@@ -115,7 +115,7 @@ def parse_start_point(text: str, partition: int | None, now: datetime) -> StartP
         return Since(parse_time(text, now))
     except BadInput:
         raise BadInput(
-            f"Not a place to read from: {text!r}",
+            f"Not a position to read from: {text!r}",
             "",
             f"Give oldest, newest, an offset (4/118203), an entry id (1795475111678-0); {FORMS}.",
         ) from None

@@ -13,13 +13,13 @@ from mqtui.state.paths import state_dir
 
 
 def report_crash(error: BaseException) -> MqtuiError:
-    """What a user is told of an exception nobody expected; its trace is in `last-mistake.txt` of the state folder."""
-    title, hint = "mqtui made a mistake", "Please report it."
+    """What a user is told of an exception nobody expected; its trace is in `last-crash.txt` of the state folder."""
+    title, hint = "Internal error in mqtui", "Please report it."
     if (log := log_file()) is not None:
-        logging.getLogger("mqtui").error("a mistake of mqtui: %s", type(error).__name__)
+        logging.getLogger("mqtui").error("internal error: %s", type(error).__name__)
         hint = f"Please report it; the log is {log}."
     try:
-        file = state_dir() / "last-mistake.txt"
+        file = state_dir() / "last-crash.txt"
         with os.fdopen(open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as kept:
             told = "".join(traceback.format_exception(error)) + (f"The log: {log}\n" if log is not None else "")
             kept.write(told.encode("utf-8", "replace"))

@@ -90,7 +90,7 @@ def test_a_final_risk_is_not_overridden() -> None:
 
 
 def test_a_look_that_spends_needs_its_own_yes_on_a_protected_profile() -> None:
-    with pytest.raises(NeedsConsent, match="price") as needed:
+    with pytest.raises(NeedsConsent, match="uses up deliveries") as needed:
         check(PROD, plan(Verb.SPEND), Consent(yes=True, typed="prod"))
     assert needed.value.detail == "spends 1 of at most 20"
     check(PROD, plan(Verb.SPEND), Consent(spend=True))

@@ -59,7 +59,7 @@ class Operator:
         self.code, self.err = process.returncode, err.decode()
         self.rows = [json.loads(line) for line in out.splitlines() if line.startswith(b"{") and line.endswith(b"}")]
         assert "Traceback" not in self.err, self.err
-        assert "mqtui made a mistake" not in self.err, self.err
+        assert "Internal error in mqtui" not in self.err, self.err
 
     @property
     def result(self) -> dict[str, Any]:

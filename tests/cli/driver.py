@@ -45,7 +45,7 @@ class Done:
     def refused(self, code: int, *words: str) -> Done:
         """Itself, where it ended with this code and said these words."""
         assert self.code == code, f"exit {self.code}, not {code}\n{self.err}\n{self.text[-2000:]}"
-        assert "Traceback" not in self.err and "mqtui made a mistake" not in self.err, self.err
+        assert "Traceback" not in self.err and "Internal error in mqtui" not in self.err, self.err
         for word in words:
             assert word in self.err, self.err
         return self

@@ -100,10 +100,10 @@ def test_the_report_of_a_mistake_names_the_log(mqtui: Mqtui, tmp_path: Path) -> 
         [sys.executable, "-c", program, str(log)], env=mqtui.environment(), capture_output=True, text=True, check=True
     )
     assert f"the log is {log}" in done.stdout
-    report = (Path(mqtui.environment()["MQTUI_STATE_DIR"]) / "last-mistake.txt").read_text(encoding="utf-8")
+    report = (Path(mqtui.environment()["MQTUI_STATE_DIR"]) / "last-crash.txt").read_text(encoding="utf-8")
     assert "KeyError" in report
     assert report.endswith(f"The log: {log}\n")
-    assert "a mistake of mqtui: KeyError" in log.read_text(encoding="utf-8")
+    assert "internal error: KeyError" in log.read_text(encoding="utf-8")
 
 
 def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class MemoryRabbitMQ(MemoryServer):
 
     def messages(self, ref: Ref, span: ReadRange) -> list[Message]:
         self.detail(ref)
-        raise Refused(f"{ref} only lends its messages", "That look has a price.", "Agree with --yes-spend.")
+        raise Refused(f"{ref} only lends its messages", "Peeking it uses up deliveries.", "Confirm with --yes-spend.")
 
     def extent(self, ref: Ref, partition: int | None) -> Extent:
         return Extent(exact(len(self.queue(ref).items)))

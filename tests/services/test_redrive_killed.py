@@ -338,7 +338,7 @@ async def test_killed_and_then_purged_by_somebody_else(
 async def test_no_consent_changes_nothing(ground: Ground) -> None:
     ground.put(range(3))
     before = list(ground.server.events)
-    with pytest.raises(Exception, match="Nobody agreed"):
+    with pytest.raises(Exception, match="not confirmed"):
         await Operator(ground).run(consent=Consent())
     assert ground.server.events == before
 

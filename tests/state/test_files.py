@@ -34,7 +34,7 @@ def test_every_file_is_of_this_user_alone() -> None:
             with closing(StoredPeekBudget()) as counts:
                 counts.set("q", 3)
                 files = [state_dir(), *state_dir().rglob("*")]
-                assert {"runs.sqlite-wal", "counts.sqlite-wal", "last-mistake.txt"} <= {file.name for file in files}
+                assert {"runs.sqlite-wal", "counts.sqlite-wal", "last-crash.txt"} <= {file.name for file in files}
                 assert [file for file in files if file.stat().st_mode & 0o077] == []
     finally:
         os.umask(before)
@@ -64,7 +64,7 @@ def test_no_link_is_followed(tmp_path: Path, name: str, write: Callable[[], None
 def test_the_last_mistake_follows_no_link(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("mine")
-    (state_dir() / "last-mistake.txt").symlink_to(elsewhere)
+    (state_dir() / "last-crash.txt").symlink_to(elsewhere)
     assert "links are not followed" in report_crash(ValueError("x")).detail
     assert elsewhere.read_text() == "mine"
 

@@ -95,5 +95,5 @@ def test_the_console_walks_among_strangers(mqtui: Mqtui, worlds: Sequence[Strang
         assert console.ended() == 0
         written = console.written.decode()
     assert not [text for text in OBEYED if text in written]
-    report = mqtui.folder / "state" / "last-mistake.txt"
+    report = mqtui.folder / "state" / "last-crash.txt"
     assert not report.exists(), report.read_text()

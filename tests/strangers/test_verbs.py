@@ -39,7 +39,7 @@ def called(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> Done:
         words = tuple(word.replace("\0", "␀") for word in words)
     done = mqtui(*words, within=120)
     assert done.code in ends, (words, done)
-    assert "Traceback" not in done.err and "made a mistake" not in done.err, (words, done.err)
+    assert "Traceback" not in done.err and "Internal error" not in done.err, (words, done.err)
     if "--json" in words:
         for line in done.out.splitlines():
             assert isinstance(json.loads(line), dict), (words, line)
@@ -69,7 +69,7 @@ def place_of(world: Strangers, tag: str) -> Place:
 
 def no_mistake(mqtui: Mqtui) -> None:
     """No report of a mistake was written."""
-    report = mqtui.folder / "state" / "last-mistake.txt"
+    report = mqtui.folder / "state" / "last-crash.txt"
     assert not report.exists(), report.read_text()
 
 

@@ -34,8 +34,8 @@ async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
         await user.sees("redis ✗", "kafka ●", "rabbitmq ●").on_row("orders.DLQ")
         broker_session = user.console.sessions.broker_sessions["shop", BrokerKind.REDIS]
         assert broker_session.error is not None
-        assert broker_session.error.title == "mqtui made a mistake"
-    assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
+        assert broker_session.error.title == "Internal error in mqtui"
+    assert "nobody expected this" in (folders / "state" / "last-crash.txt").read_text()
 
 
 async def test_work_that_fails_is_said_in_the_line(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ async def test_work_that_fails_is_said_in_the_line(shop: MemoryShop, monkeypatch
         async with at_console(shop.console("shop")) as user:
             await user.on_row("orders.DLQ")
             user.screen.run_worker(fails(0.0), exit_on_error=False)
-            await user.reads_in_prompt("mqtui made a mistake").presses("j").sees("orders.DLQ")
+            await user.reads_in_prompt("Internal error in mqtui").presses("j").sees("orders.DLQ")
 
 
 async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemoryShop, folders: Path) -> None:
@@ -78,11 +78,11 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
     async with at_console(interrupted_runs.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
         await user.reads_in_prompt("type shop").types("shop").presses("enter")
-        await user.is_at("RunScreen").sees("mqtui made a mistake")
+        await user.is_at("RunScreen").sees("Internal error in mqtui")
         (run,) = Journal().list_runs()
         done = len(interrupted_runs.ground.home())
         assert 0 < done < LETTERS
-        assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
+        assert "nobody expected this" in (folders / "state" / "last-crash.txt").read_text()
         await user.presses("5").on_row(short(run.id)).on_row("failed").presses("enter")
         await user.sees("[ Resume ]").presses("enter").reads_in_prompt("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}")

@@ -137,7 +137,7 @@ async def test_a_mistake_inside_a_put_back_is_no_ordinary_end(
         with monkeypatch.context() as patch:
             patch.setattr(putback, "run_put_back", fails)
             await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
-            await user.reads_in_prompt("type shop").types("shop").presses("enter").sees("mqtui made a mistake")
+            await user.reads_in_prompt("type shop").types("shop").presses("enter").sees("Internal error in mqtui")
         assert interrupted_runs.left == LETTERS - 3
         await user.presses("esc").presses("U").sees("[ Put back ]").presses("enter")
         await user.reads_in_prompt("type shop").types("shop").presses("enter").sees("3 of 3 are back")

@@ -61,15 +61,15 @@ def test_a_row_that_can_not_be_drawn_costs_that_row(environment: dict[str, str],
         console.press("q")
         assert console.ended() == 0
         assert PAYLOAD.encode() not in console.written
-    report = folders / "state" / "last-mistake.txt"
+    report = folders / "state" / "last-crash.txt"
     assert "ValueError" in report.read_text()
 
 
 def test_a_mistake_that_ends_the_console_prints_no_payload(environment: dict[str, str], folders: Path) -> None:
     with Terminal([sys.executable, "-c", TICK + START], environment) as console:
         assert console.ended() == 1
-        assert b"mqtui made a mistake" in console.written
+        assert b"Internal error in mqtui" in console.written
         assert PAYLOAD.encode() not in console.written
         assert b"\x1b[?1049l" in console.written, "the terminal is as it was"
         assert b"Traceback" not in console.written
-    assert "ValueError" in (folders / "state" / "last-mistake.txt").read_text()
+    assert "ValueError" in (folders / "state" / "last-crash.txt").read_text()

@@ -21,7 +21,7 @@ def render_or_report(draw: Callable[[], Strip], width: int, style: Style) -> Str
         return draw().adjust_cell_length(width, style)
     except Exception as error:  # noqa: BLE001 - a mistake in drawing one line must not end the console
         _report(error)
-        message = f"    this line can't be drawn: {type(error).__name__}; the trace is in last-mistake.txt"
+        message = f"    this line can't be drawn: {type(error).__name__}; the trace is in last-crash.txt"
         return Strip([segment(message, style)]).adjust_cell_length(width, style)
 
 
