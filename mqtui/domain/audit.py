@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class AuditEntry:
     """A line of the audit log. Times are ms since the epoch. `event` is `begin`, `end` or `note`; `run` is a plan's id.
 
-    A note is about the audit log itself, with its text in `result`. `n` is the number in the chain, from 1 (0: not yet).
+    A note is about the audit log itself; its text is in `result`. `n` is its place in the chain, from 1 (0: not yet).
     """
 
     event: str
