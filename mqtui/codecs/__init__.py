@@ -1,1 +1,1 @@
-"""Bytes to values and back: pure, synchronous, no sockets."""
+"""Codecs of message bodies: JSON, text, gzip, Fernet, MessagePack, base64 and hex. No I/O."""

@@ -1,4 +1,4 @@
-"""Bytes as text: base64 and hex, strictly read."""
+"""Bytes as text: base64 and hex, parsed strictly."""
 
 from __future__ import annotations
 

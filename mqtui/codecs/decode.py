@@ -1,4 +1,4 @@
-"""Bytes to a value: layers are taken off (gzip, Fernet), then JSON, text and MessagePack are tried. Never raises."""
+"""Decodes a body: gzip and Fernet layers are opened, then JSON, text and MessagePack are tried. Never raises."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mqtui.codecs.json_text import FIRST, one_line
 NO_KEYS: FernetKeys = {}
 MOST_LAYERS = 4
 MOST_SNIFFED = 64 * 1024
-"""Bytes up to which `sniff` reads a document whole; above, its first and last byte decide."""
+"""The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
 
 
 def decode(value: bytes | None, keys: FernetKeys = NO_KEYS) -> Decoded:
-    """The value, the codecs it was written with, and what was tried."""
+    """The decoded value, its codecs, and all that was tried."""
     if value is None:
         return Decoded(b"null", "null", (Attempt("null"),))
     attempts: list[Attempt] = []
@@ -64,7 +64,7 @@ def _is_json(value: bytes) -> bool:
 
 
 def _layer_off(value: bytes, keys: FernetKeys, attempts: list[Attempt]) -> bytes | None:
-    """What is inside a layer, or None where there is none that opens; notes the attempt."""
+    """The content of the outermost layer, or None where none can be opened. Adds the attempt to `attempts`."""
     if value.startswith(gzipped.MAGIC):
         try:
             content = gzipped.decompress(value)

@@ -1,4 +1,4 @@
-"""What became of bytes that were read as a value, and every attempt on the way."""
+"""The result of decoding a body, with every codec that was tried."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from decimal import Decimal
 from typing import TypeAlias
 
 FernetKeys: TypeAlias = Mapping[str, bytes]
-"""Fernet keys by name, as `cryptography.fernet.Fernet.generate_key` writes them. Whoever calls owns them."""
+"""Fernet keys by name, in the form of `cryptography.fernet.Fernet.generate_key`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One codec tried. `why` says what stood against it; "" where it fitted."""
+    """A codec that was tried. `why` says why it did not fit; "" where it did."""
 
     codec: str
     why: str = ""
 
     @property
     def fitted(self) -> bool:
-        """Whether the bytes were read by it."""
+        """Whether the codec could decode the bytes."""
         return not self.why
 
 

@@ -1,4 +1,4 @@
-"""Fernet tokens (https://github.com/fernet/spec): opened and sealed with keys that are handed in."""
+"""Fernet tokens (https://github.com/fernet/spec): decrypted and encrypted with given keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHORTEST = 100
 
 
 class NotDecrypted(Exception):
-    """No key opens the token, and why."""
+    """No key decrypts the token, with the reason for each."""
 
 
 def is_token(value: bytes) -> bool:
@@ -22,10 +22,10 @@ def is_token(value: bytes) -> bool:
 
 
 def decrypt(value: bytes, keys: FernetKeys) -> tuple[bytes, str]:
-    """The content, and the name of the key that opened it.
+    """Decrypt a token: the content, and the name of the key that fits.
 
     Raises:
-        NotOpened: there is no key, or none fits.
+        NotDecrypted: there is no key, or none fits.
     """
     if not keys:
         raise NotDecrypted("no key is given")
@@ -43,7 +43,7 @@ def decrypt(value: bytes, keys: FernetKeys) -> tuple[bytes, str]:
 
 
 def encrypt(value: bytes, key: bytes) -> bytes:
-    """A new token.
+    """Encrypt a value into a new token.
 
     Raises:
         BadInput: the key is no Fernet key.

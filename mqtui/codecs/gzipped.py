@@ -1,4 +1,4 @@
-"""Gzip (RFC 1952), unpacked up to a bound."""
+"""Gzip (RFC 1952), decompressed up to a maximum size."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import zlib
 
 MAGIC = b"\x1f\x8b"
 MOST = 64 * 1024 * 1024
-"""Bytes unpacked at most: a small message may unpack to any size."""
+"""The largest decompressed size: a small message may decompress to any size."""
 
 
 class NotDecompressed(Exception):
-    """The bytes can't be unpacked, and why."""
+    """The bytes can't be decompressed, with the reason."""
 
 
 def decompress(value: bytes) -> bytes:
     """The content of one gzip member.
 
     Raises:
-        NotUnpacked: the stream is damaged, cut off, followed by other bytes, or larger than `MOST`.
+        NotDecompressed: the stream is damaged, cut off, followed by other bytes, or larger than `MOST`.
     """
     stream = zlib.decompressobj(wbits=31)
     try:

@@ -1,4 +1,4 @@
-"""JSON that is passed on as it was written."""
+"""JSON text that is kept byte for byte, except for line breaks between tokens."""
 
 from __future__ import annotations
 

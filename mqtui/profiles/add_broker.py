@@ -1,4 +1,4 @@
-"""One more broker for a profile that is there, and what was asked for all of it (C17)."""
+"""Adding a broker to an existing profile, which never weakens its protection (C17)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mqtui.profiles.model import PASSWORD, BrokerEndpoint, Profile
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """What was asked for a whole profile; None, or nothing, where it was not asked."""
+    """Requested settings of a profile; None, or empty, where the present one is to stay."""
 
     environment: Environment | None = None
     read_only: bool | None = None
@@ -25,7 +25,7 @@ class ProfileSettings:
 
 
 def list_weakenings(there: Profile, asked: ProfileSettings) -> Sequence[str]:
-    """What of the asked would allow more, or change what the other brokers rely on, in words; nothing: it may be."""
+    """The requested settings that would allow more, or change what the other brokers rely on, as text."""
     found = []
     if asked.environment is not None and SEVERITY[asked.environment] < SEVERITY[there.environment]:
         found.append(f"environment = {asked.environment} instead of {there.environment}")
@@ -45,8 +45,8 @@ def list_weakenings(there: Profile, asked: ProfileSettings) -> Sequence[str]:
 def add_broker(
     there: Profile, kind: BrokerKind, endpoint: BrokerEndpoint, secret: str, asked: ProfileSettings
 ) -> Profile:
-    """The profile with that broker and all that was asked. `secret` says where the broker's own password is; those of
-    the other brokers stay where they are.
+    """The profile with the broker and the requested settings. `secret` says where the password of this broker is; those
+    of the other brokers stay where they are.
     """
     if secret and secret != there.secret:
         endpoint = replace(endpoint, secrets={**endpoint.secrets, PASSWORD: secret})
@@ -65,7 +65,7 @@ def add_broker(
 
 
 def describe_changes(there: Profile, now: Profile) -> Sequence[str]:
-    """What holds for all brokers of a profile now and did not before, in words."""
+    """The settings that changed for all brokers of a profile, as text."""
     before, after = _terms(there), _terms(now)
     return [f"{key} = {after[key] or 'none'}" for key in after if after[key] != before[key]]
 

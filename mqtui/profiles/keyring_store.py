@@ -1,4 +1,4 @@
-"""The keyring of this machine, asked only when a secret is needed."""
+"""Secrets in the keyring of this machine, which is loaded on first use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SERVICE = "mqtui"
 
 
 class NoKeyring(StorageFailed):
-    """The keyring is missing, locked or fails. Its words never hold a secret."""
+    """The keyring is missing, locked or fails. The text of the error never has a secret."""
 
 
 def get(name: str) -> str | None:
-    """The secret kept under a name; None where there is none.
+    """The secret of a name; None where there is none.
 
     Raises:
         NoKeyring: it can't be asked.
@@ -28,10 +28,10 @@ def get(name: str) -> str | None:
 
 
 def put(name: str, secret: str) -> None:
-    """Keep a secret under a name.
+    """Store a secret under a name.
 
     Raises:
-        NoKeyring: it can't be kept.
+        NoKeyring: it can't be stored.
     """
     with _translated():
         import keyring
@@ -40,7 +40,7 @@ def put(name: str, secret: str) -> None:
 
 
 def remove(name: str) -> bool:
-    """Forget a secret; False where there was none.
+    """Delete a secret; False where there was none.
 
     Raises:
         NoKeyring: it can't be asked.
@@ -56,7 +56,9 @@ def remove(name: str) -> bool:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Backends raise their own kinds beside KeyringError: RuntimeError from D-Bus, secretstorage's and jeepney's."""
+    """Turn the errors of keyring backends into NoKeyring: KeyringError, RuntimeError of D-Bus, those of secretstorage
+    and jeepney.
+    """
     from keyring.errors import KeyringError
 
     known: list[type[Exception]] = [KeyringError, RuntimeError, OSError]

@@ -1,4 +1,4 @@
-"""Fernet keys: the one that encrypts bundles (C2), and those with names for bodies."""
+"""Fernet keys: the one that encrypts bundles (C2), and named ones for message bodies; and the key of the audit log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bundle_key(profile: Profile | None = None) -> bytes:
     """The key of bundles: `MQTUI_BUNDLE_KEY`, else where the profile says, else the keyring, made on first use.
 
     Raises:
-        Refused: there is none and none can be kept, or it is no Fernet key.
+        Refused: there is none and none can be stored, or it is no Fernet key.
     """
     if BUNDLE_VARIABLE in os.environ:
         return _valid(os.environ[BUNDLE_VARIABLE], BUNDLE_VARIABLE)
@@ -40,7 +40,7 @@ def bundle_key(profile: Profile | None = None) -> bytes:
 
 
 def check_bundle_key(profile: Profile | None = None) -> None:
-    """Let through where bundles can be encrypted, without making the key that is missing yet.
+    """Check that bundles can be encrypted, without making a missing key.
 
     Raises:
         Refused: as `bundle_key`.
@@ -66,7 +66,7 @@ def _no_bundle_key(error: MqtuiError) -> Refused:
 
 
 def audit_key() -> bytes | None:
-    """The key of the audit's chain: `MQTUI_AUDIT_KEY`, else the keyring, made on first use; None without a keyring.
+    """The key of the audit log: `MQTUI_AUDIT_KEY`, else the keyring, made on first use; None without a keyring.
 
     Raises:
         Refused: it is no Fernet key.
@@ -83,7 +83,7 @@ def fernet_key(name: str) -> bytes:
     """The key for message bodies of that name: `MQTUI_KEY_<NAME>`, else the keyring.
 
     Raises:
-        NotFound: there is none of that name, or the keyring can't be asked.
+        NotFound: there is none of that name, or the keyring can't be used.
         Refused: it is no Fernet key.
     """
     variable = f"MQTUI_KEY_{as_variable(name)}"
@@ -106,7 +106,7 @@ def new_key() -> str:
 
 
 def _kept(entry: str) -> bytes:
-    """A key of the keyring, made on first use."""
+    """A key in the keyring, made on first use."""
     found = keyring_store.get(entry)
     if found is None:
         with lock_file(state_dir() / f"{entry.replace(' ', '-')}.lock"):

@@ -1,4 +1,4 @@
-"""A profile: named brokers, what is allowed there and where their secrets are."""
+"""Profiles: named brokers, what is allowed on them, and where their secrets are."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_LETTERS, MOST_PARTS = 200, 4
-"""Bounds of a template of names: it is tried on every name of a broker."""
+"""Bounds of a name template, which is matched with every name of a broker."""
 PASSWORD = "password"
-"""The slot of a broker's own password among its secrets."""
+"""The key of the password of a broker among its secrets."""
 
 SOURCES = "keyring, env:NAME or command:PROGRAM ARGUMENTS"
 
 
 class BadProfile(BadInput):
-    """A profile that can't be; `key` is the setting at fault, as in the file (`kafka.url`)."""
+    """An invalid profile; `key` is the wrong setting, as in the file (`kafka.url`)."""
 
     def __init__(self, key: str, title: str, detail: str = "", hint: str = "") -> None:
         super().__init__(title, detail, hint)
@@ -69,10 +69,10 @@ class BadProfile(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class BrokerEndpoint:
-    """One broker of a profile: its URL without a secret, and further options.
+    """One broker of a profile: its URL without secrets, and further options.
 
-    `secrets` says where the secret ones are, by their names: `keyring`, `env:NAME` or `command:PROGRAM ARGUMENTS`;
-    `password` is the broker's own, where it is not where the profile says.
+    `secrets` says where secret options are, by name: `keyring`, `env:NAME` or `command:PROGRAM ARGUMENTS`. `password`
+    is among them where it is elsewhere than the profile's.
     """
 
     url: str
@@ -82,13 +82,13 @@ class BrokerEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Named brokers, one of a kind.
+    """A profile, with at most one broker of each kind. Every instance is valid.
 
-    `secret` and `bundle_key` say where a secret is: "" (there is none; for the bundle key: the keyring), `keyring`,
-    `env:NAME` or `command:PROGRAM ARGUMENTS`. Whoever has a Profile has a valid one.
+    `secret` and `bundle_key` say where a secret is: "" (none; for the bundle key the keyring), `keyring`, `env:NAME` or
+    `command:PROGRAM ARGUMENTS`.
 
     Raises:
-        BadProfile: something of it can't be.
+        BadProfile: a setting is invalid.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Profile:
     secret: str = ""
     bundle_key: str = ""
     dead_letters: tuple[str, ...] = ()
-    """Names of dead-letter destinations beside those everybody uses, with `{origin}` and `*`."""
+    """Templates of further names of dead-letter destinations, with `{origin}` and `*`."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -122,16 +122,16 @@ class Profile:
             _check_endpoint(kind, endpoint)
 
     def policy(self) -> Policy:
-        """What the guard has to know."""
+        """The policy for the write gate."""
         return Policy(
             self.name, self.environment, self.read_only, self.protected, frozenset(self.allow), frozenset(self.deny)
         )
 
     def address(self, kind: BrokerKind, secret: str = "", secrets: Mapping[str, str] | None = None) -> Address:
-        """The address of one of its brokers, with the secrets that were found.
+        """The address of the broker of that kind, with these secrets.
 
         Raises:
-            BadInput: it has none of that kind.
+            BadInput: the profile has none of that kind.
         """
         endpoint = self.brokers.get(kind)
         if endpoint is None:
@@ -143,10 +143,10 @@ class Profile:
 
 
 def check_name(name: str) -> None:
-    """Let a profile's name through.
+    """Check the name of a profile.
 
     Raises:
-        BadProfile: it is a verb of mqtui, or has other characters than a target may have.
+        BadProfile: it is a verb of mqtui, or has characters that a target may not have.
     """
     if name in VERBS:
         raise BadProfile("name", f"{name} is a verb of mqtui", "", "Choose another name for the profile.")

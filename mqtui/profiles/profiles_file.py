@@ -1,4 +1,4 @@
-"""Whether there are profiles at all, known before what they say is read."""
+"""The file of the profiles, and whether it has any: asked at start, before profiles are parsed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FILE = "profiles.toml"
 
 
 def has_profiles() -> bool:
-    """Whether the file has a profile, or a mistake that hides whether it has."""
+    """Whether the file has a profile; also true where it can't be parsed."""
     try:
         return bool(tomllib.loads((config_dir() / FILE).read_text(encoding="utf-8-sig")).get("profile"))
     except FileNotFoundError:

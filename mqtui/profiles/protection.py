@@ -1,4 +1,4 @@
-"""Whose broker an address points at: protection belongs to the broker, not to a name (C17)."""
+"""The policies of all profiles that point at the broker of an address: protection belongs to the broker (C17)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mqtui.profiles.store import ProfileStore
 from mqtui.state.broker_identities import BrokerIdentities
 
 LOOKUP_SECONDS = 1.0
-"""What all look-ups of names may take together; a name that is not known by then is compared as it is written."""
+"""The most that all host look-ups may take together; a name that is unknown by then is compared as text."""
 
 HERE = "this machine"
 LOOPBACK = frozenset(("127.0.0.1", "::1", "0.0.0.0", "::"))  # noqa: S104 - compared, not listened on
 
 
 def policies_at(address: Address) -> Sequence[Policy]:
-    """The policies of the profiles that restrict something and name this address. It may block for a second.
+    """The policies of the restricting profiles that point at this address. It may block for a second.
 
-    Where the profiles can't be read, one that lets nothing be written.
+    Where the profiles can't be parsed, a policy that refuses all writes.
 
     Raises:
-        StorageFailed: the file of profiles can't be read.
+        StorageFailed: profiles.toml can't be read.
     """
     try:
         found = restricting_profiles(address.kind)
@@ -49,32 +49,32 @@ def _doors(address: Address, known: Mapping[str, frozenset[str]]) -> frozenset[t
 
 
 def policies_of_identity(kind: BrokerKind, identity: str) -> Sequence[Policy]:
-    """The policies of the profiles that restrict something and met the broker of this identity before.
+    """The policies of the restricting profiles whose broker had this identity before.
 
     Raises:
-        StorageFailed: what is remembered can't be read.
-        BadInput: as `profiles.store.Store.list`.
+        StorageFailed: the stored identities can't be read.
+        BadInput: as `profiles.store.ProfileStore.list_profiles`.
     """
     names = BrokerIdentities().profiles_of(kind, identity) if identity else frozenset[str]()
     return [profile.policy() for profile in restricting_profiles(kind) if profile.name in names]
 
 
 def refuse_all(error: BadInput) -> Policy:
-    """The policy of every broker while the file of profiles has a mistake."""
+    """The policy of every broker while profiles.toml is invalid: nothing may be written."""
     return Policy("", unknown=error.title)
 
 
 def restricting_profiles(kind: BrokerKind) -> Sequence[Profile]:
-    """The profiles of a kind that forbid something or want their name typed."""
+    """The profiles of a kind that forbid something, or whose name has to be typed."""
     return [
         profile for profile in ProfileStore().list_profiles() if kind in profile.brokers and profile.policy().restricts
     ]
 
 
 def may_be_same(one: Address, other: Address) -> bool:
-    """Whether two addresses may be those of one broker, before any name is looked up.
+    """Whether two addresses may be of one broker, before host names are looked up.
 
-    A sentinel's address is that of its service; a cluster's is that of each of its nodes.
+    With a sentinel the service counts, in a cluster each node.
     """
     if one.kind is not other.kind or one.path != other.path or _service(one) != _service(other):
         return False
@@ -86,7 +86,7 @@ def _service(address: Address) -> str | None:
 
 
 def resolve_hosts(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
-    """What each host is known as: its name, and the addresses its name stands for; `HERE` for this machine's own."""
+    """The names of each host: its own, and the IP addresses that it resolves to; `HERE` for those of this machine."""
     asked: dict[str, Future[frozenset[str]]] = {}
     for host in dict.fromkeys(hosts):
         asked[host] = Future()
@@ -99,7 +99,7 @@ def resolve_hosts(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
 
 
 def _plain(host: str) -> str:
-    """A host as it is compared: in small letters, without the dot at its end."""
+    """A host name for comparison: in lower case, without the final dot."""
     name = host.lower().rstrip(".")
     return HERE if name == "localhost" else name
 
@@ -113,7 +113,7 @@ def _look_up(host: str, answer: Future[frozenset[str]]) -> None:
 
 
 def _placed(number: str) -> str:
-    """An IP address, or `HERE`: other addresses of 127.0.0.0/8 may be those of tunnels, and stay apart."""
+    """An IP address, or `HERE`. Other addresses of 127.0.0.0/8 may be tunnels, and stay as they are."""
     address = ipaddress.ip_address(number)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
@@ -125,7 +125,7 @@ def _placed(number: str) -> str:
 
 
 def _is_own(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether this machine has the address: only then a socket can be bound to it."""
+    """Whether it is an address of this machine, so that a socket can be bound to it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

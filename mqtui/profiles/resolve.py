@@ -1,4 +1,4 @@
-"""From what was typed to addresses with their secrets."""
+"""From a typed target, a profile name or a URL, to broker addresses with their secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEEN_PASSWORD = (
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTarget:
-    """A target. `shown` is the profile's name, or the URL with its options and without its secret; both reopen it."""
+    """A resolved target. `shown` is the profile name, or the URL with options and without secret; both reopen it."""
 
     profile: Profile | None
     policy: Policy
@@ -32,14 +32,14 @@ class ResolvedTarget:
 
 
 def resolve_target(target: str, kind: BrokerKind | None = None) -> ResolvedTarget:
-    """Read `NAME`, `NAME/KIND` or a URL. Without a kind a profile gives all its brokers.
+    """Resolve `NAME`, `NAME/KIND` or a URL. A profile without a kind means all its brokers.
 
-    It may block: the keyring or the profile's command is asked for the secret.
+    It may block, since it asks the keyring or runs the command of the profile for the secret.
 
     Raises:
-        BadInput: it is none of these, the file of profiles has a mistake, or there is no broker of that kind.
+        BadInput: it is none of these, profiles.toml has an error, or the profile has no broker of that kind.
         NotFound: there is no such profile.
-        NotAuthenticated: the profile's secret is not where the profile says.
+        NotAuthenticated: the secret is not where the profile says.
     """
     if "://" in target:
         return _resolved_url(target, kind)
@@ -76,12 +76,12 @@ def _resolved_url(url: str, kind: BrokerKind | None) -> ResolvedTarget:
 
 
 def _secrets(profile: Profile, kind: BrokerKind) -> dict[str, str]:
-    """The secret options of a broker, by its URL and by the profile."""
+    """The secret options of a broker, from its URL and from the profile."""
     return {**secrets_of_url(profile.address(kind)), **secrets_of(profile, kind)}
 
 
 def is_default_login(address: Address) -> bool:
-    """Whether the password is no secret: RabbitMQ's `guest` (https://www.rabbitmq.com/docs/access-control)."""
+    """Whether it is the default login of RabbitMQ, `guest` (https://www.rabbitmq.com/docs/access-control)."""
     return address.kind is BrokerKind.RABBITMQ and address.user == address.secret == "guest"
 
 

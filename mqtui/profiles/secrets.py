@@ -1,7 +1,7 @@
-"""Where secrets come from: an environment variable, the keyring, or a command of the profile.
+"""Secrets of profiles and URLs: from an environment variable, the keyring, or a command of the profile.
 
 For a profile `prod`: `MQTUI_SECRET_PROD_KAFKA`, then `MQTUI_SECRET_PROD`, then what the profile says. For a URL with a
-user and no password: `MQTUI_SECRET_RABBITMQ` (its kind), then the keyring. No error holds a secret.
+user and no password: `MQTUI_SECRET_RABBITMQ` (its kind), then the keyring. No error text has a secret.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from mqtui.profiles.url import format_url, secret_options
 
 COMMAND_SECONDS = 60.0
 GUEST = "guest"
-"""RabbitMQ's user of that name has it as its well-known password, on loopback only."""
+"""RabbitMQ's default user and password, valid on loopback only."""
 
 
 def secret_of(profile: Profile, kind: BrokerKind) -> str:
-    """The secret of one broker of a profile; "" where it needs none.
+    """The password of one broker of a profile; "" where it needs none.
 
     Raises:
         NotAuthenticated: it is not where the profile says.
@@ -49,7 +49,7 @@ def secret_of(profile: Profile, kind: BrokerKind) -> str:
 
 
 def secrets_of(profile: Profile, kind: BrokerKind) -> dict[str, str]:
-    """The secret options of one broker of a profile, by name. A variable of the option's own goes before its source.
+    """The secret options of one broker of a profile, by name. The variable of an option has priority over its source.
 
     Raises:
         NotAuthenticated: one is not where the profile says.
@@ -77,7 +77,7 @@ def _option_of(profile: str, kind: BrokerKind, name: str, source: str) -> str:
 
 
 def secrets_of_url(address: Address) -> dict[str, str]:
-    """The secret options of a URL: each says which environment variable has it.
+    """The secret options of a URL, from the environment variables that it names.
 
     Raises:
         NotAuthenticated: there is no such variable.
@@ -94,26 +94,26 @@ def secrets_of_url(address: Address) -> dict[str, str]:
 
 
 def store_option(profile: str, kind: BrokerKind, name: str, secret: str) -> None:
-    """Put a secret option into the keyring.
+    """Store a secret option in the keyring.
 
     Raises:
-        NoKeyring: it can't be kept.
+        NoKeyring: it can't be stored.
     """
     keyring_store.put(option_entry(profile, kind, name), secret)
 
 
 def option_entry(profile: str, kind: BrokerKind, name: str) -> str:
-    """The name in the keyring of a secret option; of the password, that of the broker."""
+    """The keyring entry of a secret option; for the password that of the broker."""
     return f"{profile}/{kind}" if name == PASSWORD else f"{profile}/{kind}/{name}"
 
 
 def variable_of_option(profile: str, kind: BrokerKind, name: str) -> str:
-    """The environment variable with a secret option of a profile."""
+    """The environment variable for a secret option of a profile."""
     return f"{variable_of(profile)}_{kind.upper()}_{as_variable(name)}"
 
 
 def secret_of_url(address: Address) -> str:
-    """The secret for a URL with a user and no password; "" where none is known."""
+    """The password for a URL that has a user and no password; "" where none is known."""
     variable = f"MQTUI_SECRET_{address.kind.upper()}"
     if variable in os.environ:
         return os.environ[variable]
@@ -127,16 +127,16 @@ def secret_of_url(address: Address) -> str:
 
 
 def store_secret(profile: str, secret: str, kind: BrokerKind | None = None) -> None:
-    """Put a profile's secret into the keyring, for one of its brokers or for all.
+    """Store the password of a profile in the keyring, for one of its brokers or for all.
 
     Raises:
-        NoKeyring: it can't be kept.
+        NoKeyring: it can't be stored.
     """
     keyring_store.put(f"{profile}/{kind}" if kind else profile, secret)
 
 
 def store_url_secret(address: Address) -> bool:
-    """Put a URL's secret into the keyring, so that its run can be resumed without it; False: there is no keyring."""
+    """Store the password of a URL in the keyring, so that its run can be resumed without it; False: no keyring."""
     try:
         keyring_store.put(url_entry(address), address.secret)
     except keyring_store.NoKeyring:
@@ -145,12 +145,12 @@ def store_url_secret(address: Address) -> bool:
 
 
 def url_entry(address: Address) -> str:
-    """The name in the keyring of a URL's secret."""
+    """The keyring entry of the password of a URL."""
     return f"url:{format_url(replace(address, secret=''))}"
 
 
 def copy_secrets(profile: Profile, name: str) -> None:
-    """Copy what the keyring has of a profile to another name, which it is to have.
+    """Copy the keyring entries of a profile to its new name.
 
     Raises:
         NoKeyring: it can't be asked.
@@ -161,13 +161,13 @@ def copy_secrets(profile: Profile, name: str) -> None:
 
 
 def uses_keyring(profile: Profile) -> bool:
-    """Whether anything of a profile is in the keyring."""
+    """Whether a profile has a secret in the keyring."""
     slots = [source for endpoint in profile.brokers.values() for source in endpoint.secrets.values()]
     return "keyring" in (profile.secret, *slots)
 
 
 def delete_secrets(profile: Profile) -> None:
-    """Take all of a profile's secrets out of the keyring.
+    """Delete all secrets of a profile from the keyring.
 
     Raises:
         NoKeyring: it can't be asked.
@@ -177,13 +177,13 @@ def delete_secrets(profile: Profile) -> None:
 
 
 def _entries(profile: Profile) -> tuple[str, ...]:
-    """All names in the keyring that a profile may have something under."""
+    """All keyring entries that a profile may have."""
     slots = [option_entry(profile.name, kind, name) for kind, end in profile.brokers.items() for name in end.secrets]
     return tuple(dict.fromkeys((profile.name, *(f"{profile.name}/{kind}" for kind in BrokerKind), *slots)))
 
 
 def read_source(source: str, profile: str, kind: BrokerKind | None, entries: tuple[str, ...]) -> str | None:
-    """A secret from where a profile says; None where it isn't there. `entries` are names in the keyring to try.
+    """The secret at a source; None where it isn't there. `entries` are the keyring entries to try.
 
     Raises:
         NotAuthenticated: the keyring or the command fails.
@@ -200,16 +200,16 @@ def read_source(source: str, profile: str, kind: BrokerKind | None, entries: tup
 
 
 def run_secret_command(command: str, profile: str, kind: BrokerKind | None) -> str:
-    """The first line a command writes to stdout. No shell; it sees MQTUI_PROFILE and MQTUI_KIND.
+    """The first line that a command writes to stdout. It runs without a shell, with MQTUI_PROFILE and MQTUI_KIND set.
 
     Raises:
-        NotAuthenticated: it can't be started, fails, says nothing or takes more than a minute.
+        NotAuthenticated: it can't be started, fails, writes nothing or takes more than a minute.
     """
     return _said_by(command, profile, kind).splitlines()[0].decode("utf-8", "replace")
 
 
 def _said_by(command: str, profile: str, kind: BrokerKind | None) -> bytes:
-    """What a command writes to stdout; there is something."""
+    """The non-empty output of a command."""
     environment = {**os.environ, "MQTUI_PROFILE": profile, "MQTUI_KIND": kind.value if kind else ""}
     trouble, program = "", ""
     try:
@@ -243,16 +243,16 @@ def _said_by(command: str, profile: str, kind: BrokerKind | None) -> bytes:
 
 
 def variable_of(profile: str) -> str:
-    """The environment variable with the secret of a profile."""
+    """The environment variable for the password of a profile."""
     return f"MQTUI_SECRET_{as_variable(profile)}"
 
 
 def as_variable(name: str) -> str:
-    """A name as part of an environment variable's: capitals, digits and underscores."""
+    """A name as part of the name of an environment variable: capitals, digits and underscores."""
     return re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
 def describe_source(source: str) -> str:
-    """A source in words, without a command's arguments: they might hold a secret."""
+    """A source as text, without the arguments of a command, which may have a secret."""
     sort, _, rest = source.partition(":")
     return {"keyring": "the keyring", "env": f"the environment variable {rest}"}.get(sort, "its command")

@@ -1,4 +1,4 @@
-"""profiles.toml: read, checked, and changed without losing its comments and order."""
+"""profiles.toml: parsed and checked, and changed without losing its comments and order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
 
 class BrokerTable(msgspec.Struct, forbid_unknown_fields=True):
-    """`[profile.kafka]` and its like."""
+    """`[profile.kafka]`, `[profile.rabbitmq]` or `[profile.redis]`."""
 
     url: str
     options: dict[str, str | int | bool] = {}
@@ -62,7 +62,7 @@ class FileTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProfileStore:
-    """The profiles of this user. Several processes may change them."""
+    """The profiles of this user. Several processes may change the file at once."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Use `path`, by default `profiles.toml` in the configuration folder. It may be a link."""
@@ -72,7 +72,7 @@ class ProfileStore:
         """All profiles, in the order of the file.
 
         Raises:
-            BadInput: the file has a mistake; it names the file, the line and the key.
+            BadInput: the file is invalid; the error names file, line and key.
             StorageFailed: the file can't be read.
         """
         return self._profiles(self._text())
@@ -82,7 +82,7 @@ class ProfileStore:
 
         Raises:
             NotFound: there is none.
-            BadInput, StorageFailed: as `list`.
+            BadInput, StorageFailed: as `list_profiles`.
         """
         profiles = self.list_profiles()
         for profile in profiles:
@@ -94,7 +94,7 @@ class ProfileStore:
         """Append a profile.
 
         Raises:
-            BadInput: there is one of that name, or as `list`.
+            BadInput: there is one of that name, or as `list_profiles`.
             StorageFailed: the file can't be written.
         """
         import tomlkit
@@ -120,7 +120,7 @@ class ProfileStore:
             _fill(tables[place], profile)
 
     def remove(self, name: str) -> None:
-        """Take a profile out.
+        """Remove a profile.
 
         Raises:
             NotFound: there is none.
@@ -153,7 +153,7 @@ class ProfileStore:
 
     @contextmanager
     def _changing(self) -> Iterator[tomlkit.TOMLDocument]:
-        """The document, read and checked, then written in one piece."""
+        """The parsed document, which is checked and written when the block is left."""
         import tomlkit
 
         try:
@@ -187,7 +187,7 @@ class ProfileStore:
             return self._parsed_telling(text)
 
     def _parsed_telling(self, text: str) -> dict[str, Any]:
-        """The same by a parser that names the line of a mistake."""
+        """Parse with tomlkit, whose errors name the line."""
         import tomlkit
         from tomlkit.exceptions import ParseError, TOMLKitError
 
@@ -231,7 +231,7 @@ class ProfileStore:
 
 
 def line_of(text: str, place: int, key: str) -> int | None:
-    """The line (from 1) of a setting of the profile at a place, else of its table; None where neither is found."""
+    """The line (from 1) of a setting of the profile with that index, else of its table; None where neither is found."""
     table, _, name = key.partition("[")[0].rpartition(".")
     wanted = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*=""") if name else None
     heading, inside, found = -1, "", None
@@ -271,7 +271,7 @@ def _texts(options: dict[str, str | int | bool]) -> dict[str, str]:
 
 
 def _fill(table: Table | Any, profile: Profile) -> None:
-    """Make a table say what a profile is, touching only what differs."""
+    """Write a profile into its table, changing only what differs."""
     wanted: dict[str, Any] = {"name": profile.name, "environment": profile.environment.value}
     wanted |= {"read_only": profile.read_only, "protected": profile.protected}
     wanted |= {"allow": sorted(profile.allow), "deny": sorted(profile.deny)}
@@ -297,7 +297,7 @@ def _fill(table: Table | Any, profile: Profile) -> None:
 
 
 def _set(table: Any, key: str, value: Any, *, blank: Any) -> None:
-    """Set what differs. What says no more than its absence would (`blank`) is left out."""
+    """Set a value where it differs. A default (`blank`) that is not in the file is not added."""
     if key in table:
         if table[key] == value:
             return

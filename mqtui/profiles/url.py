@@ -1,4 +1,4 @@
-"""Broker URLs: read into an address, and written without the secret."""
+"""Broker URLs: parsed into an address, and formatted without the secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENCODE = "In names and passwords write @ as %40, / as %2F, : as %3A, # as %23, ?
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """What a scheme says. `several`: hosts may be listed."""
+    """What a URL scheme stands for. `several`: more than one host is allowed."""
 
     kind: BrokerKind
     port: int
@@ -62,14 +62,14 @@ OTHER_PORT = re.compile(r"(?P<name>[^:\[\]\s,]+):(?!\d{1,5}$)[^:]*")
 
 
 def parse_url(url: str) -> tuple[Address, bool]:
-    """The address a URL names, and whether it holds a password.
+    """The address of a URL, and whether the URL has a password.
 
     Kafka: `path` is "". RabbitMQ: the vhost, "/" where the URL has none. Redis: the database number; Sentinel's service
     is the option `service`. Ports: 9092, 5672, 5671 with TLS, 6379, Sentinel 26379. Options of the query come decoded;
     `tls.verify` is `yes` or `no`.
 
     Raises:
-        BadInput: it is no broker URL. Its words hold no password.
+        BadInput: it is no broker URL. The text of the error has no password.
     """
     shape = SHAPE.fullmatch(url)
     scheme = SCHEMES.get(shape["scheme"].lower()) if shape else None
@@ -104,7 +104,7 @@ def parse_url(url: str) -> tuple[Address, bool]:
 def format_url(address: Address) -> str:
     """The URL of an address with its options and without its secret; `parse` reads it back.
 
-    A login without a name is `:@`: a secret is wanted.
+    A login without a user name is written `:@`, which asks for a secret.
     """
     scheme = next(
         name
@@ -166,7 +166,7 @@ def check_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str
 
 
 def secret_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
-    """The secret ones among checked options, with where they are."""
+    """The secret ones of checked options, with their sources."""
     known = declared_options(kind)
     return {name: value for name, value in options.items() if known.kind_of(name) is OptionKind.SECRET}
 
@@ -178,7 +178,7 @@ def _socket(url: str, host: str, path: str) -> tuple[tuple[str, int], ...]:
 
 
 def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
-    """The database of `?db=`, which other clients take before the path's."""
+    """The database of `?db=`, which other clients prefer to that of the path."""
     number = _number(url, given)
     if path not in ("0", number):
         raise BadInput("The URL names two databases", mask(url), f"Its path says {path}, and db says {number}.")

@@ -1,4 +1,4 @@
-"""The audit: one JSON line before each write and one after it, each holding the hash of the line before."""
+"""The audit log: a JSON line before and after each write, each with the hash of the line before it (C18)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ BLOCK = 65_536
 
 
 def no_key() -> bytes | None:
-    """No key: the chain is unkeyed."""
+    """No key, so that the hashes have none."""
     return None
 
 
 class Audit:
-    """The audit of this machine, appended to by every process of this user. The shape is `brokers.guard.AuditLog`.
+    """The audit log of this machine, written by all processes of this user. Implements `brokers.guard.AuditLog`.
 
-    Its end is kept in the journal of runs beside it. A new line follows the one that the journal knows as the last,
-    whatever the file ends with: what is missing or was slipped in shows for ever.
+    Its last hash is also kept in the journal beside it. A new line continues from that hash whatever the file ends
+    with, so that a line that was removed or inserted shows for ever.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Audit:
         argv: Sequence[str] | None = None,
         key: Callable[[], bytes | None] = no_key,
     ) -> None:
-        """Append to `path`, by default `audit.jsonl` in the state folder; `argv` is the command that is noted.
+        """Append to `path`, by default `audit.jsonl` in the state folder; `argv` is the command that is recorded.
 
-        `key` gives the key of the chain; it is asked when the first line is written or read.
+        `key` returns the key of the hashes; it is called when the first line is written or read.
         """
         self._path = path
         self._command = redact_command(sys.argv if argv is None else argv)
@@ -64,23 +64,23 @@ class Audit:
         return self._path
 
     def begin(self, plan: Plan, policy: Policy) -> None:
-        """Note that a write begins; on disk when it returns.
+        """Record that a write begins; on disk when it returns.
 
         Raises:
-            StorageFailed: it could not be kept, so nothing may be written to the broker.
+            StorageFailed: it could not be written, so nothing may be written to the broker.
         """
         self._append(self._entry("begin", plan, policy))
 
     def end(self, plan: Plan, policy: Policy, result: str) -> None:
-        """Note how a write ended; on disk when it returns.
+        """Record how a write ended; on disk when it returns.
 
         Raises:
-            StorageFailed: it could not be kept.
+            StorageFailed: it could not be written.
         """
         self._append(replace(self._entry("end", plan, policy), result=result))
 
     def entries(self, limit: int | None = None) -> Sequence[AuditEntry]:
-        """The last `limit` entries, or all, the oldest first. `read` says what can't be read.
+        """The last `limit` entries, or all, oldest first. `read` also has what is damaged.
 
         Raises:
             StorageFailed: the file can't be read.
@@ -89,7 +89,7 @@ class Audit:
         return known if limit is None else known[max(0, len(known) - limit) :]
 
     def read(self) -> AuditContents:
-        """All that can be read of it, and what is damaged: lines, and its end as the journal knows it.
+        """All readable entries, and what is damaged: lines, and the end by the hash in the journal.
 
         Raises:
             StorageFailed: the file or the journal can't be read.
@@ -101,7 +101,7 @@ class Audit:
             anchor.close()
 
     def verify(self) -> int | None:
-        """The first line with a damage (from 1), one after the last where its end is wrong; None where it is whole.
+        """The first damaged line (from 1), the one after the last where the end is wrong; None where all is in order.
 
         Raises:
             StorageFailed: the file or the journal can't be read.
@@ -110,7 +110,7 @@ class Audit:
         return damages[0].line if damages else None
 
     def key(self) -> bytes | None:
-        """The key of the chain, asked for once."""
+        """The key of the hashes, asked for once."""
         if not self._asked:
             self._key, self._asked = self._ask_key(), True
         return self._key
@@ -176,7 +176,7 @@ class Audit:
 
 
 def _before(known: ChainHead | None, last: bytes) -> ChainHead:
-    """What a new line follows: what the journal knows as the last, in a file of before that its last line."""
+    """The head that a new line continues: the one in the journal; in a file of format 1 that of its last line."""
     try:
         _, link, _ = parse_line(last)
     except ValueError:
@@ -189,7 +189,7 @@ def _before(known: ChainHead | None, last: bytes) -> ChainHead:
 
 
 def _is_anchored(last: bytes) -> bool:
-    """Whether the journal must have known a line as the last."""
+    """Whether a line has a format whose head is kept in the journal."""
     try:
         return parse_line(last)[1].v >= FORMAT
     except ValueError:
@@ -197,7 +197,7 @@ def _is_anchored(last: bytes) -> bool:
 
 
 def _turns(last: bytes, key: bytes | None) -> bool:
-    """Whether the chain goes on with another key than before, or without one."""
+    """Whether the chain continues with another key, or without one."""
     try:
         _, link, _ = parse_line(last)
     except ValueError:
@@ -208,7 +208,7 @@ def _turns(last: bytes, key: bytes | None) -> bool:
 def _lines_of(
     entry: AuditEntry, before: ChainHead, key: bytes | None, *, turns: bool, forgotten: bool
 ) -> tuple[bytes, ChainHead]:
-    """The line of an entry, and the chain's new end; what is to be known of the chain comes first, as notes."""
+    """The line of an entry, with notes about the chain before it, and the new head."""
     said = [FORGOTTEN] if forgotten else []
     if turns:
         said.append(f"the chain goes on {'keyed' if key else 'unkeyed'} from here")
@@ -222,7 +222,7 @@ def _lines_of(
 
 
 def _last_line(file: BinaryIO) -> tuple[int, bytes]:
-    """How long the file is, and its last line; one that was cut off has no line feed."""
+    """The length of the file, and its last line, which has no line feed where it was cut off."""
     size = os.fstat(file.fileno()).st_size
     tail, start = b"", size
     while start > 0:

@@ -1,4 +1,4 @@
-"""Where the audit ends, kept in the journal of runs: a file that was cut off, emptied or replaced shows by it (C18)."""
+"""The head of the audit log, kept in the journal too, so that a truncated or replaced file is detected (C18)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class AuditAnchor:
-    """The end of one audit in the journal. All raise StorageFailed."""
+    """The head of one audit log, in the journal. All methods raise StorageFailed."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
         self._opened: Database | None = None
 
     def head(self) -> ChainHead | None:
-        """What is known; None where nothing is."""
+        """The stored head; None without one."""
         if self._opened is None and not self._journal.exists():
             return None
         with self._database().reading() as connection:
@@ -27,7 +27,7 @@ class AuditAnchor:
         return ChainHead(*row) if row else None
 
     def put(self, head: ChainHead) -> None:
-        """Keep it; on disk when it returns."""
+        """Store the head; on disk when it returns."""
         with self._database().transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO audit_head (one, n, hash, coming) VALUES (1, ?, ?, ?)",

@@ -1,6 +1,6 @@
-"""The chain of the audit: each line holds the hash of the line before, by a key where there is one (C18).
+"""The hash chain of the audit log: each line has the hash of the line before, keyed where there is a key (C18).
 
-Records of format 2 have `v`, and `key`: which key their hash was made with, "" where there was none. Those before have
+Lines of format 2 have `v`, and in `key` the id of the key of their hash, "" without one. Lines of format 1 have
 neither.
 """
 
@@ -20,17 +20,17 @@ from mqtui.domain.audit import AuditContents, AuditEntry, Damage
 GENESIS = "0" * 64
 FORMAT = 2
 LAST_TIME = 253_402_300_799_999
-"""The last millisecond of the year 9999: what is later is no date."""
+"""The last millisecond of the year 9999."""
 
 FORGOTTEN = "the journal had forgotten where the audit ends: it was deleted, or is another one"
-"""A note that is a damage for ever."""
+"""The text of a note that counts as damage."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The end of the chain as the journal knows it. `coming` is the hash of a line that may have been written since."""
+    """The end of the chain, as kept in the journal. `coming` is the hash of a line that may have been written since."""
 
     n: int
     hash: str
@@ -38,7 +38,7 @@ class ChainHead:
 
 
 class ChainLink(msgspec.Struct):
-    """What chains a line to the one before."""
+    """The fields of a line that link it to the line before."""
 
     n: int
     prev: str
@@ -48,12 +48,12 @@ class ChainLink(msgspec.Struct):
 
 
 def key_id(key: bytes) -> str:
-    """What names a key in a line, and does not give it away."""
+    """The id of a key in a line: 8 hex digits of a hash, which don't give it away."""
     return hashlib.sha256(b"mqtui audit " + key).hexdigest()[:8]
 
 
 def encode_line(entry: AuditEntry, before: ChainHead, key: bytes | None) -> tuple[bytes, str]:
-    """An entry as the line after `before`, and its hash."""
+    """The line of an entry after `before`, and its hash."""
     record: Record = {"v": FORMAT, "n": before.n + 1, "prev": before.hash, "key": key_id(key) if key else ""}
     record |= {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__ if name != "n"}
     digest = hash_of(record, key)
@@ -61,17 +61,17 @@ def encode_line(entry: AuditEntry, before: ChainHead, key: bytes | None) -> tupl
 
 
 def hash_of(record: Record, key: bytes | None) -> str:
-    """The hash of a record without the one it has: HMAC-SHA-256 with a key, SHA-256 without."""
+    """The hash of a record, without its field `hash`: HMAC-SHA-256 with a key, SHA-256 without."""
     body = {name: value for name, value in record.items() if name != "hash"}
     packed = json.dumps(body, separators=(",", ":"), sort_keys=True).encode("ascii")
     return hmac.new(key, packed, "sha256").hexdigest() if key else hashlib.sha256(packed).hexdigest()
 
 
 def parse_line(line: bytes) -> tuple[Record, ChainLink, AuditEntry]:
-    """What a line holds.
+    """The record, link and entry of a line.
 
     Raises:
-        ValueError: why it is no line of the audit.
+        ValueError: it is no line of the audit log, with the reason.
     """
     try:
         record = json.loads(line)
@@ -84,7 +84,7 @@ def parse_line(line: bytes) -> tuple[Record, ChainLink, AuditEntry]:
 
 
 class ChainVerifier:
-    """Walks along the lines of a file."""
+    """Verifies the lines of a file one after another."""
 
     def __init__(self, key: bytes | None) -> None:
         self.entries: list[AuditEntry] = []
@@ -95,7 +95,7 @@ class ChainVerifier:
         self._lines = self._unkeyed = self._unchecked = 0
 
     def line(self, line: bytes) -> None:
-        """The next line."""
+        """Verify the next line."""
         self._lines += 1
         if not line.endswith(b"\n"):
             self._damaged("it was cut off while it was written")
@@ -115,7 +115,7 @@ class ChainVerifier:
         self.entries.append(entry)
 
     def end(self, head: ChainHead | None) -> AuditContents:
-        """The last line was read; `head` is what the journal knows of it."""
+        """Verify the end of the file; `head` is the one in the journal."""
         self._lines += 1
         why = self._wrong_end(head)
         if why:
@@ -135,7 +135,7 @@ class ChainVerifier:
         return "" if link.prev == self.last.hash else "it does not fit the one before it"
 
     def _forged(self, record: Record, link: ChainLink) -> str:
-        """Why its hash is not its own."""
+        """Why the hash of a line is wrong; "" where it is right or can't be checked."""
         if link.key and (self._key is None or key_id(self._key) != link.key):
             self._unchecked += 1
             return f"it was written with another key ({link.key})" if self._key else ""
@@ -159,7 +159,7 @@ class ChainVerifier:
 
 
 def verify_chain(lines: Iterable[bytes], key: bytes | None, head: ChainHead | None) -> AuditContents:
-    """All lines of a file, checked."""
+    """Verify all lines of a file."""
     checking = ChainVerifier(key)
     for line in lines:
         checking.line(line)

@@ -1,4 +1,4 @@
-"""Which brokers the profiles of this machine were met at, by the brokers' own names for themselves."""
+"""The identities that the brokers of each profile reported, to recognise a broker by any address (C17)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CREATE TABLE met (
 ) WITHOUT ROWID
 """
 KEPT = 32
-"""Identities of one profile and kind: a Redis has another one after each restart and failover."""
+"""The most identities of a profile and kind: Redis changes its own with each restart and failover."""
 
 
 class BrokerIdentities:
-    """Identities as `brokers.port.Broker.identity` tells them. All raise StorageFailed."""
+    """Identities, as returned by `brokers.port.Broker.identity`. All methods raise StorageFailed."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Use `path`, by default `identities.sqlite` in the state folder."""
         self._path = path or state_dir() / "identities.sqlite"
 
     def profiles_of(self, kind: BrokerKind, identity: str) -> frozenset[str]:
-        """The names of the profiles that met this broker."""
+        """The names of the profiles whose broker had that identity."""
         if not self._path.exists():
             return frozenset()
         database = self._database()
@@ -44,7 +44,7 @@ class BrokerIdentities:
         return frozenset(name for (name,) in found)
 
     def remember(self, profile: str, kind: BrokerKind, identity: str) -> None:
-        """Keep that a profile met this broker; the oldest of more than 32 is forgotten."""
+        """Record the identity of the broker of a profile; the oldest beyond 32 is deleted."""
         if profile in self.profiles_of(kind, identity):
             return
         database = self._database()

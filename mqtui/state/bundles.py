@@ -1,7 +1,8 @@
-"""Bundles (C2): the exact bytes of letters, encrypted and on disk before they are removed from where they were.
+"""Bundles (C2): the exact bytes of letters, encrypted and on disk before the letters are removed from their source.
 
-A file is a line that says what it is and proves the key, then blocks: length and CRC-32 (4 bytes each, big-endian) and
-a Fernet token over the MessagePack of a batch. A block torn by a crash is the last one and was never relied on.
+A file begins with a line that names the format and proves the key. Frames follow: length and CRC-32 (4 bytes each,
+big-endian), then a Fernet token over the MessagePack of a batch. A frame that was torn by a crash is the last one, and
+no letter of it had been removed.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ DAY_S = 86_400
 
 
 class Bundle:
-    """The bundle of one run, open for appending. Nothing is on disk before the first letters are.
+    """The bundle of one run, open for appending. The file is made with the first letters.
 
-    A resumed run appends to what is there; a block torn by the crash is cut off first.
+    A resumed run appends; a frame that was torn by the crash is cut off first.
     """
 
     def __init__(self, run: str, key: bytes, folder: Path | None = None) -> None:
         """Open the run's bundle with a Fernet key (32 bytes, URL-safe base64).
 
         Raises:
-            Refused: the key is none, or not the one the bundle was made with.
+            Refused: it is no Fernet key, or another one than the bundle was made with.
             StorageFailed: the file can't be read, or is damaged.
         """
         self.run = run
@@ -50,7 +51,7 @@ class Bundle:
         self._end = whole_length(self.path, self._cipher) if self.path.exists() else 0
 
     def append(self, letters: Sequence[Message], positions: Sequence[str]) -> None:
-        """Keep letters, each under its position in the journal. On disk when it returns, whole or not at all.
+        """Append letters, each under its position in the journal. On disk when it returns, whole or not at all.
 
         Raises:
             StorageFailed: the disk is full or fails; nothing may be removed from the source.
@@ -72,7 +73,7 @@ class Bundle:
             ) from error
 
     def read(self) -> Iterator[tuple[str, Message]]:
-        """As the function `read`, for what was appended so far."""
+        """The letters so far, as the function `read` returns them."""
         return decrypt_messages(self.path, self._cipher)
 
     def close(self) -> None:
@@ -110,11 +111,11 @@ class Bundle:
 
 
 def read(run: str, key: bytes, folder: Path | None = None) -> Iterator[tuple[str, Message]]:
-    """Position in the journal and letter, in the order they were kept; a position kept twice comes twice.
+    """Each position in the journal with its letter, in the order appended; a position may come twice.
 
     Raises:
-        Refused: the key is none, or not the one the bundle was made with.
-        StorageFailed: there is no bundle, it can't be read, or a block before the last is damaged.
+        Refused: it is no Fernet key, or another one than the bundle was made with.
+        StorageFailed: there is no bundle, it can't be read, or a frame before the last is damaged.
     """
     return decrypt_messages(bundle_path(run, folder), fernet_of(key))
 
@@ -125,7 +126,7 @@ def exists(run: str, folder: Path | None = None) -> bool:
 
 
 def delete_expired(days: int = 14, folder: Path | None = None) -> Sequence[str]:
-    """Delete bundles nothing was added to for that many days; the runs they were of."""
+    """Delete the bundles that nothing was appended to for that many days; returns their run ids."""
     root = folder or state_dir() / "bundles"
     before = time() - days * DAY_S
     gone = []
@@ -140,7 +141,7 @@ def delete_expired(days: int = 14, folder: Path | None = None) -> Sequence[str]:
 
 
 def bundle_path(run: str, folder: Path | None = None) -> Path:
-    """Where the bundle of a run is."""
+    """The path of the bundle of a run."""
     return (folder or state_dir() / "bundles") / f"{run}.bundle"
 
 
@@ -161,7 +162,7 @@ def fernet_of(key: bytes) -> Fernet:
 
 
 def iter_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Where each block ends, and its token; None for one that is damaged or torn."""
+    """The end of each frame, and its token; None for a damaged or torn one."""
     size = os.fstat(file.fileno()).st_size
     while len(head := file.read(FRAME.size)) == FRAME.size:
         length, checksum = FRAME.unpack(head)
@@ -174,10 +175,10 @@ def iter_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def iter_whole_frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Where each whole block ends, and its token; a torn last one is passed over.
+    """The end of each frame, and its token; a torn last frame is left out.
 
     Raises:
-        StorageFailed: a block before the last is damaged.
+        StorageFailed: a frame before the last is damaged.
     """
     size = os.fstat(file.fileno()).st_size
     for end, token in iter_frames(file):
@@ -190,7 +191,7 @@ def iter_whole_frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]
 
 
 def damaged_error(path: Path, end: int) -> StorageFailed:
-    """A block before a place can't be read."""
+    """The error for a damaged frame that ends at that byte."""
     return StorageFailed(
         "The bundle is damaged",
         f"{path}, before byte {end:,}",
@@ -200,17 +201,17 @@ def damaged_error(path: Path, end: int) -> StorageFailed:
 
 @dataclass(frozen=True, slots=True)
 class BundleContents:
-    """The letters of a bundle that can be read, by their names in the journal; `damage` is "" where it is whole."""
+    """The positions of the readable letters of a bundle; `damage` is "" where it is whole."""
 
     names: frozenset[str]
     damage: str = ""
 
 
 def list_contents(run: str, key: bytes, folder: Path | None = None) -> BundleContents:
-    """Read a bundle to its end, past what is damaged.
+    """Read a bundle to its end, skipping damaged frames.
 
     Raises:
-        Refused: the key is none, or not the one the bundle was made with.
+        Refused: it is no Fernet key, or another one than the bundle was made with.
         StorageFailed: there is no bundle, it is that of another run, or it can't be read.
     """
     found: set[str] = set()
@@ -223,7 +224,7 @@ def list_contents(run: str, key: bytes, folder: Path | None = None) -> BundleCon
 def read_damaged(
     run: str, key: bytes, tell: Callable[[str], None], folder: Path | None = None
 ) -> Iterator[tuple[str, Message]]:
-    """As `read`, past what is damaged: `tell` is called with each damage in words."""
+    """As `read`, but skips damaged frames and calls `tell` with each damage as text."""
     path, fernet = bundle_path(run, folder), fernet_of(key)
     count = 0
     try:
@@ -253,10 +254,10 @@ def _decrypted(fernet: Fernet, token: bytes) -> bytes | None:
 
 
 def read_header(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
-    """Read the first line; False where the bundle was cut off within it, so that it holds nothing.
+    """Read and check the first line; False where the file was cut off within it, so that it has no letters.
 
     Raises:
-        Refused: it was made with another key.
+        Refused: the bundle was made with another key.
         StorageFailed: it is no bundle, or that of another run.
     """
     from cryptography.fernet import InvalidToken
@@ -282,7 +283,7 @@ def read_header(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
 
 
 def whole_length(path: Path, fernet: Fernet) -> int:
-    """Bytes up to the end of the last whole block."""
+    """The number of bytes up to the end of the last whole frame."""
     try:
         with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
             if not read_header(path, file, fernet):
@@ -294,7 +295,7 @@ def whole_length(path: Path, fernet: Fernet) -> int:
 
 
 def decrypt_messages(path: Path, fernet: Fernet) -> Iterator[tuple[str, Message]]:
-    """The letters of a bundle, a block decrypted at a time."""
+    """The letters of a bundle, decrypted frame by frame."""
     from cryptography.fernet import InvalidToken
 
     try:

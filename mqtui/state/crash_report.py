@@ -1,4 +1,4 @@
-"""Mistakes of mqtui's own: the trace goes to a file, a sentence to the user."""
+"""Internal errors: the stack trace is written to a file, and the user gets an error that names it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mqtui.state.paths import state_dir
 
 
 def report_crash(error: BaseException) -> MqtuiError:
-    """What a user is told of an exception nobody expected; its trace is in `last-crash.txt` of the state folder."""
+    """The error to show for an unexpected exception. Writes its trace to `last-crash.txt` in the state folder."""
     title, hint = "Internal error in mqtui", "Please report it."
     if (log := log_file()) is not None:
         logging.getLogger("mqtui").error("internal error: %s", type(error).__name__)

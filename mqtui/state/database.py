@@ -1,4 +1,4 @@
-"""SQLite files of this machine: write-ahead log, every commit on disk, errors in the domain's words."""
+"""SQLite files: write-ahead log, every commit on disk, errors as `domain.errors.StorageFailed`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BUSY_MS = 20_000
 
 
 class Database:
-    """One SQLite file. Safe to use from several threads, one transaction at a time; several processes may hold it.
+    """One SQLite file. Threads may share it, one transaction at a time; so may processes.
 
-    A later version keeps the tables, and reads what an earlier one wrote into them.
+    A later version keeps the tables and reads what an earlier one wrote.
     """
 
     def __init__(self, path: Path, *schemas: tuple[int, str]) -> None:
-        """Open, or create with mode 0600. `schemas` are statements by the version they came with, in its order.
+        """Open, or create with mode 0600. `schemas` are SQL statements by the format version that added them.
 
         Raises:
-            StorageFailed: it can't be opened, or a newer mqtui wrote it.
+            StorageFailed: it can't be opened, or a newer version of mqtui wrote it.
         """
         self.path = path
         self._lock = threading.RLock()
@@ -60,7 +60,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: on disk when the block is left, undone when it raises.
+        """A write transaction: on disk when the block is left, rolled back when it raises.
 
         Raises:
             StorageFailed: the disk is full, or the file is damaged or locked for too long.
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Statements that only read, against one state of the file; what was written is unpacked within, too.
+        """A read transaction, against one state of the file. Blobs are decoded within it, so that damage is reported.
 
         Raises:
             StorageFailed: the file is damaged or locked for too long.
@@ -93,7 +93,7 @@ class Database:
                     self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Close the file; the last one to close it folds the log in."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
@@ -112,7 +112,7 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _told(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
-    """The system's or SQLite's own reason, and what to do about it."""
+    """The error with the reason of the system or of SQLite, and what to do."""
     if isinstance(error, OSError):
         full, reason = error.errno in FULL, error.strerror or str(error)
     else:
@@ -125,7 +125,7 @@ def _told(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
 
 
 def damaged_error(path: Path, reason: str) -> StorageFailed:
-    """A file that is there and does not hold what was written."""
+    """The error for a damaged file."""
     what = "journal of runs" if path.name == "runs.sqlite" else "file"
     bundles = len(list((path.parent / "bundles").glob("*.bundle"))) if what != "file" else 0
     kept = f" The bundles beside it are files of their own: {bundles:,} of them." if bundles else ""

@@ -1,4 +1,4 @@
-"""One process at a time: advisory file locks that end with their process."""
+"""Advisory file locks, which are released when their process ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:  # Windows has no flock; there two consoles of one user are 
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[None]:
-    """Hold `path` (made with mode 0600 where missing) alone while the block runs; waits for its holder.
+    """Hold an exclusive lock on `path`, made with mode 0600 where missing, during the block; waits for it.
 
     Raises:
         OSError: the file can't be made or locked.

@@ -1,4 +1,4 @@
-"""Bytes and names that are on disk when the call returns."""
+"""Files of this user alone, whose bytes and names are on disk (fsync) when a call returns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def append_whole(file: BinaryIO, at: int, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on disk: a new file is only safe once its folder is synced.
+    """Sync a folder: a new file is safe only once its name is on disk too.
 
     Raises:
         OSError: as the system says.
@@ -40,10 +40,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file of this user alone, made with mode 0600 where `flags` say so; no link is followed.
+    """Open a file that belongs to this user alone; `flags` may create it, with mode 0600. Links are not followed.
 
     Raises:
-        OSError: as the system says; or it is a link, no plain file, or another user's.
+        OSError: as the system says; or it is a link, no regular file, or belongs to another user.
     """
     try:
         handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -60,12 +60,12 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def check_private(path: Path) -> None:
-    """As `open_private` checks, for a file that must not be opened: closing it would let go of this process's locks.
+    """Check a file as `open_private` does, without opening it, since closing it would release locks of this process.
 
     POSIX locks are held by process and file, whatever descriptor took them (https://sqlite.org/howtocorrupt.html, 2.2).
 
     Raises:
-        OSError: as the system says; or it is a link, no plain file, or another user's.
+        OSError: as the system says; or it is a link, no regular file, or belongs to another user.
     """
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):

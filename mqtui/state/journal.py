@@ -1,4 +1,4 @@
-"""The journal of runs: what is in hand, and what became of each letter, on disk before anybody relies on it."""
+"""The journal of runs: batches in flight and the outcome of each letter, on disk before anything relies on it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["InFlight", "Journal", "LettersInFlight", "OutcomeRow", "OutcomeRows"
 
 SHORTEST = 4
 COLUMNS_OF_LETTERS = 2
-"""Format 1: every blob is a list of letters. From 2 on some are offset ranges and columns (`state.journal_codec`)."""
+"""Since this format blobs may hold offset ranges and columns instead of lists of letters (`state.journal_codec`)."""
 
 DAY_MS = 86_400_000
 
@@ -68,7 +68,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run. Times are ms since the epoch; `plan` and `result` are JSON; `target` reopens it and holds no secret.
+    """One run. Times are ms since the epoch; `plan` and `result` are JSON; `target` names the broker without a secret.
 
     `id` is 32 hex digits. `state` is `running`, `done`, `stopped` or `failed`; see `interrupted`.
     """
@@ -93,18 +93,18 @@ class RunRecord:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it says `running` and its process on this host is gone. Of another host nothing can be said."""
+        """Whether its state is `running` but its process on this host has ended. Other hosts can't be checked."""
         return self.state == "running" and self.host == host() and not is_alive(self.pid, self.pid_start)
 
 
 UnfinishedBatch: TypeAlias = tuple[int, tuple[InFlight, ...]]
-"""A batch number and letters of it."""
+"""The number of a batch, and its letters without an outcome."""
 
 
 class Journal:
-    """The journal. Every call that changes it is one transaction, on disk when it returns.
+    """The journal of this machine. Each change is one transaction, on disk when the call returns.
 
-    All raise StorageFailed when the disk is full or the file is damaged; then nothing of that call is kept.
+    All methods raise StorageFailed when the disk is full or the file is damaged; then nothing of that call is kept.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -112,10 +112,10 @@ class Journal:
         self._database = Database(path or state_dir() / "runs.sqlite", *FORMATS)
 
     def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
-        """Note a new run, and the policies it began under: its broker's, then that of the one letters cross over to.
+        """Record a new run with the policies it began under: that of its broker, then that of the target's broker.
 
         Raises:
-            BadInput: a run of that id is known already.
+            BadInput: there is a run of that id.
         """
         row = (
             *(record.id, record.verb, record.profile, name_bytes(record.target)),
@@ -133,13 +133,13 @@ class Journal:
                 connection.execute("INSERT INTO policies (run, policies) VALUES (?, ?)", (record.id, kept))
 
     def policies_of(self, run: str) -> Sequence[Policy]:
-        """What `begin` was given; nothing where nothing was restricted, or an older mqtui began it."""
+        """The policies that `begin` recorded; empty where nothing was restricted, or an older version began the run."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT policies FROM policies WHERE run = ?", (run,)).fetchone()
         return msgspec.json.decode(row[0], type=list[Policy]) if row else ()
 
     def claim(self, run: str, pid: int, pid_start: int | None) -> RunRecord:
-        """Make a run this process's own, to resume it. Only one process can.
+        """Make this process the owner of a run, to resume it. Only one process can.
 
         Raises:
             NotFound: no such run.
@@ -162,7 +162,7 @@ class Journal:
             return _only(connection, run)
 
     def begin_batch(self, run: str, marks: LettersInFlight) -> int:
-        """Note letters before they are touched, and get the number of the batch."""
+        """Record a batch of letters before it is moved; returns its number."""
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO hands (run, letters, marks) VALUES (?, ?, ?)", (run, len(marks), encode_in_flight(marks))
@@ -171,9 +171,9 @@ class Journal:
             return cursor.lastrowid
 
     def record_outcomes(self, run: str, number: int, dones: OutcomeRows) -> None:
-        """Note what became of letters of a batch; 0 is for letters that were in no batch.
+        """Record outcomes of letters of a batch; 0 is for letters of no batch.
 
-        A batch may be settled in several calls. A position names one letter of the run: the last word on it counts.
+        A batch may take several calls. A position names one letter of the run, and its last outcome counts.
         """
         if not dones:
             return
@@ -182,7 +182,7 @@ class Journal:
             connection.execute("INSERT INTO dones (run, number, letters, outcomes) VALUES (?, ?, ?, ?)", row)
 
     def end(self, run: str, state: str, result: bytes | None = None) -> None:
-        """Note how a run ended: `done`, `stopped` or `failed`, and its result as JSON."""
+        """Record how a run ended, `done`, `stopped` or `failed`, and its result as JSON."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE runs SET state = ?, result = ?, ended = ? WHERE id = ?", (state, result, _now(), run)
@@ -220,7 +220,7 @@ class Journal:
             return [_record(row) for row in rows]
 
     def list_interrupted(self, max_age_ms: int | None = None) -> Sequence[RunRecord]:
-        """Runs whose process on this host is gone before their end, the oldest first; `max_age_ms` since the start."""
+        """Runs of this host whose process has ended before them, oldest first; `max_age_ms` counts from the start."""
         since = 0 if max_age_ms is None else _now() - max_age_ms
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -231,7 +231,7 @@ class Journal:
         return [record for record in found if record.interrupted]
 
     def unfinished_batches(self, run: str) -> Sequence[UnfinishedBatch]:
-        """Batches with letters that nothing was said about since, and those letters: the suspects of a killed run."""
+        """The batches with letters without an outcome, and those letters: the suspects of a killed run."""
         with self._database.reading() as connection:
             hands = connection.execute(
                 "SELECT number, letters FROM hands WHERE run = ? ORDER BY number", (run,)
@@ -250,18 +250,18 @@ class Journal:
         return found
 
     def unfinished_letters(self, run: str) -> Sequence[InFlight]:
-        """The letters of `unfinished_batches`, without their batches; each once, as it was last in hand."""
+        """The letters of `unfinished_batches`, each once, as last recorded."""
         return list({mark[0]: mark for _, marks in self.unfinished_batches(run) for mark in marks}.values())
 
     def letters_named(self, run: str, names: Collection[str]) -> Sequence[InFlight]:
-        """Letters of these names as they were last in hand; those that never were are left out."""
+        """The letters of these positions, as last recorded in a batch; those that were in none are left out."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT marks FROM hands WHERE run = ? ORDER BY number", (run,))
             found = {mark[0]: mark for (blob,) in rows for mark in decode_in_flight(blob) if mark[0] in names}
         return list(found.values())
 
     def letters_of_last_batches(self, run: str, hands: int) -> Sequence[InFlight]:
-        """The letters of the last batches, whatever was said about them since."""
+        """The letters of the last batches, with or without an outcome."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, hands)
@@ -269,7 +269,7 @@ class Journal:
             return [mark for (blob,) in rows for mark in decode_in_flight(blob)]
 
     def read_outcomes(self, run: str) -> Iterator[OutcomeRow]:
-        """What became of each letter, in the order it was said; of one said twice only the last word."""
+        """The outcome of each letter, in the order recorded; of several outcomes of a letter the last."""
         last: dict[str, int] = {}
         for place, done in enumerate(self._said(run)):
             last[done[0]] = place
@@ -278,7 +278,7 @@ class Journal:
                 yield done
 
     def count_outcomes(self, run: str) -> Mapping[str, int]:
-        """How many letters had each outcome, a letter counted once, by its last word."""
+        """The number of letters by their last outcome."""
         last: dict[str, str] = {}
         for position, outcome, _, _ in self._said(run):
             last[position] = intern(outcome)
@@ -293,7 +293,7 @@ class Journal:
         return run[: max(SHORTEST, shared + 1)].upper()
 
     def delete_ended(self, older_than_ms: int = 90 * DAY_MS) -> int:
-        """Drop ended runs that ended longer ago, with their letters; the number of runs dropped."""
+        """Delete runs that ended longer ago, with their letters; returns the number of runs."""
         before = _now() - older_than_ms
         with self._database.transaction() as connection:
             gone = connection.execute(
@@ -328,7 +328,7 @@ class Journal:
 
 
 def _said_since(connection: sqlite3.Connection, run: str, number: int) -> dict[str, int]:
-    """By position, the last batch at or after `number` that something was said in."""
+    """For each position, the last batch from `number` on that has an outcome of it."""
     said: dict[str, int] = {}
     rows = connection.execute("SELECT number, outcomes FROM dones WHERE run = ? AND number >= ?", (run, number))
     for batch, outcomes in rows:
@@ -384,7 +384,7 @@ def _blob(cell: object) -> bytes | None:
 
 
 def _shared(one: str, other: str) -> int:
-    """How many leading characters two texts share."""
+    """The number of leading characters that two texts share."""
     return next(
         (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )

@@ -1,4 +1,4 @@
-"""Letters as the journal keeps them: a batch is one blob, a list of letters, or offset ranges and columns."""
+"""Blobs of the journal: a batch of letters in flight, or their outcomes, as lists or as offset ranges and columns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.redrive import Outcome
 
 InFlight: TypeAlias = tuple[str, bytes, int]
-"""A letter in hand: position, fingerprint (b"" where the position is enough), deliveries left (-1: no limit)."""
+"""A letter in flight: position, fingerprint (b"" where the position suffices), deliveries left (-1: no limit)."""
 
 OutcomeRow: TypeAlias = tuple[str, str, str, str]
-"""What became of a letter: position, outcome, position in the target ("" where there is none), reason."""
+"""The outcome of a letter: position, outcome, position in the target ("" without one), reason."""
 
 LettersInFlight: TypeAlias = Sequence[InFlight] | OffsetRanges
 """Letters in flight, one by one or as offset ranges."""
 
 OutcomeRows: TypeAlias = Sequence[OutcomeRow] | BulkReceipts
-"""What became of letters, one by one or by columns."""
+"""Outcomes of letters, one by one or as columns."""
 
 
 class _StoredRanges(msgspec.Struct):
@@ -45,12 +45,12 @@ _dones = msgspec.msgpack.Decoder(list[OutcomeRow] | _StoredReceipts)
 
 
 def encode_in_flight(marks: LettersInFlight) -> bytes:
-    """Marks as MessagePack; fingerprints do not compress, so nothing is tried."""
+    """MessagePack, not compressed, since fingerprints don't compress."""
     return msgspec.msgpack.encode(_StoredRanges(marks.ranges) if isinstance(marks, OffsetRanges) else marks)
 
 
 def decode_in_flight(blob: bytes) -> list[InFlight]:
-    """What `pack_marks` packed, one by one."""
+    """The letters of a blob, one by one."""
     marks: list[InFlight] | _StoredRanges = _marks.decode(blob)
     if isinstance(marks, _StoredRanges):
         return [(str(offset), b"", -1) for offset in OffsetRanges(marks.stretches)]
@@ -58,7 +58,7 @@ def decode_in_flight(blob: bytes) -> list[InFlight]:
 
 
 def encode_outcomes(dones: OutcomeRows) -> bytes:
-    """Outcomes as compressed MessagePack. Bytes of a name in a reason that are not UTF-8 are escaped."""
+    """Compressed MessagePack. Bytes in a reason that are not UTF-8 are escaped."""
     if isinstance(dones, BulkReceipts):
         return zlib.compress(msgspec.msgpack.encode(_to_stored(dones)), 1)
     try:
@@ -69,7 +69,7 @@ def encode_outcomes(dones: OutcomeRows) -> bytes:
 
 
 def decode_outcomes(blob: bytes) -> list[OutcomeRow]:
-    """What `pack_dones` packed, one by one."""
+    """The outcomes of a blob, one by one."""
     dones: list[OutcomeRow] | _StoredReceipts = _dones.decode(zlib.decompress(blob))
     if isinstance(dones, _StoredReceipts):
         return [

@@ -22,11 +22,11 @@ LIBRARIES = {"mqtui": logging.DEBUG, "pika": logging.INFO, "kafka": logging.INFO
 """The loggers that are written, each from which level on. librdkafka's is `mqtui.kafka`."""
 
 SHORTEST = 3
-"""Characters a secret has at least to be looked for inside words: a shorter one would blot out everything."""
+"""The least length of a secret that is masked: a shorter one would mask parts of every word."""
 
 
 class _MaskedLines(logging.Formatter):
-    """One line a record, without secrets and without what a terminal would obey."""
+    """One line for each record, without secrets and control characters."""
 
     def __init__(self, mask: Callable[[str], str]) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
@@ -40,12 +40,12 @@ class _MaskedLines(logging.Formatter):
                 self._secrets |= {secret, quote(secret, safe=""), repr(secret)[1:-1]}
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line; what a login would look like is looked for in the message alone, for times hold colons too."""
+        """The line. Logins are looked for in the message only, since times have colons too."""
         record.message = self._masked(self._without_secrets(record.message))
         return printable(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
-        """The trace behind a line."""
+        """The stack trace below a line."""
         return self._masked(self._without_secrets(super().formatException(ei)))
 
     def _without_secrets(self, text: str) -> str:
@@ -65,11 +65,11 @@ class _Log:
 
 
 _logs: list[_Log] = []
-"""None, or the one."""
+"""Empty, or the one log of this process."""
 
 
 def start_log(file: Path) -> None:
-    """Write the log to a file from now on.
+    """Start to write the log to a file.
 
     Raises:
         StorageFailed: it can't be written.
@@ -93,11 +93,11 @@ def start_log(file: Path) -> None:
 
 
 def mask_secrets(secrets: Iterable[str]) -> None:
-    """Keep these out of the log, whoever writes them."""
+    """Mask these secrets in the log."""
     for log in _logs:
         log.lines.hide(secrets)
 
 
 def log_file() -> Path | None:
-    """Where the log is written; None where it is off."""
+    """The file of the log; None where it is off."""
     return _logs[0].file if _logs else None

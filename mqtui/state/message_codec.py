@@ -1,4 +1,4 @@
-"""Messages as MessagePack and back, exact to the byte."""
+"""Messages to MessagePack and back, byte for byte."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ MessageRow: TypeAlias = tuple[
 ]
 _rows = msgspec.msgpack.Decoder(list[MessageRow])
 PACKED = 1
-"""Flag: compressed, where a sample shrinks."""
+"""Flag: compressed, since a sample shrank enough."""
 
 RAW_TEXT = 2
-"""Flag: texts are kept as bytes, because one has bytes that are not UTF-8."""
+"""Flag: text is stored as bytes, since some is not UTF-8."""
 
 SAMPLE = 32_768
 WORTH = 0.7
 
 
 def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
-    """Letters, each under a name: a byte of flags, then MessagePack."""
+    """Messages, each with a name: a byte of flags, then MessagePack."""
     rows = list(zip(names, map(PARTS, letters), strict=True))
     flags = 0
     try:
@@ -57,7 +57,7 @@ def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
 
 
 def decode_messages(packed: bytes) -> Iterator[tuple[str, Message]]:
-    """What `pack` packed."""
+    """The names and messages of a blob."""
     blob = zlib.decompress(packed[1:]) if packed[0] & PACKED else packed[1:]
     if packed[0] & RAW_TEXT:
         yield from map(from_plain, msgspec.msgpack.decode(blob))
@@ -67,7 +67,7 @@ def decode_messages(packed: bytes) -> Iterator[tuple[str, Message]]:
 
 
 def from_plain(row: Any) -> tuple[str, Message]:
-    """A name and a letter whose texts were kept as bytes."""
+    """A name and its message, from a row whose text is stored as bytes."""
     name, (resource, position, value, key, headers, timestamp, entries, envelope) = row
     return (
         text(name),
@@ -85,7 +85,7 @@ def from_plain(row: Any) -> tuple[str, Message]:
 
 
 def place(found: Mapping[str, int]) -> Position:
-    """A position, told apart by the names of its parts."""
+    """A position, whose type follows from the names of its fields."""
     if "offset" in found:
         return Offset(found["partition"], found["offset"])
     if "ms" in found:
@@ -94,7 +94,7 @@ def place(found: Mapping[str, int]) -> Position:
 
 
 def wrapping(found: Mapping[str, Any]) -> Envelope:
-    """An envelope from its parts."""
+    """An envelope from its fields."""
     left = found["left"]
     return Envelope(
         text(found["exchange"]),
@@ -107,12 +107,12 @@ def wrapping(found: Mapping[str, Any]) -> Envelope:
 
 
 def text(found: str | bytes) -> str:
-    """A text kept as one or as its bytes."""
+    """Text that is stored as text or as bytes."""
     return found if isinstance(found, str) else name_text(found)
 
 
 def plain(thing: Any) -> Any:
-    """The same with every text as bytes; the names of a dataclass's parts stay."""
+    """The value with all text as bytes, except the names of dataclass fields."""
     match thing:
         case str():
             return name_bytes(thing)

@@ -1,4 +1,4 @@
-"""Where configuration and state live on this machine."""
+"""The folders of configuration, state and cache."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ELSEWHERE = "MQTUI_STATE_DIR and MQTUI_CONFIG_DIR name other folders."
 
 
 class DirectoryNotCreated(StorageFailed):
-    """A folder is not there and can't be made."""
+    """A folder does not exist and can't be made."""
 
 
 def config_dir() -> Path:
     """The folder of profiles.toml: `MQTUI_CONFIG_DIR`, or the platform's. Made with mode 0700 where it is missing.
 
-    Where it can't be made it is not there, and holds nothing: one may look without it.
+    Where it can't be made it counts as empty: reading works without it.
 
     Raises:
-        StorageFailed: it is one of another user, or everybody may write there.
+        StorageFailed: it belongs to another user, or everybody may write to it.
     """
     folder = _chosen("MQTUI_CONFIG_DIR") or platformdirs.user_config_path(NAME, appauthor=False)
     try:
@@ -40,7 +40,7 @@ def state_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder of what can be fetched again: `MQTUI_CACHE_DIR`, or the platform's. Made as `config_dir`."""
+    """The folder of what can be downloaded again: `MQTUI_CACHE_DIR`, or the platform's. Made as `config_dir`."""
     return ensure_private_dir(_chosen("MQTUI_CACHE_DIR") or platformdirs.user_cache_path(NAME, appauthor=False))
 
 
@@ -52,11 +52,11 @@ def shipped_themes() -> Path:
 
 
 def ensure_private_dir(folder: Path) -> Path:
-    """The folder, made with mode 0700 and its entry on disk where it is missing.
+    """Make the folder with mode 0700 where it is missing, with its name on disk; returns it.
 
     Raises:
         CannotMake: it can't be made.
-        StorageFailed: it is one of another user, or everybody may write there.
+        StorageFailed: it belongs to another user, or everybody may write to it.
     """
     try:
         if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Delivery counts seen on RabbitMQ queues (R3): what one look learned or spent, the next one must know (R13)."""
+"""What peeks at RabbitMQ queues found and used up, kept for the next peek (R3, R13)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CREATE TABLE IF NOT EXISTS looks (
 
 
 class StoredPeekBudget:
-    """The fewest deliveries left that looks at each queue met. The shape is `brokers.port.PeekBudget`.
+    """The fewest deliveries left that peeks at each queue found. Implements `brokers.port.PeekBudget`.
 
     `queue` is cluster, vhost and name, joined by `/`. Several processes and threads may share it; the file is opened on
-    first use. All raise StorageFailed.
+    first use. All methods raise StorageFailed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -32,15 +32,15 @@ class StoredPeekBudget:
         self._opening = Lock()
 
     def get(self, queue: str) -> int | None:
-        """The fewest deliveries left that were seen there; None where nothing is remembered."""
+        """The fewest deliveries left of a message there; None where nothing is known."""
         with self._database().reading() as connection:
             row = connection.execute("SELECT fewest FROM seen WHERE queue = ?", (name_bytes(queue),)).fetchone()
         return None if row is None else int(row[0])
 
     def set(self, queue: str, left: int | None) -> None:
-        """Remember that a message there has `left` deliveries left; what was fewer stays.
+        """Record that a message there has `left` deliveries left; a lower number that is stored stays.
 
-        None forgets: the queue was seen empty, was purged, or is another one.
+        None deletes what is known: the queue was seen empty, was purged, or was created again.
         """
         with self._database().transaction() as connection:
             if left is None:
@@ -54,14 +54,14 @@ class StoredPeekBudget:
                 )
 
     def history(self, queue: str) -> PeekHistory:
-        """What looks at that queue left behind."""
+        """Peeks at that queue that were not answered, or were answered with an error."""
         asked = "SELECT unanswered, unreadable, mark FROM looks WHERE queue = ?"
         with self._database().reading() as connection:
             row = connection.execute(asked, (name_bytes(queue),)).fetchone()
         return PeekHistory() if row is None else PeekHistory(*row)
 
     def begin(self, queue: str, mark: str) -> None:
-        """Write down that deliveries are about to be asked for; a mark that says nothing leaves the one before."""
+        """Record that deliveries are about to be asked for. An empty mark leaves the stored one."""
         with self._database().transaction() as connection:
             connection.execute(
                 "INSERT INTO looks (queue, unanswered, unreadable, mark) VALUES (?, 1, 0, ?) "
@@ -71,7 +71,7 @@ class StoredPeekBudget:
             )
 
     def end(self, queue: str, *, unreadable: int = 0) -> None:
-        """What was asked for was answered, with that many errors instead of messages."""
+        """Record that the request was answered, with that many errors instead of messages."""
         with self._database().transaction() as connection:
             connection.execute(
                 "UPDATE looks SET unanswered = max(0, unanswered - 1), unreadable = unreadable + ? WHERE queue = ?",

@@ -1,4 +1,4 @@
-"""Where letters of RabbitMQ queues were seen to come from: what one look learned, a plan that must not look can use."""
+"""The origins of letters in RabbitMQ queues, by the last peek at each: for plans, which must not peek themselves."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from mqtui.state.paths import state_dir
 SCHEMA = "CREATE TABLE seen (queue BLOB PRIMARY KEY, look TEXT NOT NULL) WITHOUT ROWID"
 
 TargetCounts: TypeAlias = Mapping[tuple[Ref, str], int]
-"""Letters by where they go home to: destination and routing key."""
+"""The number of letters by redrive target: destination and routing key."""
 
 RoutingKeyCounts: TypeAlias = Mapping[tuple[str, bool], int]
-"""Letters by routing key, and whether it is the one they were first published with, or only the one they lie with."""
+"""The number of letters by routing key, and whether it is that of the first publish or only the present one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeekedOrigins:
-    """What a look at a queue told: when it was (ms since the epoch), how many letters it met, their ways and keys."""
+    """The result of a peek at a queue: time (ms since the epoch), number of letters, their targets and routing keys."""
 
     at: int
     letters: int
     targets_counted: TargetCounts
     keys: RoutingKeyCounts
     opened: int = 0
-    """Letters whose message is taken out of an envelope."""
+    """The number of letters whose message is in an envelope."""
 
     doubts: Mapping[str, int] = field(default_factory=dict)
-    """Letters whose message may not be the one that was sent, by the reason."""
+    """The number of letters whose message may differ from the original, by the reason."""
 
     @property
     def targets(self) -> tuple[Ref, ...]:
-        """Where they go, each once."""
+        """The redrive targets, each once."""
         return tuple(dict.fromkeys(ref for ref, _ in self.targets_counted))
 
 
 class PeekedOriginsStore:
-    """The ways home of the letters that the last look at each queue met.
+    """The result of the last peek at each queue.
 
-    `queue` names the queue and its broker. Several processes and threads may share it; the file is opened on first use.
-    All raise StorageFailed.
+    `queue` names the queue and its broker. Processes and threads may share it; the file is opened on first use. All
+    methods raise StorageFailed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -54,7 +54,7 @@ class PeekedOriginsStore:
         self._opened: Database | None = None
 
     def get(self, queue: str) -> PeekedOrigins | None:
-        """The last look; None without one."""
+        """The last result; None without one."""
         with self._database().reading() as connection:
             row = connection.execute("SELECT look FROM seen WHERE queue = ?", (name_bytes(queue),)).fetchone()
         if row is None:
@@ -65,7 +65,7 @@ class PeekedOriginsStore:
         return PeekedOrigins(told["at"], told["letters"], routes, keys, told["opened"], told["doubts"])
 
     def set(self, queue: str, seen: PeekedOrigins) -> None:
-        """Remember a look; it takes the place of the one before."""
+        """Store a result in place of the last one."""
         routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.targets_counted.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
         told = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}

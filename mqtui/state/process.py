@@ -1,4 +1,4 @@
-"""This process and its operator, as the journal and the audit name them."""
+"""Processes and users, as journal and audit log identify them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def process_start(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (proc(5), stat field 22).
+    """The start time of a process, in clock ticks since boot (proc(5), field 22 of stat).
 
-    None: it is gone or a zombie, or this system has no /proc.
+    None: it has ended or is a zombie, or the system has no /proc.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
@@ -22,9 +22,9 @@ def process_start(pid: int) -> int | None:
 
 
 def is_alive(pid: int, start: int | None) -> bool:
-    """Whether the very process still runs: a reused id has another start time.
+    """Whether that very process still runs: a reused id has another start time.
 
-    Without a start time, or without /proc, the id alone decides.
+    Without a start time or /proc the id alone decides.
     """
     if Path("/proc/self/stat").exists():
         now = process_start(pid)
@@ -53,5 +53,5 @@ def operator() -> str:
 
 
 def host() -> str:
-    """This machine's name."""
+    """The host name of this machine."""
     return socket.gethostname()

@@ -1,4 +1,4 @@
-"""What may be shown of URLs and command lines: too much is hidden rather than too little."""
+"""Removes secrets from URLs and command lines; rather too much than too little."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ SHOWN = frozenset(
     tls.ca tls.cert tls.key tls.server-name tls.verify wait-ms wait-replicas
     """.split()
 )
-"""Options of brokers whose values are known to be harmless; of all others only the name is shown."""
+"""Broker options whose values are shown; of all others only the name is."""
 
 QUERY = re.compile(r"(?P<name>(?<=[?&])[\w.-]+)=(?P<value>[^&\s'\"]*)")
 SOURCE = re.compile(r"env:\w+|keyring")
 SECRET = re.compile(r"(?i)((?:passw|secret|token|credential|jaas)[^=&?\s]*=)(?!env:\w+)[^&\s]*")
 LOGIN = re.compile(r"(://[^:/?#@\s]*):.*@", re.DOTALL)
 MISTYPED = re.compile(r"((?:[A-Za-z][\w+.-]*:?/{1,3})?[^\s:/@'\"(]*):(?!//[^:@]*@)(?=\S).*@")
-"""A login that no `://` stands before: `redis:/u:secret@h`, `redis//u:secret@h`, `u:secret@h`."""
+"""A login without `://` before it: `redis:/u:secret@h`, `redis//u:secret@h`, `u:secret@h`."""
 
 AFTER_COLON = re.compile(r":(?![\d/\s…]).*", re.DOTALL)
 NO_PORT = re.compile(r"(://[^/?#@]*?):(?!\d+(?:[,/?#]|$))[^/?#@]*(?=[/?#]|$)")
 
 
 def mask(text: str) -> str:
-    """A text with `…` for the passwords of URLs, also of malformed ones.
+    """The text with `…` for the passwords of URLs, also of malformed ones.
 
-    What stands where a port should and is no number may be a password, and goes too.
+    Text in the place of a port that is no number may be a password, and is masked too.
     """
     text = QUERY.sub(lambda found: f"{found['name']}={_value(found['name'], found['value'])}", text)
     return SECRET.sub(r"\1…", NO_PORT.sub(r"\1:…", MISTYPED.sub(r"\1:…@", LOGIN.sub(r"\1:…@", text))))
 
 
 def mask_target(text: str) -> str:
-    """What was typed as a target and is none: also what stands behind a colon and is no port may be a password."""
+    """Mask a typed target that is none: text behind a colon that is no port may be a password too."""
     return AFTER_COLON.sub(":…", mask(text))
 
 
 def _value(option: str, value: str) -> str:
-    """What may be shown of an option's value; the rest of a URL is masked apart."""
+    """The value of an option, or `…`."""
     return value if option in SHOWN or SOURCE.fullmatch(value) else "…"
 
 
 def _setting(text: str) -> str:
-    """What may be shown of `OPTION=VALUE`."""
+    """`OPTION=VALUE`, with `…` for the value where it may be a secret."""
     name, equals, value = text.partition("=")
     return f"{name}={_value(name, value)}" if equals else "…"
 
 
 def redact_command(argv: Sequence[str]) -> str:
-    """A command line for the audit: without passwords in URLs and options, and without what is in messages.
+    """A command line for the audit log: without passwords, and without contents of messages.
 
-    Of `-H`, `-k`, `--header`, `--key` and `--value` only the name stays; of `-o` what is known to be harmless.
+    `-H`, `-k`, `--header`, `--key` and `--value` lose their values; `-o` keeps those of harmless options.
     """
     shown: list[str] = []
     hide = setting = False

@@ -17,14 +17,14 @@ FILE = "console.json"
 
 @dataclass(slots=True)
 class UiState:
-    """`used` is seconds since the epoch, by profile."""
+    """What the console remembers. `used` is the last use of each profile, in seconds since the epoch."""
 
     theme: str = ""
     used: dict[str, float] = field(default_factory=dict)
 
 
 def load() -> UiState:
-    """What was kept; nothing where there is no file, or one that can't be read."""
+    """The stored state; the initial one where there is no file or it can't be read."""
     try:
         return msgspec.json.decode(_file().read_bytes(), type=UiState)
     except (OSError, StorageFailed, msgspec.MsgspecError):
@@ -32,7 +32,7 @@ def load() -> UiState:
 
 
 def save(kept: UiState) -> None:
-    """Keep it, in place of what was kept before.
+    """Store the state, replacing the file.
 
     Raises:
         StorageFailed: the folder or the file can't be written.
