@@ -58,7 +58,6 @@ class KafkaBroker:
 
     @cached_property
     def reader(self) -> KafkaReader:
-        """Reads records of topics."""
         from mqtui.brokers.kafka.read.reader import KafkaReader
 
         return KafkaReader(self._clients)
@@ -84,7 +83,7 @@ class KafkaBroker:
         return await survey(self._clients, self.catalog, self.groups)
 
     async def survey_depths(self) -> Survey:
-        """The same with lags by topic and without records behind open transactions: a round trip less."""
+        """Topics and groups with lags by topic, without records in open transactions: a round trip less."""
         return await survey_depths(self._clients, self.catalog, self.groups)
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
@@ -169,5 +168,4 @@ class KafkaAdapter:
         return KafkaWriter(self._clients, permit.plan)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._clients.close()

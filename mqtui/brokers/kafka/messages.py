@@ -100,7 +100,7 @@ def fast_message(
 
 
 def fast_stored_receipt(partition: int, offset: int) -> Receipt:
-    """`Receipt(Stored.STORED, Offset(partition, offset))`."""
+    """`Receipt(PublishStatus.STORED, Offset(partition, offset))`."""
     made = _new_object(Receipt)
     _state(made, PublishStatus.STORED)
     _where(made, fast_offset(partition, offset))

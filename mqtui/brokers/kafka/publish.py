@@ -143,7 +143,6 @@ class KafkaPublisher:
         await wait_uncancelled(self._thread_ended)
 
     def start(self) -> None:
-        """Start the thread."""
         start_thread("publish", self._run)
 
     async def _describe_targets(self, names: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ class TransactionState:
     since: int = -1
 
     @property
-    def ongoing(self) -> bool:
+    def is_ongoing(self) -> bool:
         """Whether a transaction is open."""
         return self.state == "Ongoing"
 

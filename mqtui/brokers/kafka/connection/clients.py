@@ -79,12 +79,10 @@ class Health:
             self._last = describe_error(error)
 
     def mark_ok(self) -> None:
-        """Record that the cluster answered."""
         self.answered = True
         self.clear()
 
     def clear(self) -> None:
-        """Forget the errors so far."""
         self._away = self._refused = None
 
     def error(self) -> MqtuiError | None:
@@ -130,7 +128,7 @@ class KafkaClients:
         return await as_asyncio(submit_to_thread("open", self.admin_blocking)) if self._admin is None else self._admin
 
     def admin_blocking(self) -> BulkAdminClient:
-        """The same, for a thread that may block. A thread polls the client so that its log and error callbacks run."""
+        """`admin` for a thread that may block. Another thread polls the client, so that its callbacks run."""
         with self._admin_lock:
             if self._admin is None:
                 self._admin = self._create_client(lambda: BulkAdminClient(self.client_config("admin"), logger=log))
@@ -204,7 +202,7 @@ class KafkaClients:
         return await self.await_answer(submit_to_thread("call", function), action)
 
     async def run_bootstrap_call(self, action: str, function: Callable[[], Result]) -> Result:
-        """The same for a request that the bootstrap servers answer: it proves nothing about the other brokers."""
+        """`run_in_thread` for a request to the bootstrap servers: its answer proves nothing about the other brokers."""
         answer = await self._await_answer(submit_to_thread("call", function), action)
         self.health.clear()
         return answer

@@ -94,7 +94,6 @@ class BoundedConsumer:
         return got
 
     def close(self) -> None:
-        """Close the consumer."""
         self._consumer.close()
 
     def finish_partition(self, number: int) -> None:

@@ -268,7 +268,7 @@ def partitions_with_backlog(progress: GroupDetails, end: OffsetResults) -> list[
 def with_progress(
     groups: Sequence[Ref], before: GroupDetails, first: OffsetResults, stable: OffsetResults, end: OffsetResults
 ) -> GroupDetails:
-    """The same with `progress` filled in from offsets that were asked after the commits."""
+    """`before` with `progress` filled in from offsets that were asked after the commits."""
     topics: dict[str, Ref] = {}
     progress: dict[Ref, list[PartitionProgress]] = {}
     for ref in groups:

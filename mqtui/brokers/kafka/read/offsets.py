@@ -64,7 +64,7 @@ async def list_offsets(
 def list_offsets_blocking(
     admin: BulkAdminClient, keys: Iterable[TopicPartitionKey], spec: OffsetSpec, *, committed: bool
 ) -> OffsetResults:
-    """The same, for a thread that may block.
+    """`list_offsets` for a thread that may block.
 
     A topic that was asked for before it existed keeps having no leaders in librdkafka's metadata cache. Listing all
     topics refreshes the cache, and the request is repeated once.

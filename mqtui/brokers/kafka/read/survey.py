@@ -74,7 +74,7 @@ async def survey(clients: KafkaClients, catalog: KafkaCatalog, groups: KafkaGrou
 
 
 async def survey_depths(clients: KafkaClients, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """The same with lags by topic, which is all that depths and backlogs need.
+    """Topics with counts, groups, and lags by topic, which is all that depths and backlogs need.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.

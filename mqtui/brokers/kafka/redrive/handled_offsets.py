@@ -35,14 +35,12 @@ class OffsetSet:
             self.changed_segments.add(segment)
 
     def remove(self, offsets: Iterable[int]) -> None:
-        """Remove these offsets."""
         for offset in offsets:
             segment = offset // SEGMENT_SIZE
             self._segment(segment)[offset % SEGMENT_SIZE] = 0
             self.changed_segments.add(segment)
 
     def contains(self, offset: int) -> bool:
-        """Whether the offset is in the set."""
         flags = self._segments.get(offset // SEGMENT_SIZE)
         return flags is not None and flags[offset % SEGMENT_SIZE] == 1
 

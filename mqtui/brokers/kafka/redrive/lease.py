@@ -37,7 +37,7 @@ class KafkaLease:
             yield batch
 
     async def raw_batches(self, size: int, templates: RouteTemplates) -> AsyncIterator[RawBatch]:
-        """The same as raw records; each is routed while the ones before it are being sent."""
+        """`batches` as raw records; each is routed while the ones before it are being sent."""
         router = self._thread.record_router(templates)
         while raw_batch := await wait_uncancelled(self._thread.next_raw_batch(size, router)):
             yield raw_batch

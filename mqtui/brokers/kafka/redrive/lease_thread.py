@@ -90,7 +90,7 @@ class LeaseThread:
         return self._submit(lambda: self._run_or_fail(lambda mover: mover.move(batch)))
 
     def move_raw(self, raw_batch: RawRecordBatch) -> Future[BulkResult]:
-        """The same for raw records."""
+        """`move` for raw records."""
         return self._submit(lambda: self._run_or_fail(lambda mover: mover.move_raw(raw_batch)))
 
     def mark_handled(self, letters: Sequence[Message]) -> Future[list[Receipt]]:

@@ -100,7 +100,7 @@ class TransactionalMover:
         return self._run(MessageTransfers(batch), _to_receipts)
 
     def move_raw(self, raw_batch: RawRecordBatch) -> BulkResult:
-        """The same for raw records. Raises as `move`."""
+        """`move` for raw records, with the same errors."""
         transfers = RawTransfers(raw_batch)
         return self._run(transfers, transfers.to_result)
 

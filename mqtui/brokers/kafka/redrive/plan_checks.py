@@ -83,7 +83,7 @@ async def _check_state_topic(clients: KafkaClients, source: Source) -> tuple[lis
         missing.append(f"Write and Describe on TransactionalId {ours} are missing")
     if missing:
         risks.append(Risk("at-least-once", "; ".join(missing)))
-    if seen is not None and seen.ongoing and source.lock_owner is None:
+    if seen is not None and seen.is_ongoing and source.lock_owner is None:
         risks.append(Risk("open-transaction", f"a transaction of {ours} is open; the run will end it"))
     return missing, steps, risks
 

@@ -113,5 +113,4 @@ class RawRecordBatch:
         return len(self.records)
 
     def letters(self) -> Batch:
-        """The letters as messages."""
         return [to_message(self._ref, record, number, offset) for record, number, offset, *_ in self.records]

@@ -58,11 +58,9 @@ class MarkOnly:
         """Nothing is sent."""
 
     def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """Nothing is sent."""
         return {}
 
     def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
-        """Nothing is sent."""
         return None
 
 
@@ -75,11 +73,9 @@ class MessageTransfers(MarkOnly):
         self._transfers = transfers
 
     def describe_targets(self, sender: TransactionalSender) -> None:
-        """Describe the targets that are new."""
         sender.describe_targets({transfer.target for transfer in self._transfers})
 
     def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """By key, size of the value, and a kept timestamp."""
         now = int(time.time() * 1000)
         found: dict[int, str] = {}
         for index, (transfer, size) in enumerate(zip(self._transfers, self.value_sizes, strict=True)):
@@ -89,7 +85,6 @@ class MessageTransfers(MarkOnly):
         return found
 
     def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
-        """Queue one letter in the producer; a receipt if it is refused at once."""
         return sender.produce_transfer(producer, index, self._transfers[index])
 
 
@@ -104,11 +99,10 @@ class RawTransfers:
         self._records = raw_batch.records
 
     def describe_targets(self, sender: TransactionalSender) -> None:
-        """Describe the targets that are new."""
         sender.describe_targets(self._targets)
 
     def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """The same; letters are only checked one by one if a limit can concern them."""
+        """As the protocol says; letters are checked one by one only if a limit can concern them."""
         now = int(time.time() * 1000)
         found: dict[int, str] = {}
         heaviest = max(self.value_sizes, default=0)
@@ -125,7 +119,6 @@ class RawTransfers:
         return found
 
     def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
-        """Queue one letter in the producer; a receipt if it is refused at once."""
         record, _, _, route, headers, time = self._records[index]
         assert route is not None, NO_ROUTE
         return sender.produce(producer, index, route.target.name, record.value(), record.key(), headers, time)

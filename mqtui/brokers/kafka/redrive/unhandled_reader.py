@@ -57,7 +57,6 @@ class UnhandledReader:
 
     @property
     def wants_more(self) -> bool:
-        """Whether more should be prefetched."""
         return (
             self.make_item is not None
             and bool(self._open)
@@ -136,7 +135,6 @@ class UnhandledReader:
         return True
 
     def close(self) -> None:
-        """Close the consumer."""
         self._consumer.close()
 
 
