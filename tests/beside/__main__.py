@@ -28,7 +28,7 @@ from tests.beside.rabbitmq_rows import RabbitCases, compare_rabbitmq, compare_ra
 from tests.beside.redis_rows import RedisCases, compare_redis, without_groups
 from tests.beside.rows import Place, Row, table
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 
 HELD = 100_000
 ONE_SAMPLE = 6.0

@@ -14,7 +14,7 @@ from tests.beside.ours import look_at
 from tests.beside.redis_rows import compare_nodes
 from tests.beside.rows import Place, Row
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.kafka_cluster import WAIT, wait_until
 from tests.contract.redis_server import own_server
 from tests.contract.test_kafka_broker_down import TwoBrokers, committed

@@ -12,7 +12,7 @@ from mqtui.domain.topology import GroupLag
 from tests.beside.kafka_theirs import Part, Told, count_records, last_stable
 from tests.beside.ours import Ours
 from tests.beside.rows import Place, Row
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.kafka_cluster import WAIT, KafkaCluster, wait_until
 from tests.contract.test_kafka_groups import commit, transact
 

@@ -11,7 +11,7 @@ from mqtui.domain.figure import exact
 from mqtui.domain.resource import name_bytes, name_text
 from tests.beside.ours import Ours
 from tests.beside.rows import Place, Row
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.redis_server import RedisServer
 
 WRONG, TRIMMED, HELD, EMPTY = "C47", "D7", "C50", "C36"

@@ -30,8 +30,8 @@ from typing import Any
 from mqtui.demo.servers import Servers
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.chaos.scenes import bundled_messages
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of, until
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of, wait_until
+from tests.cli.command_line import Mqtui
 
 NUMBER = re.compile(rb'\\*"number\\*": ?(\d+)')
 KINDS = ("kafka", "rabbitmq", "quorum", "redis")
@@ -79,8 +79,8 @@ class Operator:
 class Place:
     """Where letters lie and where they go; `over` says that it is another broker."""
 
-    source: Ground
-    target: Ground
+    source: BrokerFixture
+    target: BrokerFixture
     dlq: Ref
     home: Ref
     over: bool
@@ -108,7 +108,7 @@ def number_of(raw: bytes) -> int:
     return int(found[1])
 
 
-def numbers(ground: Ground, ref: Ref) -> Counter[int]:
+def numbers(ground: BrokerFixture, ref: Ref) -> Counter[int]:
     """How often each letter is in a destination."""
     letters = ground.world.contents(ref)
     return Counter(number_of(letter.value or repr(letter.fields).encode()) for letter in letters)
@@ -117,14 +117,14 @@ def numbers(ground: Ground, ref: Ref) -> Counter[int]:
 @contextmanager
 def scene(kind: str, urls: dict[str, str], letters: int, *, over: bool) -> Iterator[Place]:
     """Letters in a new source, and an empty target."""
-    source = ground_of(
+    source = broker_fixture_of(
         BrokerKind("rabbitmq" if kind == "quorum" else kind), urls["rabbitmq" if kind == "quorum" else kind]
     )
-    target = ground_of(BrokerKind(OTHER[kind]), urls[OTHER[kind]]) if over else source
+    target = broker_fixture_of(BrokerKind(OTHER[kind]), urls[OTHER[kind]]) if over else source
     try:
-        dlq = source.quorum(LIMIT) if kind == "quorum" else source.world.create("dead")
+        dlq = source.create_quorum_queue(LIMIT) if kind == "quorum" else source.world.create("dead")
         home = target.world.create("home")
-        source.world.put(dlq, [source.dead(number, home) for number in range(letters)])
+        source.world.put(dlq, [source.dead_letter(number, home) for number in range(letters)])
         yield Place(source, target, dlq, home, over)
     finally:
         source.world.close()
@@ -197,10 +197,10 @@ def killed_and_robbed(kind: str, urls: dict[str, str], letters: int, dice: rando
         rate = dice.randint(SLOWEST, FASTEST)
         goal = dice.randint(1, letters * 3 // 4)
         first = ann.mqtui.start(*place.words("--rate", rate))
-        until(lambda: place.target.world.depth(place.home) >= goal or first.poll() is not None, END)
+        wait_until(lambda: place.target.world.depth(place.home) >= goal or first.poll() is not None, END)
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=END)
-        until(lambda: place.source.settled(place.dlq), END)
+        wait_until(lambda: place.source.is_requeued(place.dlq), END)
         taken = rob(place, dice)
         before = place.at_home()
         (run,) = ann.mqtui("runs", "--json").ok().rows()

@@ -13,8 +13,8 @@ import pytest
 
 from mqtui.demo.session import DemoSession
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of
+from tests.cli.command_line import Mqtui
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +49,43 @@ def mqtui(tmp_path: Path) -> Mqtui:
 
 
 @pytest.fixture(params=list(BrokerKind))
-def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
+def broker(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
     """Ground for one test, on each broker in turn."""
     yield from _ground(request, request.param)
 
 
 @pytest.fixture
-def ground_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Ground]]:
+def broker_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], BrokerFixture]]:
     """Ground on the broker of a kind."""
     with ExitStack() as stack:
 
-        def made(kind: str) -> Ground:
-            ground = ground_of(BrokerKind(kind), request.getfixturevalue(f"{kind}_url"))
-            stack.callback(ground.world.close)
-            return ground
+        def made(kind: str) -> BrokerFixture:
+            broker = broker_fixture_of(BrokerKind(kind), request.getfixturevalue(f"{kind}_url"))
+            stack.callback(broker.world.close)
+            return broker
 
         yield made
 
 
 @pytest.fixture
-def kafka(request: pytest.FixtureRequest) -> Iterator[Ground]:
+def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
     """Ground on Kafka."""
     yield from _ground(request, BrokerKind.KAFKA)
 
 
 @pytest.fixture
-def rabbitmq(request: pytest.FixtureRequest) -> Iterator[Ground]:
+def rabbitmq(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
     """Ground on RabbitMQ."""
     yield from _ground(request, BrokerKind.RABBITMQ)
 
 
 @pytest.fixture
-def redis(request: pytest.FixtureRequest) -> Iterator[Ground]:
+def redis(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
     """Ground on Redis."""
     yield from _ground(request, BrokerKind.REDIS)
 
 
-def _ground(request: pytest.FixtureRequest, kind: BrokerKind) -> Iterator[Ground]:
-    made = ground_of(kind, request.getfixturevalue(f"{kind}_url"))
+def _ground(request: pytest.FixtureRequest, kind: BrokerKind) -> Iterator[BrokerFixture]:
+    made = broker_fixture_of(kind, request.getfixturevalue(f"{kind}_url"))
     yield made
     made.world.close()

@@ -8,19 +8,19 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, everything
+from tests.cli.broker_fixtures import BrokerFixture, all_file_bytes
+from tests.cli.command_line import Mqtui
 
 SECRET = "hunter2-in-the-url"
 BODY = "a-body-nobody-keeps"
 
 
-def test_each_change_has_a_line_before_and_after(mqtui: Mqtui, redis: Ground) -> None:
-    dlq, origin = redis.pair(2)
+def test_each_change_has_a_line_before_and_after(mqtui: Mqtui, redis: BrokerFixture) -> None:
+    dlq, origin = redis.create_pair(2)
     mqtui("publish", redis.url, origin.name, "--value", "x", "--yes").ok()
     run = mqtui("redrive", redis.url, dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
     mqtui("redrive", redis.url, dlq.name, "--dry-run").ok()
-    mqtui("redrive", redis.url, dlq.name).refused(4)
+    mqtui("redrive", redis.url, dlq.name).fails(4)
     rows = mqtui("audit", "--json").ok().rows()
     assert [(row["verb"], row["event"]) for row in rows] == [
         *(("publish", "begin"), ("publish", "end")),
@@ -33,18 +33,18 @@ def test_each_change_has_a_line_before_and_after(mqtui: Mqtui, redis: Ground) ->
     assert "redrive" in mqtui("audit").ok().text
 
 
-def test_a_changed_line_breaks_the_chain(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_changed_line_breaks_the_chain(mqtui: Mqtui, redis: BrokerFixture) -> None:
     ref = redis.world.create("to")
     for _ in range(2):
         mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
     (file,) = [each for each in (mqtui.folder / "state").rglob("audit*") if b'"begin"' in each.read_bytes()]
     file.write_bytes(file.read_bytes().replace(b'"publish"', b'"looking"', 1))
-    mqtui("audit").refused(1, "damaged at line 1: it was changed after it was written")
+    mqtui("audit").fails(1, "damaged at line 1: it was changed after it was written")
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:2]))
-    mqtui("audit").refused(1, "the journal knows 4 lines, the file ends with number 2")
+    mqtui("audit").fails(1, "the journal knows 4 lines, the file ends with number 2")
     file.unlink()
-    mqtui("audit").refused(1, "the file was emptied or deleted")
+    mqtui("audit").fails(1, "the file was emptied or deleted")
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,20 @@ def test_a_changed_line_breaks_the_chain(mqtui: Mqtui, redis: Ground) -> None:
     ],
 )
 def test_a_damaged_line_is_named_and_the_rest_is_shown(
-    mqtui: Mqtui, redis: Ground, change: dict[str, object], why: str
+    mqtui: Mqtui, redis: BrokerFixture, change: dict[str, object], why: str
 ) -> None:
     ref = redis.world.create("to")
     mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
     file = mqtui.folder / "state" / "audit.jsonl"
     first, second = file.read_bytes().splitlines()
     file.write_bytes(json.dumps(json.loads(first) | change).encode() + b"\n" + second + b"\n")
-    told = mqtui("audit", "--json").refused(1, "line 1", why)
+    told = mqtui("audit", "--json").fails(1, "line 1", why)
     assert [row["n"] for row in told.rows()] == [2]
     mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
-    assert [row["n"] for row in mqtui("audit", "--json").refused(1, "line 1", why).rows()] == [2, 3, 4]
+    assert [row["n"] for row in mqtui("audit", "--json").fails(1, "line 1", why).rows()] == [2, 3, 4]
 
 
-def test_an_unkeyed_chain_says_so_and_a_keyed_one_does_not(mqtui: Mqtui, redis: Ground) -> None:
+def test_an_unkeyed_chain_says_so_and_a_keyed_one_does_not(mqtui: Mqtui, redis: BrokerFixture) -> None:
     ref = redis.world.create("to")
     mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
     assert "2 of 2 lines unkeyed" in mqtui("audit").ok().err
@@ -81,17 +81,17 @@ def test_an_unkeyed_chain_says_so_and_a_keyed_one_does_not(mqtui: Mqtui, redis: 
     assert "unkeyed" not in mqtui("audit").ok().err
 
 
-def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: BrokerFixture) -> None:
     ref = redis.world.create("to")
     lines = b'{"fields":[["a","b"]]}\n{"fields":7}\n'
-    mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).refused(1)
+    mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).fails(1)
     begun, ended = mqtui("audit", "--json").ok().rows()
     assert (begun["event"], ended["event"]) == ("begin", "end")
     assert ended["result"].startswith("1 stored; failed: Line 2")
 
 
-def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: Ground) -> None:
-    dlq, origin = rabbitmq.pair(1)
+def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
+    dlq, origin = rabbitmq.create_pair(1)
     address = rabbitmq.world.address
     user = rabbitmq.world.name("carol")
     auth = (address.user, address.secret)
@@ -112,7 +112,7 @@ def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: Ground) -> None:
             told.append(mqtui("runs", "putback", run, "--dry-run", "--json").ok())
         finally:
             client.delete(f"/api/users/{user}")
-    kept = everything(mqtui.folder)
+    kept = all_file_bytes(mqtui.folder)
     for secret in (SECRET, BODY, '"number": 0'):
         assert secret.encode() not in kept
         assert not any(secret in each.text + each.err for each in told)

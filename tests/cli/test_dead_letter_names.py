@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, profile
+from tests.cli.broker_fixtures import BrokerFixture, add_profile
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import address_of
 
 OF_ORIGIN = (
@@ -41,11 +41,11 @@ def rows(mqtui: Mqtui, target: str) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def make(ground: Ground) -> Iterator[Callable[[list[str]], None]]:
+def make(broker: BrokerFixture) -> Iterator[Callable[[list[str]], None]]:
     """Destinations by their whole names, with one message in each."""
     made: list[str] = []
-    if ground.kind is BrokerKind.REDIS:
-        with closing(redis.Redis.from_url(ground.url)) as client:
+    if broker.kind is BrokerKind.REDIS:
+        with closing(redis.Redis.from_url(broker.url)) as client:
 
             def streams(names: list[str]) -> None:
                 made.extend(names)
@@ -54,8 +54,8 @@ def make(ground: Ground) -> Iterator[Callable[[list[str]], None]]:
 
             yield streams
             client.delete(*made)
-    elif ground.kind is BrokerKind.KAFKA:
-        (host, port), *_ = address_of(ground.url).hosts
+    elif broker.kind is BrokerKind.KAFKA:
+        (host, port), *_ = address_of(broker.url).hosts
         admin = AdminClient({"bootstrap.servers": f"{host}:{port}"})
 
         def topics(names: list[str]) -> None:
@@ -67,7 +67,7 @@ def make(ground: Ground) -> Iterator[Callable[[list[str]], None]]:
         for done in admin.delete_topics(made).values():
             done.result(30)
     else:
-        with closing(pika.BlockingConnection(pika.URLParameters(ground.url.partition("?")[0]))) as connection:
+        with closing(pika.BlockingConnection(pika.URLParameters(broker.url.partition("?")[0]))) as connection:
             channel = connection.channel()
 
             def queues(names: list[str]) -> None:
@@ -81,24 +81,24 @@ def make(ground: Ground) -> Iterator[Callable[[list[str]], None]]:
                 channel.queue_delete(name)
 
 
-def test_names_of_dead_letter_places(mqtui: Mqtui, ground: Ground, make: Callable[[list[str]], None]) -> None:
+def test_names_of_dead_letter_places(mqtui: Mqtui, broker: BrokerFixture, make: Callable[[list[str]], None]) -> None:
     """The common forms; what also names events counts only where its origin is there; a profile adds its own."""
-    work = ground.world.name("Work").replace(":", ".")
-    forms = [form for form in OF_ORIGIN if ground.kind is not BrokerKind.KAFKA or ":" not in form]
-    forms += [TAGGED] if ground.kind is BrokerKind.REDIS else list(QUEUES) if ground.kind is BrokerKind.RABBITMQ else []
+    work = broker.world.name("Work").replace(":", ".")
+    forms = [form for form in OF_ORIGIN if broker.kind is not BrokerKind.KAFKA or ":" not in form]
+    forms += [TAGGED] if broker.kind is BrokerKind.REDIS else list(QUEUES) if broker.kind is BrokerKind.RABBITMQ else []
     named = [form.format(work) for form in forms]
-    alone = sorted(ALONE) if ground.kind is BrokerKind.RABBITMQ else ["failed", "parking-lot"]
+    alone = sorted(ALONE) if broker.kind is BrokerKind.RABBITMQ else ["failed", "parking-lot"]
     events, own, plain, retry = f"{work}.gone-failed", f"{work}.kaputt", f"{work}.plain", f"{work}.retry.5m"
     make([work, *named, *alone, events, own, plain, retry])
-    found = mqtui("dlq", ground.url, "--json").ok()
+    found = mqtui("dlq", broker.url, "--json").ok()
     told = {row["resource"]: row["origins"] for row in found.rows()}
     assert {name: told.get(name) for name in named} == {name: [work] for name in named}
     assert {name: told.get(name) for name in alone} == {name: [] for name in alone}
     assert told.keys().isdisjoint({work, events, own, plain, retry})
-    assert (f"{retry} is a retry stage" in found.err) == (ground.kind is not BrokerKind.RABBITMQ)
-    profile(mqtui, ground, "shop", options=[("dead-letters", "{origin}.kaputt,*.plain")])
+    assert (f"{retry} is a retry stage" in found.err) == (broker.kind is not BrokerKind.RABBITMQ)
+    add_profile(mqtui, broker, "shop", options=[("dead-letters", "{origin}.kaputt,*.plain")])
     mine = rows(mqtui, "shop")
     assert (mine[own], mine[plain]) == ([work], [])
     planned = mqtui("redrive", "shop", own, "--dry-run", "--json")
-    if ground.kind is not BrokerKind.KAFKA:
+    if broker.kind is not BrokerKind.KAFKA:
         assert [step["resource"] for step in planned.ok().rows()[0]["plan"]["steps"][1:]] == [work]

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import until
+from tests.cli.broker_fixtures import wait_until
+from tests.cli.command_line import Mqtui
 
 
 def opened(mqtui: Mqtui, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -59,4 +59,4 @@ def test_a_demo_leaves_nothing(mqtui: Mqtui, tmp_path: Path, number: signal.Sign
     assert running.returncode == (-signal.SIGKILL if number is signal.SIGKILL else 0), err
     assert out == b""
     assert b"Traceback" not in err
-    until(lambda: not answers(url) and not processes(folder) and not any(folder.iterdir()), 6)
+    wait_until(lambda: not answers(url) and not processes(folder) and not any(folder.iterdir()), 6)

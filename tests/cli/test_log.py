@@ -12,8 +12,8 @@ import httpx
 from redis import Redis
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 from tests.terminal import Terminal
 
 CANARY = "Tw3et/C4nary"
@@ -21,19 +21,19 @@ IN_A_MESSAGE = "s0ngOfTheBird"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} [A-Z]+ +\S+: .+")
 
 
-def with_login(ground: Ground, user: str) -> str:
+def with_login(broker: BrokerFixture, user: str) -> str:
     """The broker's URL as a user whose password is the canary."""
-    scheme, rest = ground.url.split("://", 1)
-    rest = rest.rpartition("@")[2] if ground.kind is BrokerKind.RABBITMQ else rest
+    scheme, rest = broker.url.split("://", 1)
+    rest = rest.rpartition("@")[2] if broker.kind is BrokerKind.RABBITMQ else rest
     return f"{scheme}://{user}:{quote(CANARY, safe='')}@{rest}"
 
 
-def make_user(ground: Ground, user: str) -> None:
-    if ground.kind is BrokerKind.REDIS:
-        with Redis.from_url(ground.url) as client:
+def make_user(broker: BrokerFixture, user: str) -> None:
+    if broker.kind is BrokerKind.REDIS:
+        with Redis.from_url(broker.url) as client:
             client.execute_command("ACL", "SETUSER", user, "on", f">{CANARY}", "+@all", "~*")
-    elif ground.kind is BrokerKind.RABBITMQ:
-        address = ground.world.address
+    elif broker.kind is BrokerKind.RABBITMQ:
+        address = broker.world.address
         api, login = f"{address.options['management']}/api", (address.user, address.secret)
         told = {"password": CANARY, "tags": "administrator"}
         httpx.put(f"{api}/users/{user}", json=told, auth=login).raise_for_status()
@@ -49,17 +49,17 @@ ASKED = {
 """What the log tells of a look and a publish; of the wrong login on Kafka, which knows none, librdkafka's record."""
 
 
-def test_the_log_has_requests_and_records_and_no_secret(mqtui: Mqtui, ground: Ground, tmp_path: Path) -> None:
-    ref = ground.world.create("work")
-    ground.world.put(ref, [ground.dead(0, ref)])
-    user = f"u{ground.world.prefix.replace(':', '-').replace('.', '-')}"
-    make_user(ground, user)
+def test_the_log_has_requests_and_records_and_no_secret(mqtui: Mqtui, broker: BrokerFixture, tmp_path: Path) -> None:
+    ref = broker.world.create("work")
+    broker.world.put(ref, [broker.dead_letter(0, ref)])
+    user = f"u{broker.world.prefix.replace(':', '-').replace('.', '-')}"
+    make_user(broker, user)
     log = tmp_path / "log.txt"
-    url = ground.url if ground.kind is BrokerKind.KAFKA else with_login(ground, user)
+    url = broker.url if broker.kind is BrokerKind.KAFKA else with_login(broker, user)
     mqtui("--log", log, "peek", url, ref.name).ok()
     mqtui("--log", log, "publish", url, ref.name, "--value", IN_A_MESSAGE, "--yes").ok()
     mqtui.extra["MQTUI_LOG"] = str(log)
-    assert mqtui("peek", with_login(ground, "nobody"), ref.name).code in (0, 3)
+    assert mqtui("peek", with_login(broker, "nobody"), ref.name).code in (0, 3)
     assert mqtui("peek", url, "no such thing").code == 1
     del mqtui.extra["MQTUI_LOG"]
     text = log.read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_the_log_has_requests_and_records_and_no_secret(mqtui: Mqtui, ground: Gr
     for secret in (CANARY, quote(CANARY, safe=""), IN_A_MESSAGE):
         assert secret not in text
     assert text.count("mqtui begins: ") == 4
-    for words in ASKED[ground.kind]:
+    for words in ASKED[broker.kind]:
         assert words.format(ref.name) in text, text
     assert re.search(r" took \d+\.\d ms", text)
     assert "exit 1: " in text
@@ -106,7 +106,7 @@ def test_the_report_of_a_mistake_names_the_log(mqtui: Mqtui, tmp_path: Path) -> 
     assert "internal error: KeyError" in log.read_text(encoding="utf-8")
 
 
-def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
+def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: BrokerFixture, tmp_path: Path) -> None:
     log = tmp_path / "log"
     mqtui.extra["MQTUI_LOG"] = str(tmp_path / "other")
     mqtui("--log", log, "ls", redis.url).ok()

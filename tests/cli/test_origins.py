@@ -8,8 +8,8 @@ from typing import Any
 import pika
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import result
+from tests.cli.broker_fixtures import run_result
+from tests.cli.command_line import Mqtui
 from tests.contract.rabbitmq_test_client import QUORUM, Rabbit
 
 
@@ -57,7 +57,7 @@ def test_exchange_and_key_are_used_where_no_queue_is_known(mqtui: Mqtui, rabbit:
     (fan_out,) = [line for line in plan.splitlines() if "fan-out" in line]
     assert orders in fan_out
     assert audit in fan_out
-    assert result(mqtui(*words, "--yes", "--json").ok())["moved"] == 3
+    assert run_result(mqtui(*words, "--yes", "--json").ok())["moved"] == 3
     given = rabbit.drain(orders)
     assert [(method.routing_key, body) for method, _, body in given] == [("orders.new", b"%d" % n) for n in range(3)]
     assert rabbit.ready(audit) == 3
@@ -72,7 +72,7 @@ def test_letters_of_several_keys_are_named_each(mqtui: Mqtui, rabbit: Rabbit) ->
     plan = mqtui("redrive", rabbit.url, error, "--to", f"exchange:{exchange}", "--dry-run").ok().text
     for words in ("orders.new", "refunds.new", error):
         assert words in next(line for line in plan.splitlines() if line.lstrip().startswith("key")), plan
-    assert result(mqtui("redrive", rabbit.url, error, "--to", f"exchange:{exchange}", "--yes", "--json").ok())
+    assert run_result(mqtui("redrive", rabbit.url, error, "--to", f"exchange:{exchange}", "--yes", "--json").ok())
     assert rabbit.bodies(orders) == [b"1"]
     assert sorted(rabbit.bodies(audit)) == [b"1", b"2", b"3"]
 
@@ -90,7 +90,7 @@ def test_one_error_queue_of_many(mqtui: Mqtui, rabbit: Rabbit) -> None:
     assert told == {sales, billing}
     steps = mqtui("redrive", rabbit.url, error, "--dry-run", "--json").ok().rows()[0]["plan"]["steps"]
     assert {step["resource"] for step in steps if step["step"] == "deliver"} == {sales, billing}
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
     assert (rabbit.bodies(sales), rabbit.bodies(billing)) == ([b"1"], [b"2"])
 
 
@@ -109,9 +109,9 @@ def test_letters_that_come_from_elsewhere_are_not_counted_in(mqtui: Mqtui, rabbi
         "2 stay: original destination unknown: no header names it, use --to",
     }
     assert "where 5 of them go is known" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
-    told = result(mqtui("redrive", rabbit.url, error, "--yes", "--json").refused(1))
+    told = run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").fails(1))
     assert (told["planned"], told["moved"], told["refused"]) == (9, 5, 4)
-    again = mqtui("redrive", rabbit.url, error, "--dry-run").refused(4, "no-target")
+    again = mqtui("redrive", rabbit.url, error, "--dry-run").fails(4, "no-target")
     assert "4 letters at" in again.text and "2. deliver" not in again.text, "what is left was looked at anew"
 
 
@@ -131,7 +131,7 @@ def test_a_parking_queue_goes_home_by_x_death(mqtui: Mqtui, rabbit: Rabbit, look
     rabbit.wait_until_ready(parking, 2)
     if look_first:
         assert [row["origin"] for row in mqtui("dlq", rabbit.url, parking, "--json").ok().rows()] == [work]
-    assert result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
+    assert run_result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
     assert rabbit.bodies(work) == [b"1", b"2"]
 
 
@@ -144,7 +144,7 @@ def test_what_the_header_says_goes_before_the_name(mqtui: Mqtui, rabbit: Rabbit)
     (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
     assert row["origin"] == source
     assert row["exception"] == "System.Exception"
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, body),) = rabbit.drain(source)
     assert (body, sorted(properties.headers)) == (b"1", sorted({"rbs2-msg-id", *OURS}))
 
@@ -163,7 +163,7 @@ def test_a_guess_from_a_name_only_if_it_exists(mqtui: Mqtui, rabbit: Rabbit) -> 
     assert [risk["name"] for risk in plan["risks"] if risk["severity"] == "refuse"] == ["no-target"]
     rabbit.queue(name=stem)
     assert mqtui("dlq", rabbit.url, error, "--json").ok().rows()[0]["origin"] == stem
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     assert rabbit.bodies(stem) == [b"1"]
 
 
@@ -176,11 +176,11 @@ def test_a_look_that_spends_is_made_by_dlq_and_kept_for_the_plan(mqtui: Mqtui, r
     sales, billing = rabbit.queue(), rabbit.queue()
     error = rabbit.queue({**QUORUM, "x-delivery-limit": 5})
     put(rabbit, error, {b"1": nservicebus(sales), b"2": nservicebus(billing)})
-    mqtui("redrive", rabbit.url, error, "--yes").refused(4, "no-target", "mqtui dlq")
+    mqtui("redrive", rabbit.url, error, "--yes").fails(4, "no-target", "mqtui dlq")
     mqtui("dlq", rabbit.url, error).ok()
     for _ in range(3):
         assert "2 letters at" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
     got = [rabbit.drain(queue) for queue in (sales, billing)]
     assert [[body for _, _, body in each] for each in got] == [[b"1"], [b"2"]]
 
@@ -195,7 +195,7 @@ def test_an_origin_that_is_not_there_is_not_offered(mqtui: Mqtui, rabbit: Rabbit
     assert gone in stays
     done = mqtui("redrive", rabbit.url, error, "--yes", "--json")
     assert done.code == 1, done.err
-    assert (result(done)["moved"], rabbit.bodies(sales), rabbit.bodies(error)) == (1, [b"1"], [b"2"])
+    assert (run_result(done)["moved"], rabbit.bodies(sales), rabbit.bodies(error)) == (1, [b"1"], [b"2"])
 
 
 def test_the_broker_knows_the_only_queue_that_dies_there(mqtui: Mqtui, rabbit: Rabbit) -> None:
@@ -205,7 +205,7 @@ def test_the_broker_knows_the_only_queue_that_dies_there(mqtui: Mqtui, rabbit: R
     put(rabbit, dlq, {b"1": {"error": "no stock"}})
     (row,) = mqtui("dlq", rabbit.url, dlq, "--json").ok().rows()
     assert (row["origin"], row["message"]) == (work, "no stock")
-    assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
     assert rabbit.bodies(work) == [b"1"]
 
 
@@ -218,5 +218,5 @@ def test_without_the_management_api_exchange_and_key_are_known_too(mqtui: Mqtui,
     plan = mqtui("redrive", url, error, "--dry-run").ok().text
     assert "orders.new" in plan
     assert "fan-out" in plan
-    assert result(mqtui("redrive", url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", url, error, "--yes", "--json").ok())["moved"] == 1
     assert rabbit.bodies(orders) == [b"1"]

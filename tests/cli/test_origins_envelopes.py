@@ -11,8 +11,8 @@ import pika
 import pytest
 
 from mqtui.domain.resource import Ref
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, result
+from tests.cli.broker_fixtures import BrokerFixture, run_result
+from tests.cli.command_line import Mqtui
 from tests.contract.rabbitmq_test_client import QUORUM, Rabbit
 from tests.contract.worlds import Letter
 
@@ -26,7 +26,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
     opened.close()
 
 
-def pair(kafka: Ground) -> tuple[Ref, Ref]:
+def pair(kafka: BrokerFixture) -> tuple[Ref, Ref]:
     return kafka.world.create("env-dlq"), kafka.world.create("env")
 
 
@@ -50,7 +50,7 @@ def envelope(origin: Ref, **more: Any) -> bytes:
     ],
 )
 def test_the_message_in_the_envelope_goes_home_byte_for_byte(
-    mqtui: Mqtui, kafka: Ground, parts: dict[str, Any], value: bytes | None, key: bytes | None
+    mqtui: Mqtui, kafka: BrokerFixture, parts: dict[str, Any], value: bytes | None, key: bytes | None
 ) -> None:
     dlq, home = pair(kafka)
     kafka.world.put(dlq, [Letter(envelope(home, **parts), b"outer", (("trace", b"1"),))])
@@ -59,18 +59,18 @@ def test_the_message_in_the_envelope_goes_home_byte_for_byte(
     plan = mqtui("redrive", kafka.url, dlq.name, "--dry-run").ok().text
     assert "opened" in plan
     assert "envelope stays behind" in plan
-    assert result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
     (letter,) = kafka.world.contents(home)
     assert (letter.value, letter.key) == (value, key)
     assert ("trace", b"1") in letter.headers
 
 
-def test_headers_in_the_envelope_are_the_messages_own(mqtui: Mqtui, kafka: Ground) -> None:
+def test_headers_in_the_envelope_are_the_messages_own(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     dlq, home = pair(kafka)
     kafka.world.put(
         dlq, [Letter(envelope(home, original_value="1", original_headers={"a": "1"}), None, (("dlq", b"1"),))]
     )
-    assert result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
     (letter,) = kafka.world.contents(home)
     assert [name for name, _ in letter.headers if not name.startswith("x-mqtui-")] == ["a"]
 
@@ -85,15 +85,15 @@ def test_headers_in_the_envelope_are_the_messages_own(mqtui: Mqtui, kafka: Groun
     ],
 )
 def test_what_may_not_be_what_was_sent_is_refused_with_its_reason(
-    mqtui: Mqtui, kafka: Ground, parts: dict[str, Any], words: str, value: bytes
+    mqtui: Mqtui, kafka: BrokerFixture, parts: dict[str, Any], words: str, value: bytes
 ) -> None:
     dlq, home = pair(kafka)
     kafka.world.put(dlq, [Letter(envelope(home, **parts))])
-    refused = mqtui("redrive", kafka.url, dlq.name, "--yes").refused(4, "envelope", words)
+    refused = mqtui("redrive", kafka.url, dlq.name, "--yes").fails(4, "envelope", words)
     assert "--allow envelope" in refused.err
     assert kafka.world.contents(home) == []
     done = mqtui("redrive", kafka.url, dlq.name, "--yes", "--allow", "envelope", "--json").ok()
-    assert result(done)["moved"] == 1
+    assert run_result(done)["moved"] == 1
     assert [letter.value for letter in kafka.world.contents(home)] == [value]
 
 
@@ -105,22 +105,24 @@ def test_what_may_not_be_what_was_sent_is_refused_with_its_reason(
         b'{"Exception": "no stock", "message": "1", "at": 5}',
     ],
 )
-def test_an_envelope_of_an_unknown_kind_is_not_delivered_in_silence(mqtui: Mqtui, kafka: Ground, body: bytes) -> None:
+def test_an_envelope_of_an_unknown_kind_is_not_delivered_in_silence(
+    mqtui: Mqtui, kafka: BrokerFixture, body: bytes
+) -> None:
     dlq, home = pair(kafka)
     kafka.world.put(dlq, [Letter(body, b"k"), Letter(b'{"id": 1, "name": "x"}', b"k")])
     words = ("redrive", kafka.url, dlq.name, "--to", home.name, "--yes")
-    refused = mqtui(*words).refused(4, "envelope", "1 letter")
+    refused = mqtui(*words).fails(4, "envelope", "1 letter")
     assert "delivered whole" in refused.err
-    assert result(mqtui(*words, "--allow", "envelope", "--json").ok())["moved"] == 2
+    assert run_result(mqtui(*words, "--allow", "envelope", "--json").ok())["moved"] == 2
 
 
-def test_one_bad_envelope_stays_and_the_others_go(mqtui: Mqtui, kafka: Ground) -> None:
+def test_one_bad_envelope_stays_and_the_others_go(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     dlq, home = pair(kafka)
     bodies = [envelope(home, original_value="1"), envelope(home, original_value_b64="*"), b"plain"]
     kafka.world.put(dlq, [Letter(body, b"k") for body in bodies])
     done = mqtui("redrive", kafka.url, dlq.name, "--to", home.name, "--yes", "--json")
     assert done.code == 1, done.err
-    assert (result(done)["moved"], result(done)["refused"]) == (2, 1)
+    assert (run_result(done)["moved"], run_result(done)["refused"]) == (2, 1)
     assert [letter.value for letter in kafka.world.contents(home)] == [b"1", b"plain"]
 
 
@@ -150,7 +152,7 @@ def test_easynetq(mqtui: Mqtui, rabbit: Rabbit, quorum: bool) -> None:
     (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
     assert (row["origin"], row["exception"], row["message"]) == (home, "System.FormatException", "no amount")
     assert "envelope stays behind" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, body),) = rabbit.drain(home)
     assert body == BODY
     assert (properties.type, properties.content_type) == ("Shop.Order, Shop", "application/json")
@@ -160,7 +162,7 @@ def test_easynetq(mqtui: Mqtui, rabbit: Rabbit, quorum: bool) -> None:
 def test_easynetq_headers_are_not_invented(mqtui: Mqtui, rabbit: Rabbit) -> None:
     home, error = rabbit.queue(), rabbit.queue()
     rabbit.fill(error, [easynetq(home, Headers={"tenant": "7"})])
-    mqtui("redrive", rabbit.url, error, "--yes").refused(4, "envelope", "headers")
+    mqtui("redrive", rabbit.url, error, "--yes").fails(4, "envelope", "headers")
     assert rabbit.ready(error) == 1
 
 

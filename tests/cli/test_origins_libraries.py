@@ -15,8 +15,8 @@ import pika
 import pytest
 from redis import Redis
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, result
+from tests.cli.broker_fixtures import BrokerFixture, run_result
+from tests.cli.command_line import Mqtui
 from tests.contract.rabbitmq_test_client import Rabbit
 from tests.contract.worlds import Letter
 
@@ -144,7 +144,7 @@ def test_a_letter_of_a_library_goes_home_as_the_library_takes_it(mqtui: Mqtui, r
     dead(rabbit, error, told)
     (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
     assert (row["origin"], row["exception"], row["message"]) == (home, written.exception, written.message)
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, body),) = rabbit.drain(home)
     assert body == b'{"order": 1}'
     assert (properties.content_type, properties.type) == ("application/json", "Order")
@@ -166,7 +166,7 @@ def test_symfony_keeps_no_queue_and_its_stamps_stay_behind(mqtui: Mqtui, rabbit:
     dead(rabbit, failed, {"type": "App\\Order", **{STAMP + name: json.dumps(told) for name, told in stamps.items()}})
     (row,) = mqtui("dlq", rabbit.url, failed, "--json").ok().rows()
     assert (row["origin"], row["exception"], row["message"]) == (None, "App\\NoStock", "no stock")
-    assert result(mqtui("redrive", rabbit.url, failed, "--to", home, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, failed, "--to", home, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, _),) = rabbit.drain(home)
     assert set(properties.headers) - OURS == {"type", STAMP + "BusNameStamp"}
 
@@ -178,13 +178,13 @@ def test_sneakers_tells_in_one_header_and_by_its_queues_name(mqtui: Mqtui, rabbi
     dead(rabbit, error, {"retry_info": json.dumps([told, {"error": "an earlier one"}])})
     (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
     assert (row["origin"], row["exception"], row["message"]) == (home, "Shop::NoStock", "no stock")
-    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, _),) = rabbit.drain(home)
     assert set(properties.headers) == OURS
 
 
 @pytest.fixture
-def server(redis: Ground) -> Iterator[Redis]:
+def server(redis: BrokerFixture) -> Iterator[Redis]:
     host, port = redis.world.address.hosts[0]
     with Redis(host, port) as opened:
         yield opened
@@ -198,7 +198,7 @@ def entries(server: Any, stream: str) -> list[dict[bytes, bytes]]:
     return [fields for _, fields in server.xrange(stream)]
 
 
-def test_watermill_over_redis(mqtui: Mqtui, redis: Ground, server: Redis) -> None:
+def test_watermill_over_redis(mqtui: Mqtui, redis: BrokerFixture, server: Redis) -> None:
     """The poison queue's metadata is MessagePack; the entry goes home as it is."""
     home = redis.world.create("orders")
     poison = redis.world.name("poison")
@@ -211,7 +211,7 @@ def test_watermill_over_redis(mqtui: Mqtui, redis: Ground, server: Redis) -> Non
     xadd(server, poison, entry)
     (row,) = mqtui("dlq", redis.url, poison, "--json").ok().rows()
     assert (row["origin"], row["message"]) == (home.name, "no stock")
-    assert result(mqtui("redrive", redis.url, poison, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", redis.url, poison, "--yes", "--json").ok())["moved"] == 1
     assert entries(server, home.name) == [
         {name.encode(): value if isinstance(value, bytes) else value.encode() for name, value in entry.items()}
     ]
@@ -228,7 +228,7 @@ def test_watermill_over_redis(mqtui: Mqtui, redis: Ground, server: Redis) -> Non
     ],
 )
 def test_plain_fields_tell_the_cause_where_dead_letters_lie(
-    mqtui: Mqtui, redis: Ground, server: Redis, fields: dict[str, str | bytes], message: str
+    mqtui: Mqtui, redis: BrokerFixture, server: Redis, fields: dict[str, str | bytes], message: str
 ) -> None:
     """C27: `error`, `reason` and the like, in a place whose name, or whose user, says that it holds dead letters."""
     for dlq in (redis.world.name("zz") + ".dlq", redis.world.name("graves")):
@@ -238,7 +238,7 @@ def test_plain_fields_tell_the_cause_where_dead_letters_lie(
         server.delete(dlq)
 
 
-def test_plain_headers_tell_the_cause_too(mqtui: Mqtui, kafka: Ground, rabbit: Rabbit) -> None:
+def test_plain_headers_tell_the_cause_too(mqtui: Mqtui, kafka: BrokerFixture, rabbit: Rabbit) -> None:
     """C27, on the other brokers."""
     dlq = kafka.world.create("zz")
     kafka.world.put(dlq, [kafka.world.letter(1).plus("error", b"ECONNREFUSED x", as_field=False)])
@@ -249,7 +249,7 @@ def test_plain_headers_tell_the_cause_too(mqtui: Mqtui, kafka: Ground, rabbit: R
 
 
 @pytest.mark.parametrize("tagged", [True, False], ids=["{orders}", "orders"])
-def test_a_cluster_tag_in_the_name(mqtui: Mqtui, redis: Ground, server: Redis, tagged: bool) -> None:
+def test_a_cluster_tag_in_the_name(mqtui: Mqtui, redis: BrokerFixture, server: Redis, tagged: bool) -> None:
     """C28: `{orders}.dlq` belongs to `{orders}`, else to the bare key in the same slot, if that is there."""
     bare = redis.world.name("orders")
     home, dlq = f"{{{bare}}}" if tagged else bare, f"{{{bare}}}.dlq"
@@ -259,12 +259,12 @@ def test_a_cluster_tag_in_the_name(mqtui: Mqtui, redis: Ground, server: Redis, t
     assert mqtui("dlq", redis.url, dlq, "--json").ok().rows()[0]["origin"] == home
     (place,) = [row for row in mqtui("dlq", redis.url, "--json").ok().rows() if row["resource"] == dlq]
     assert place["origins"] == [home]
-    assert result(mqtui("redrive", redis.url, dlq, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", redis.url, dlq, "--yes", "--json").ok())["moved"] == 1
     assert [fields[b"order"] for fields in entries(server, home)] == [b"0", b"1"]
     server.delete(home, dlq)
 
 
-def test_wolverine_over_kafka(mqtui: Mqtui, kafka: Ground) -> None:
+def test_wolverine_over_kafka(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     home, dlq = kafka.world.create("orders"), kafka.world.create("wolverine")
     told = {
         "exception-type": "System.InvalidOperationException",
@@ -280,7 +280,7 @@ def test_wolverine_over_kafka(mqtui: Mqtui, kafka: Ground) -> None:
     kafka.world.put(dlq, [Letter(b"1", b"k", tuple((name, value.encode()) for name, value in told.items()))])
     (row,) = mqtui("dlq", kafka.url, dlq.name, "--json").ok().rows()
     assert (row["origin"], row["message"]) == (home.name, "no stock")
-    assert result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
     (letter,) = kafka.world.contents(home)
     assert {name for name, _ in letter.headers} - OURS == {"id"}
 
@@ -307,12 +307,12 @@ def test_a_celery_task_keeps_all_that_its_worker_reads(mqtui: Mqtui, rabbit: Rab
     channel.basic_reject(method.delivery_tag, requeue=False)
     rabbit.wait_until_ready(dlq, 1)
     assert mqtui("dlq", rabbit.url, dlq, "--json").ok().rows()[0]["origin"] == work
-    assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
+    assert run_result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, _),) = rabbit.drain(work)
     assert {name: value for name, value in properties.headers.items() if name not in OURS} == task
 
 
-def test_symfonys_stamps_inside_a_redis_field_are_told(mqtui: Mqtui, redis: Ground, server: Redis) -> None:
+def test_symfonys_stamps_inside_a_redis_field_are_told(mqtui: Mqtui, redis: BrokerFixture, server: Redis) -> None:
     """They can't be taken off there, and Symfony would drop the letter at its next failure: the plan refuses."""
     home, failed = redis.world.create("messages"), redis.world.name("failed")
     stamps = {
@@ -324,6 +324,6 @@ def test_symfonys_stamps_inside_a_redis_field_are_told(mqtui: Mqtui, redis: Grou
     (row,) = mqtui("dlq", redis.url, failed, "--json").ok().rows()
     assert (row["exception"], row["message"]) == ("App\\NoStock", "no stock")
     words = ("redrive", redis.url, failed, "--to", home.name, "--yes")
-    mqtui(*words).refused(4, "SentToFailureTransportStamp", "--allow envelope")
-    assert result(mqtui(*words, "--allow", "envelope", "--json").ok())["moved"] == 1
+    mqtui(*words).fails(4, "SentToFailureTransportStamp", "--allow envelope")
+    assert run_result(mqtui(*words, "--allow", "envelope", "--json").ok())["moved"] == 1
     server.delete(failed)

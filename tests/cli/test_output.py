@@ -10,28 +10,28 @@ import sys
 
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 
 
-def test_ascii_only(mqtui: Mqtui, kafka: Ground) -> None:
-    dlq, _ = kafka.pair(1)
+def test_ascii_only(mqtui: Mqtui, kafka: BrokerFixture) -> None:
+    dlq, _ = kafka.create_pair(1)
     told = mqtui("--ascii", "redrive", kafka.url, dlq.name, "--dry-run").ok()
     assert told.out.isascii()
     assert "~ 1" in told.text
-    refused = mqtui("--ascii", "redrive", kafka.url, dlq.name).refused(4)
+    refused = mqtui("--ascii", "redrive", kafka.url, dlq.name).fails(4)
     assert refused.err.isascii()
 
 
-def test_a_terminal_without_utf8(mqtui: Mqtui, kafka: Ground) -> None:
-    dlq, _ = kafka.pair(1)
+def test_a_terminal_without_utf8(mqtui: Mqtui, kafka: BrokerFixture) -> None:
+    dlq, _ = kafka.create_pair(1)
     mqtui.extra |= {"PYTHONIOENCODING": "ascii"}
     assert mqtui("redrive", kafka.url, dlq.name, "--dry-run").ok().out.isascii()
-    assert mqtui("redrive", kafka.url, dlq.name).refused(4).err.isascii()
+    assert mqtui("redrive", kafka.url, dlq.name).fails(4).err.isascii()
 
 
-def test_a_reader_that_goes_away(mqtui: Mqtui, redis: Ground) -> None:
-    ref, _ = redis.pair(300)
+def test_a_reader_that_goes_away(mqtui: Mqtui, redis: BrokerFixture) -> None:
+    ref, _ = redis.create_pair(300)
     for words in (("ls", redis.url), ("peek", redis.url, ref.name, "-n", "300", "--json")):
         reader, writer = os.pipe()
         os.close(reader)
@@ -42,19 +42,19 @@ def test_a_reader_that_goes_away(mqtui: Mqtui, redis: Ground) -> None:
         assert done.stderr == b""
 
 
-def test_json_carries_nothing_else_on_stdout(mqtui: Mqtui, rabbitmq: Ground) -> None:
-    dlq, _ = rabbitmq.pair(2)
+def test_json_carries_nothing_else_on_stdout(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
+    dlq, _ = rabbitmq.create_pair(2)
     url = rabbitmq.url
     done = mqtui("peek", url, dlq.name, "--json").ok()
     assert len(done.rows()) == 2
     assert "price" in done.err
-    refused = mqtui("redrive", url, dlq.name, "--json").refused(4)
+    refused = mqtui("redrive", url, dlq.name, "--json").fails(4)
     assert [list(row) for row in refused.rows()] == [["plan"]]
     assert refused.error()["exit"] == 4
 
 
-def test_ctrl_c_ends_a_watch(mqtui: Mqtui, redis: Ground) -> None:
-    ref, _ = redis.pair(1)
+def test_ctrl_c_ends_a_watch(mqtui: Mqtui, redis: BrokerFixture) -> None:
+    ref, _ = redis.create_pair(1)
     redis.world.consume(ref, "workers", 1)
     heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     running = mqtui.start("lag", redis.url, "--watch", "--json", preexec_fn=heard)
@@ -78,7 +78,7 @@ def test_a_stdout_that_is_closed_or_full_is_one_line(mqtui: Mqtui, words: str) -
         assert "can't be written" in told.stderr
 
 
-def test_a_closed_stderr_takes_nothing_of_a_broker(mqtui: Mqtui, kafka: Ground) -> None:
+def test_a_closed_stderr_takes_nothing_of_a_broker(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     """The descriptor is not given to a connection, into which a client library would then write its log."""
     ref = kafka.world.create("to")
     command = f"{sys.executable} -m mqtui publish '{kafka.url}' {ref.name} --value x --yes"
@@ -88,7 +88,7 @@ def test_a_closed_stderr_takes_nothing_of_a_broker(mqtui: Mqtui, kafka: Ground) 
     assert (told.returncode, "published 1 of 1" in told.stdout) == (0, True)
 
 
-def test_a_full_stdout_of_json_is_one_line(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_full_stdout_of_json_is_one_line(mqtui: Mqtui, redis: BrokerFixture) -> None:
     ref = redis.world.create("to")
     command = f"{sys.executable} -m mqtui publish '{redis.url}' {ref.name} --value x --dry-run --json > /dev/full"
     told = subprocess.run(

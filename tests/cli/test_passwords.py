@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqtui.state.redact import mask, mask_target, redact_command
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 
 SECRET = "hunter2"
 MISTYPED = (

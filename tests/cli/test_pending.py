@@ -6,17 +6,17 @@ from typing import Any
 
 from redis import Redis
 
-from tests.cli.driver import Done, Mqtui
-from tests.cli.grounds import CountingRedis, Ground
+from tests.cli.broker_fixtures import BrokerFixture, RedisDeadLetters
+from tests.cli.command_line import CommandResult, Mqtui
 
 GROUP = "workers"
 
 
-def stranded(redis: Ground, count: int) -> str:
+def stranded(redis: BrokerFixture, count: int) -> str:
     """A stream whose consumer died with so many entries in hand three hours ago."""
-    assert isinstance(redis.world, CountingRedis)
+    assert isinstance(redis.world, RedisDeadLetters)
     ref = redis.world.create("jobs")
-    redis.world.put(ref, [redis.dead(number, ref) for number in range(count)])
+    redis.world.put(ref, [redis.dead_letter(number, ref) for number in range(count)])
     redis.world.strand(ref, GROUP, "dead", count)
     with Redis.from_url(redis.url) as client:
         ids: Any = [entry for entry, _ in redis.world.pending(ref, GROUP)]
@@ -24,21 +24,21 @@ def stranded(redis: Ground, count: int) -> str:
     return ref.name
 
 
-def owners(redis: Ground, name: str) -> list[str]:
+def owners(redis: BrokerFixture, name: str) -> list[str]:
     """The consumer of each pending entry, by id."""
-    assert isinstance(redis.world, CountingRedis)
+    assert isinstance(redis.world, RedisDeadLetters)
     return [consumer for _, consumer in redis.world.pending(redis.world.ref(name), GROUP)]
 
 
-def test_claim_what_a_dead_consumer_holds(mqtui: Mqtui, redis: Ground) -> None:
+def test_claim_what_a_dead_consumer_holds(mqtui: Mqtui, redis: BrokerFixture) -> None:
     name = stranded(redis, 4)
     rows = mqtui("pending", redis.url, name, GROUP, "--min-idle", "2h", "--json").ok().rows()
     assert [row["consumer"] for row in rows] == ["dead"] * 4
     words = ("claim", redis.url, name, GROUP, "--to", "alive", "--min-idle", "2h")
-    mqtui(*words, "--yes").refused(2, "--all")
+    mqtui(*words, "--yes").fails(2, "--all")
     plan = mqtui(*words, "--all", "--dry-run", "--json").ok().rows()[0]["plan"]
     assert plan["steps"][0]["ids"] == [row["id"] for row in rows]
-    mqtui(*words, "--all").refused(4, "--yes")
+    mqtui(*words, "--all").fails(4, "--yes")
     assert owners(redis, name) == ["dead"] * 4
     one = mqtui(*words, rows[1]["id"], "--yes", "--json").ok().rows()[-1]
     assert (one["verb"], one["asked"], one["done"]) == ("claim", 1, 1)
@@ -47,28 +47,28 @@ def test_claim_what_a_dead_consumer_holds(mqtui: Mqtui, redis: Ground) -> None:
     assert owners(redis, name) == ["alive"] * 4
     after = mqtui("pending", redis.url, name, GROUP, "--json").ok().rows()
     assert [row["deliveries"] for row in after] == [row["deliveries"] for row in rows]
-    mqtui(*words, "--all", "--yes").refused(1, "Nothing pending")
-    mqtui(*words, rows[0]["id"], "--yes").refused(1, rows[0]["id"])
+    mqtui(*words, "--all", "--yes").fails(1, "Nothing pending")
+    mqtui(*words, rows[0]["id"], "--yes").fails(1, rows[0]["id"])
 
 
-def test_acknowledge(mqtui: Mqtui, redis: Ground) -> None:
+def test_acknowledge(mqtui: Mqtui, redis: BrokerFixture) -> None:
     name = stranded(redis, 3)
     first = mqtui("pending", redis.url, name, GROUP, "--json").ok().rows()[0]["id"]
     assert "1 of 1" in mqtui("ack", redis.url, name, GROUP, first, "--yes").ok().text
-    mqtui("ack", redis.url, name, GROUP, first, "--yes").refused(1, first)
-    mqtui("ack", redis.url, name, "nobody", first, "--yes").refused(1, "nobody")
+    mqtui("ack", redis.url, name, GROUP, first, "--yes").fails(1, first)
+    mqtui("ack", redis.url, name, "nobody", first, "--yes").fails(1, "nobody")
     done = mqtui("ack", redis.url, name, GROUP, "--all", "--yes", "--json").ok().rows()[-1]
     assert (done["asked"], done["done"]) == (2, 2)
     assert owners(redis, name) == []
     assert len(redis.world.contents(redis.world.ref(name))) == 3
 
 
-def told(done: Done) -> str:
+def told(done: CommandResult) -> str:
     """The plan as a person reads it."""
     return done.ok().text
 
 
-def test_c79_a_plan_tells_a_typo_and_whose_entries_are_taken(mqtui: Mqtui, redis: Ground) -> None:
+def test_c79_a_plan_tells_a_typo_and_whose_entries_are_taken(mqtui: Mqtui, redis: BrokerFixture) -> None:
     """C79: a consumer that does not exist, idle that starts at 0, everybody's entries: in the plan."""
     name = stranded(redis, 4)
     with Redis.from_url(redis.url) as client:
@@ -93,12 +93,12 @@ def test_c79_a_plan_tells_a_typo_and_whose_entries_are_taken(mqtui: Mqtui, redis
     assert owners(redis, name) == ["busy", "w1"]
 
 
-def redis_pending(redis: Ground, name: str) -> list[tuple[str, str]]:
-    assert isinstance(redis.world, CountingRedis)
+def redis_pending(redis: BrokerFixture, name: str) -> list[tuple[str, str]]:
+    assert isinstance(redis.world, RedisDeadLetters)
     return [(str(entry), consumer) for entry, consumer in redis.world.pending(redis.world.ref(name), GROUP)]
 
 
-def test_c80_entries_that_are_gone_are_counted_apart(mqtui: Mqtui, redis: Ground) -> None:
+def test_c80_entries_that_are_gone_are_counted_apart(mqtui: Mqtui, redis: BrokerFixture) -> None:
     """C80: trimmed and deleted entries are pending all the same; they are acknowledged, never claimed."""
     name = stranded(redis, 4)
     ids = [entry for entry, _ in redis_pending(redis, name)]
@@ -115,12 +115,12 @@ def test_c80_entries_that_are_gone_are_counted_apart(mqtui: Mqtui, redis: Ground
     assert "2 stay in the stream, 2 are gone from it already" in acking
     assert "2 of 2" in told(mqtui(*words, "--yes"))
     assert owners(redis, name) == ["dead", "dead", "w1", "w1"]
-    mqtui("claim", redis.url, name, GROUP, "--to", "w1", "--min-idle", "0ms", ids[0], "--yes").refused(1, "gone", "ack")
+    mqtui("claim", redis.url, name, GROUP, "--to", "w1", "--min-idle", "0ms", ids[0], "--yes").fails(1, "gone", "ack")
     assert "2 of 2" in told(mqtui("ack", redis.url, name, GROUP, *ids[:2], "--yes"))
     assert [entry for entry, _ in redis_pending(redis, name)] == there
 
 
-def test_c103_one_id_is_asked_for_alone(mqtui: Mqtui, redis: Ground) -> None:
+def test_c103_one_id_is_asked_for_alone(mqtui: Mqtui, redis: BrokerFixture) -> None:
     """C103: to acknowledge one of 3,000 entries the list is not read."""
     name = stranded(redis, 3_000)
     entry = redis_pending(redis, name)[-1][0]

@@ -13,39 +13,39 @@ import pytest
 from cryptography.fernet import Fernet
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 
 
-def declared(ground: Ground, exchange: str, queue: str, key: str) -> None:
+def declared(broker: BrokerFixture, exchange: str, queue: str, key: str) -> None:
     """A direct exchange with one queue bound by one key, made by the management API."""
-    address = ground.world.address
+    address = broker.world.address
     with httpx.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
         api.put(f"/api/exchanges/%2F/{exchange}", json={"type": "direct", "auto_delete": True}).raise_for_status()
         api.post(f"/api/bindings/%2F/e/{exchange}/q/{queue}", json={"routing_key": key}).raise_for_status()
 
 
-def newest(mqtui: Mqtui, ground: Ground, name: str) -> dict[str, Any]:
+def newest(mqtui: Mqtui, broker: BrokerFixture, name: str) -> dict[str, Any]:
     """The only message of a destination."""
-    (row,) = mqtui("peek", ground.url, name, "--json").ok().rows()
+    (row,) = mqtui("peek", broker.url, name, "--json").ok().rows()
     return row
 
 
-def test_value_headers_and_idempotency_key(mqtui: Mqtui, ground: Ground) -> None:
-    ref = ground.world.create("to")
+def test_value_headers_and_idempotency_key(mqtui: Mqtui, broker: BrokerFixture) -> None:
+    ref = broker.world.create("to")
     words = ("--value", "grün", "-H", "a=1", "-H", "a=2=3", "--idempotency-key", "v-7", "--yes", "--json")
-    key = ("-k", "u7", "--partition", "0") if ground.kind is BrokerKind.KAFKA else ()
-    plan, told = mqtui("publish", ground.url, ref.name, *words, *key).ok().rows()
+    key = ("-k", "u7", "--partition", "0") if broker.kind is BrokerKind.KAFKA else ()
+    plan, told = mqtui("publish", broker.url, ref.name, *words, *key).ok().rows()
     assert plan["plan"]["count"] == 1
     assert (told["resource"], told["state"]) == (ref.name, "stored")
-    row = newest(mqtui, ground, ref.name)
+    row = newest(mqtui, broker, ref.name)
     pairs = [("a", "1"), ("a", "2=3")]
-    if ground.redis:
+    if broker.redis:
         assert row["fields"] == [["value", "grün"], ["a", "1"], ["a", "2=3"], ["idempotency-key", "v-7"]]
         assert told["position"] == row["id"]
         return
     assert row["value"] == "grün"
-    if ground.kind is BrokerKind.KAFKA:
+    if broker.kind is BrokerKind.KAFKA:
         assert row["key"] == "u7"
         assert [tuple(header) for header in row["headers"]] == [*pairs, ("idempotency-key", "v-7")]
         assert told["position"] == row["position"] == "0/0"
@@ -55,7 +55,7 @@ def test_value_headers_and_idempotency_key(mqtui: Mqtui, ground: Ground) -> None
         assert row["properties"]["delivery_mode"] == 2
 
 
-def test_the_same_message_gets_the_same_automatic_key(mqtui: Mqtui, redis: Ground) -> None:
+def test_the_same_message_gets_the_same_automatic_key(mqtui: Mqtui, redis: BrokerFixture) -> None:
     ref = redis.world.create("to")
     for _ in range(2):
         mqtui("publish", redis.url, ref.name, "--value", "x", "--idempotency-key", "auto", "--yes").ok()
@@ -64,7 +64,7 @@ def test_the_same_message_gets_the_same_automatic_key(mqtui: Mqtui, redis: Groun
     assert one == two != other
 
 
-def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, rabbitmq: Ground, tmp_path: Path) -> None:
+def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, rabbitmq: BrokerFixture, tmp_path: Path) -> None:
     ref = rabbitmq.world.create("to")
     file = tmp_path / "body"
     file.write_bytes(bytes(range(256)))
@@ -77,15 +77,15 @@ def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, rabbitmq: 
     assert plain == bytes(range(256))
     assert piped == b"piped\n"
     assert Fernet(key).decrypt(sealed) == b"secret"
-    told = mqtui("publish", rabbitmq.url, ref.name, "--value", "secret", "--fernet", "unknown", "--yes").refused(1)
+    told = mqtui("publish", rabbitmq.url, ref.name, "--value", "secret", "--fernet", "unknown", "--yes").fails(1)
     assert "unknown" in told.err
     mqtui.extra["MQTUI_KEY_BAD"] = "no key at all"
-    refused = mqtui("publish", rabbitmq.url, ref.name, "--value", "x", "--fernet", "bad", "--yes").refused(4)
+    refused = mqtui("publish", rabbitmq.url, ref.name, "--value", "x", "--fernet", "bad", "--yes").fails(4)
     assert "no key at all" not in refused.err
     assert len(rabbitmq.world.contents(ref)) == 3
 
 
-def test_amqp_flags_and_an_exchange(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_amqp_flags_and_an_exchange(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     ref = rabbitmq.world.create("to")
     exchange = rabbitmq.world.name("x")
     declared(rabbitmq, exchange, ref.name, "paid")
@@ -125,28 +125,28 @@ def test_amqp_flags_and_an_exchange(mqtui: Mqtui, rabbitmq: Ground) -> None:
 def test_a_flag_of_another_broker_is_a_usage_error(
     mqtui: Mqtui, request: pytest.FixtureRequest, kind: BrokerKind, flags: tuple[str, ...], named: str
 ) -> None:
-    ground: Ground = request.getfixturevalue(kind)
-    ref = ground.world.create("to")
-    mqtui("publish", ground.url, ref.name, *flags, "--value", "x", "--yes").refused(2, named)
-    assert ground.world.contents(ref) == []
+    broker: BrokerFixture = request.getfixturevalue(kind)
+    ref = broker.world.create("to")
+    mqtui("publish", broker.url, ref.name, *flags, "--value", "x", "--yes").fails(2, named)
+    assert broker.world.contents(ref) == []
 
 
-def test_usage(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
+def test_usage(mqtui: Mqtui, redis: BrokerFixture, tmp_path: Path) -> None:
     ref = redis.world.create("to")
-    mqtui("publish", redis.url, ref.name, "--yes").refused(2, "--value")
-    mqtui("publish", redis.url, ref.name, "--value", "x", "-", "--yes", given=b"y").refused(2, "One value")
-    mqtui("publish", redis.url, ref.name, "--file", tmp_path / "gone", "--yes").refused(2, "gone")
-    mqtui("publish", redis.url, ref.name, "--jsonl", "--yes").refused(2, "JSON lines")
+    mqtui("publish", redis.url, ref.name, "--yes").fails(2, "--value")
+    mqtui("publish", redis.url, ref.name, "--value", "x", "-", "--yes", given=b"y").fails(2, "One value")
+    mqtui("publish", redis.url, ref.name, "--file", tmp_path / "gone", "--yes").fails(2, "gone")
+    mqtui("publish", redis.url, ref.name, "--jsonl", "--yes").fails(2, "JSON lines")
     for flag in ("--value", "-H", "--fernet"):
         words = (flag, "a=b", "--jsonl", "-", "--yes")
-        mqtui("publish", redis.url, ref.name, *words, given=b"").refused(2, "JSON lines")
-    mqtui("publish", redis.url, "--value", "x", "--yes").refused(2, "where")
+        mqtui("publish", redis.url, ref.name, *words, given=b"").fails(2, "JSON lines")
+    mqtui("publish", redis.url, "--value", "x", "--yes").fails(2, "where")
     dry = mqtui("publish", redis.url, ref.name, "--value", "x", "--dry-run").ok()
     assert ref.name in dry.text
     assert redis.world.contents(ref) == []
 
 
-def test_a_rate_is_kept(mqtui: Mqtui, kafka: Ground) -> None:
+def test_a_rate_is_kept(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     ref = kafka.world.create("to")
     lines = b"".join(json.dumps({"value": str(number)}).encode() + b"\n" for number in range(40))
     began = monotonic()
@@ -156,7 +156,7 @@ def test_a_rate_is_kept(mqtui: Mqtui, kafka: Ground) -> None:
     assert [kafka.body(letter) for letter in kafka.world.contents(ref)] == [b"%d" % number for number in range(40)]
 
 
-def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: Ground) -> None:
+def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     ref = kafka.world.create("to")
     body = Random(1).randbytes(2_000_000)
     done = mqtui("publish", kafka.url, ref.name, "-", "--yes", "--json", given=body)
@@ -168,13 +168,13 @@ def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: Ground) -> None:
 
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
 def test_twenty_megabytes(mqtui: Mqtui, request: pytest.FixtureRequest, kind: str) -> None:
-    ground: Ground = request.getfixturevalue(kind)
-    dlq, origin = ground.world.create("dead"), ground.world.create("home")
+    broker: BrokerFixture = request.getfixturevalue(kind)
+    dlq, origin = broker.world.create("dead"), broker.world.create("home")
     body = bytes(range(256)) * 80_000
-    mqtui("publish", ground.url, dlq.name, "-", "--yes", given=body).ok()
-    (row,) = mqtui("peek", ground.url, dlq.name, "--json").ok().rows()
+    mqtui("publish", broker.url, dlq.name, "-", "--yes", given=body).ok()
+    (row,) = mqtui("peek", broker.url, dlq.name, "--json").ok().rows()
     assert row["size"] >= len(body)
-    assert len(mqtui("peek", ground.url, dlq.name).ok().text) < 1_000
-    assert mqtui("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 1
-    assert [ground.body(letter) for letter in ground.world.contents(origin)] == [body]
-    assert ground.world.contents(dlq) == []
+    assert len(mqtui("peek", broker.url, dlq.name).ok().text) < 1_000
+    assert mqtui("redrive", broker.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 1
+    assert [broker.body(letter) for letter in broker.world.contents(origin)] == [body]
+    assert broker.world.contents(dlq) == []

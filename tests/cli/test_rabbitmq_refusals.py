@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, result, until
+from tests.cli.broker_fixtures import BrokerFixture, run_result, wait_until
+from tests.cli.command_line import Mqtui
 from tests.contract import amqp10
 from tests.contract.rabbitmq_test_client import Rabbit
 
@@ -17,14 +17,14 @@ SAID = "406 PRECONDITION_FAILED - fast reply consumer does not exist"
 
 
 @pytest.fixture
-def opened(rabbitmq: Ground) -> Iterator[Rabbit]:
+def opened(rabbitmq: BrokerFixture) -> Iterator[Rabbit]:
     """A bare client of the same broker."""
     client = Rabbit(rabbitmq.url)
     yield client
     client.close()
 
 
-def test_one_message_is_refused_with_the_words_of_the_broker(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_one_message_is_refused_with_the_words_of_the_broker(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     queue = rabbitmq.world.create("refusing")
     words = ("publish", rabbitmq.url, queue.name, "--value", "x", "--reply-to", FAST_REPLY, "--yes", "--json")
     done = mqtui(*words)
@@ -34,7 +34,9 @@ def test_one_message_is_refused_with_the_words_of_the_broker(mqtui: Mqtui, rabbi
     assert rabbitmq.world.contents(queue) == []
 
 
-def test_one_line_of_many_is_refused_and_the_others_are_stored(mqtui: Mqtui, rabbitmq: Ground, opened: Rabbit) -> None:
+def test_one_line_of_many_is_refused_and_the_others_are_stored(
+    mqtui: Mqtui, rabbitmq: BrokerFixture, opened: Rabbit
+) -> None:
     queue = opened.queue()
     lines = [
         {"value": f"{number}", "properties": {"reply_to": FAST_REPLY} if number == 2 else {}} for number in range(5)
@@ -48,7 +50,7 @@ def test_one_line_of_many_is_refused_and_the_others_are_stored(mqtui: Mqtui, rab
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
 def test_one_letter_of_five_stays_and_a_resume_doubles_nothing(
-    mqtui: Mqtui, rabbitmq: Ground, opened: Rabbit, kind: str
+    mqtui: Mqtui, rabbitmq: BrokerFixture, opened: Rabbit, kind: str
 ) -> None:
     """Only an AMQP 1.0 sender can leave such a letter, and only RabbitMQ 4 keeps it."""
     if int(opened.version.split(".")[0]) < 4:
@@ -64,11 +66,11 @@ def test_one_letter_of_five_stays_and_a_resume_doubles_nothing(
     done = mqtui(*words)
     if done.code == 4:
         done = mqtui(*words, "--allow", "poorer")
-    told = result(done)
+    told = run_result(done)
     assert (done.code, told["planned"], told["moved"], told["refused"]) == (1, 5, 4, 1), done.err
     assert told["reasons"] == {SAID: 1}
     again = mqtui("runs", "resume", told["run"], "--yes", "--json")
     assert again.code in (1, 4), again.err
-    until(lambda: opened.ready(source) == 1)
+    wait_until(lambda: opened.ready(source) == 1)
     assert opened.bodies(target) == [b"m0", b"m1", b"m3", b"m4"]
     assert opened.bodies(source) == [b"m2"]

@@ -15,8 +15,8 @@ import pytest
 
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import until
+from tests.cli.broker_fixtures import wait_until
+from tests.cli.command_line import Mqtui
 from tests.contract.redis_server import RedisServer, own_server
 
 Ends = tuple[int, dict[str, Any], list[str]]
@@ -60,7 +60,7 @@ def test_one_slow_one_fast(mqtui: Mqtui, colleague: Mqtui, here: RedisServer, th
     """200 letters, one at 20 a second, another at full speed some seconds later [before: 280 in the target]."""
     source, target = here.stream("dlq", 200), there.stream("home")
     first = mqtui.start(*words(here, there, source, target, "--rate", 20))
-    until(lambda: len(there.numbers(target)) >= 40)
+    wait_until(lambda: len(there.numbers(target)) >= 40)
     second = end_of(colleague.start(*words(here, there, source, target)))
     ends = [second, end_of(first)]
     assert sorted(there.numbers(target)) == list(range(200))
@@ -88,7 +88,7 @@ def test_one_is_killed_and_another_goes_on(
     print(f"killed at {number}")
     source, target = here.stream("dlq", 3_000), there.stream("home")
     first = mqtui.start(*words(here, there, source, target, "--rate", 500))
-    until(lambda: len(there.numbers(target)) >= number)
+    wait_until(lambda: len(there.numbers(target)) >= number)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     _, _, suspects = end_of(colleague.start(*words(here, there, source, target)))

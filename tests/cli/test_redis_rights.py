@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.redis_server import RedisServer
 
 NEEDED = {
@@ -64,4 +64,4 @@ def test_a_right_that_is_not_needed_does_not_decide(mqtui: Mqtui, streams: Redis
 def test_a_closed_key_is_named_at_once(mqtui: Mqtui, streams: RedisServer) -> None:
     """What is not about one command but about the key refuses every look."""
     with user(streams, "+@all") as url:
-        mqtui("peek", url, "elsewhere").refused(3, "Not allowed to use the key elsewhere")
+        mqtui("peek", url, "elsewhere").fails(3, "Not allowed to use the key elsewhere")

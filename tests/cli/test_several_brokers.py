@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.redis_server import RedisServer
 
@@ -56,19 +56,19 @@ def test_the_lag_of_a_group_is_looked_for_on_every_broker(
     on_redis = ("both/redis", f"{stream.name}/{group}")
     assert told(group) == [("both/kafka", group), on_redis]
     assert told(f"{stream.name}/{group}") == [on_redis]
-    mqtui("lag", "both", group, "--fail", 5).refused(1, f"{stream.name}/{group}: lag 5 is 5 or more")
+    mqtui("lag", "both", group, "--fail", 5).fails(1, f"{stream.name}/{group}: lag 5 is 5 or more")
     mqtui("lag", "both", group, "--fail", 6).ok()
-    missing = mqtui("lag", "both", f"{group}x").refused(1, "No consumer group", "mqtui groups both lists them")
+    missing = mqtui("lag", "both", f"{group}x").fails(1, "No consumer group", "mqtui groups both lists them")
     assert "Searched on both/kafka, both/redis." in missing.err
     readers = mqtui("groups", "both", stream.name, "--json").ok().rows()
     assert [(row["target"], row["group"]) for row in readers] == [("both/redis", f"{stream.name}/{group}")]
-    mqtui("groups", "both", f"{stream.name}x").refused(1, "both/kafka, both/redis", "mqtui ls both")
+    mqtui("groups", "both", f"{stream.name}x").fails(1, "both/kafka, both/redis", "mqtui ls both")
 
     mqtui("profile", "add", "both", NOBODY).ok()
     for words in (("lag", "both", group), ("lag", "both", group, "--fail", 6), ("groups", "both", stream.name)):
-        part = mqtui(*words).refused(1, "✗ both/rabbitmq: ")
+        part = mqtui(*words).fails(1, "✗ both/rabbitmq: ")
         assert part.text.split()[0] == "TARGET" and f"{stream.name}/{group}" in part.text
-    unknown = mqtui("lag", "both", f"{group}x").refused(1, "✗ both/rabbitmq: ", "No consumer group")
+    unknown = mqtui("lag", "both", f"{group}x").fails(1, "✗ both/rabbitmq: ", "No consumer group")
     assert "Not known of both/rabbitmq." in unknown.err
 
 
@@ -76,7 +76,7 @@ def test_a_profile_whose_brokers_are_all_silent_names_each(mqtui: Mqtui) -> None
     for url in ("redis://127.0.0.1:1", NOBODY):
         mqtui("profile", "add", "dark", url).ok()
     for words in (("lag", "dark"), ("lag", "dark", "g"), ("ls", "dark"), ("groups", "dark", "x")):
-        told = mqtui(*words).refused(3, "✗ dark/redis: Nobody listens", "✗ dark/rabbitmq: ")
+        told = mqtui(*words).fails(3, "✗ dark/redis: Nobody listens", "✗ dark/rabbitmq: ")
         assert not told.out
     assert "dark/rabbitmq: Nobody listens" in mqtui("ls", "dark", "--json").error()["title"]
 

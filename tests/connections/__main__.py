@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.connections import servers
 from tests.connections.certificates import made
 from tests.connections.mistakes import MISTAKES

@@ -14,7 +14,7 @@ import httpx
 
 from mqtui.demo.servers.ports import free_ports
 from tests.brokers import Brokers
-from tests.cli.forward import copy
+from tests.cli.port_forward import copy
 from tests.connections.certificates import Certificates, Pair
 
 HERE = "127.0.0.1"

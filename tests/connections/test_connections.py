@@ -24,7 +24,7 @@ from mqtui.demo.servers.ports import free_ports
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused
 from mqtui.profiles.url import format_url, parse_url
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.connections import servers
 from tests.connections.asking import trouble
 from tests.connections.certificates import KEY_PASSWORD, SERVER_NAME, Certificates, made
@@ -181,11 +181,11 @@ def a_list_from_the_address_is_no_answer_of_brokers(doors: Doors, mqtui: Mqtui) 
     there and went.
     """
     url = f"kafka://{HERE}:{doors.ports['astray']}"
-    mqtui("ls", url).refused(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
+    mqtui("ls", url).fails(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
     admin = AdminClient({"bootstrap.servers": f"{HERE}:{doors.ports['plain']}"})
     admin.create_topics([NewTopic("listed", 1)])["listed"].result(20)
     for verb in ("ls", "dlq"):
-        mqtui(verb, url).refused(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
+        mqtui(verb, url).fails(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
 
 
 async def secret_slots_reach_librdkafka(doors: Doors) -> None:
@@ -275,6 +275,6 @@ async def a_port_that_waits_for_more_is_recognised(doors: Doors) -> None:
 def the_command_line_says_it(doors: Doors, folder: Path) -> None:
     """What the command line prints is what the error says, and ends with 3."""
     mqtui = Mqtui(folder, "")
-    mqtui("peek", secure(doors, host="localhost"), "x").refused(
+    mqtui("peek", secure(doors, host="localhost"), "x").fails(
         NO_CONNECTION, "another name", "tls.server-name=broker.shop"
     )

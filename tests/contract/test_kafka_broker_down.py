@@ -29,7 +29,7 @@ from mqtui.services.conventions import load_for_profile
 from mqtui.services.poller import Poller
 from mqtui.services.session import open_session
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.asking import eventually, read
 from tests.contract.kafka_cluster import WAIT, GuardedRedrive, KafkaCluster, wait_until
 from tests.contract.worlds import address_of
@@ -196,7 +196,7 @@ def check_commands(mqtui: Mqtui, kafka: KafkaCluster, ref: Ref) -> None:
     lost = mine - {row["group"] for row in listed.rows()}
     assert lost
     assert "no coordinator" in listed.err
-    mqtui("lag", kafka.url, "--fail", 1000).refused(1, "unknown in part", "no coordinator")
+    mqtui("lag", kafka.url, "--fail", 1000).fails(1, "unknown in part", "no coordinator")
     told = mqtui("lag", kafka.url, min(lost), "--json").ok().rows()
     assert [(row["group"], row["lag"], "no coordinator" in row["why"]) for row in told] == [(min(lost), None, True)]
     (row,) = mqtui("ls", kafka.url, "--filter", ref.name, "--json").ok().rows()

@@ -16,7 +16,7 @@ from mqtui.cli import mqtui as group
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.manual import FOLDER, ORDER, PAGES_OF_COMMANDS, find_page
 from tests.architecture.house import PACKAGE, modules
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.manual.documents import PAGES, README, calls, printed
 
 VARIABLE = re.compile(r"\bMQTUI_[A-Z_]*[A-Z]\b")
@@ -118,4 +118,4 @@ def test_help_lists_the_pages_and_prints_one(mqtui: Mqtui) -> None:
     assert mqtui("help", "risks").ok().text == page("risks")
     assert mqtui("help", "redrive").ok().text == find_page("dead-letters").text
     assert mqtui("help", "trouble").ok().text == page("troubleshooting")
-    mqtui("help", "nonsense").refused(1, "The manual has no page nonsense", "troubleshooting")
+    mqtui("help", "nonsense").fails(1, "The manual has no page nonsense", "troubleshooting")

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.architecture.house import PACKAGE
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.manual.documents import ANY, README, Printed, printed, shape
 from tests.terminal import Terminal
 

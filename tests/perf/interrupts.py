@@ -19,8 +19,8 @@ from cryptography.fernet import Fernet
 
 from mqtui.demo.servers import Servers
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of, until
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of, wait_until
+from tests.cli.command_line import Mqtui
 
 LETTERS = 20
 ENDLESS = "until(false; .)"
@@ -41,10 +41,10 @@ class Ends:
         )
 
 
-def ends(ground: Ground, tries: int) -> Ends:
+def ends(ground: BrokerFixture, tries: int) -> Ends:
     """Interrupt runs on letters that stay, and bare loops, in turn."""
     dlq, to = ground.world.create("dead"), ground.world.create("to")
-    ground.world.put(dlq, [ground.dead(number, to) for number in range(LETTERS)])
+    ground.world.put(dlq, [ground.dead_letter(number, to) for number in range(LETTERS)])
     found = Ends([], [])
     for _ in range(tries):
         with TemporaryDirectory(prefix="mqtui-perf-") as folder:
@@ -55,12 +55,12 @@ def ends(ground: Ground, tries: int) -> Ends:
         assert loop.stdout is not None
         loop.stdout.readline()
         found.loops.append(_ended(loop))
-        until(lambda: ground.world.depth(dlq) == LETTERS)
+        wait_until(lambda: ground.world.depth(dlq) == LETTERS)
     return found
 
 
-def _interrupted(run: subprocess.Popen[bytes], ground: Ground) -> float:
-    until(lambda: bool(_workers(run.pid)))
+def _interrupted(run: subprocess.Popen[bytes], ground: BrokerFixture) -> float:
+    wait_until(lambda: bool(_workers(run.pid)))
     sleep(0.3)  # the worker is in the program by then
     return _ended(run)
 
@@ -84,7 +84,7 @@ def main() -> None:
     asked = parser.parse_args()
     with Servers() as servers:
         for kind, url in servers.start_all().items():
-            ground = ground_of(BrokerKind(kind), url)
+            ground = broker_fixture_of(BrokerKind(kind), url)
             print(f"{kind}: {ends(ground, asked.tries)}", flush=True)
             ground.world.close()
 

@@ -10,7 +10,7 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.add_broker import ProfileSettings, list_weakenings
 from mqtui.profiles.model import BrokerEndpoint, Profile
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_allows_more_is_named(asked: ProfileSettings, word: str) -> None:
 def test_a_weaker_word_needs_replace(mqtui: Mqtui) -> None:
     (before,) = mqtui("profile", "add", "p", "kafka://h", *STRONG, "--json").ok().rows()
     flags = ("--environment", "dev", "--no-protected", "-o", "allow=publish")
-    refused = mqtui("profile", "add", "p", "redis://h", *flags).refused(4, "--replace", "nothing of it was changed")
+    refused = mqtui("profile", "add", "p", "redis://h", *flags).fails(4, "--replace", "nothing of it was changed")
     assert "environment = dev" in refused.err and "no longer protected; allow = publish" in refused.err
     assert mqtui("profile", "show", "p", "--json").ok().rows() == [before]
     replaced = mqtui("profile", "add", "p", "redis://h", *flags, "--replace", "--json").ok()
@@ -60,7 +60,7 @@ def test_a_stricter_word_holds_for_all_brokers_and_is_said(mqtui: Mqtui) -> None
     mqtui("profile", "add", "p", "kafka://h").ok()
     added = mqtui("profile", "add", "p", "redis://h", "--read-only", "-o", "deny=publish", "--json").ok()
     assert "all of p: read_only = yes" in added.err and "all of p: deny = publish" in added.err
-    mqtui("profile", "add", "p", "kafka://other").refused(4, "has a kafka already", "--replace")
+    mqtui("profile", "add", "p", "kafka://other").fails(4, "has a kafka already", "--replace")
 
 
 def test_another_brokers_password_stays_where_it_is(mqtui: Mqtui) -> None:

@@ -13,8 +13,8 @@ from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.resolve import resolve_target
 from mqtui.profiles.secrets import copy_secrets, delete_secrets
 from mqtui.profiles.store import ProfileStore
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import everything
+from tests.cli.broker_fixtures import all_file_bytes
+from tests.cli.command_line import Mqtui
 from tests.terminal import Terminal
 
 KAFKA = BrokerKind.KAFKA
@@ -49,13 +49,11 @@ def test_secret_options_go_to_the_keyring(kept: Mqtui) -> None:
         "sasl.oauthbearer.client.secret": "the environment variable OIDC_SECRET",
     }
     told = added.text + added.err + shown.text + kept("profile", "show", "slots").ok().text
-    assert "hunter2" not in told and b"hunter2" not in everything(kept.folder)
+    assert "hunter2" not in told and b"hunter2" not in all_file_bytes(kept.folder)
 
 
 def test_no_password_is_told(kept: Mqtui) -> None:
-    kept("profile", "add", "n", "redis://h", "--password-stdin", given=b"\n").refused(
-        2, "There is no password on stdin"
-    )
+    kept("profile", "add", "n", "redis://h", "--password-stdin", given=b"\n").fails(2, "There is no password on stdin")
 
 
 def test_every_slot_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,12 +92,12 @@ def test_without_a_keyring_no_secret_is_kept_or_said(bare: Mqtui, words: tuple[s
     refused = bare("profile", "add", "n", *words)
     assert refused.code in (1, 2) and "hunter2" not in refused.err + refused.text
     assert "env:NAME" in refused.err or "--password-stdin" in refused.err
-    assert b"hunter2" not in everything(bare.folder)
+    assert b"hunter2" not in all_file_bytes(bare.folder)
 
 
 def test_an_option_that_does_not_exist_is_refused_when_it_is_added(bare: Mqtui) -> None:
     for url in ("kafka://h", "amqp://h", "redis://h"):
-        bare("profile", "add", "n", url, "-o", "nosuch=1").refused(2, "no option nosuch")
+        bare("profile", "add", "n", url, "-o", "nosuch=1").fails(2, "no option nosuch")
     assert bare("profile", "list", "--json").ok().rows() == []
 
 
@@ -119,7 +117,7 @@ def test_an_option_that_does_not_exist_is_refused_when_it_is_added(bare: Mqtui) 
 def test_an_option_that_the_first_use_would_refuse_is_refused_when_it_is_added(
     bare: Mqtui, url: str, option: str, words: str
 ) -> None:
-    bare("profile", "add", "odd", url, "-o", option).refused(2, words)
+    bare("profile", "add", "odd", url, "-o", option).fails(2, words)
     assert "odd" not in bare("profile", "list").ok().text
 
 

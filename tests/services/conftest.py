@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop_guard import nothing_blocks
-from tests.services.grounds import GROUNDS, Ground
+from tests.services.memory_fixtures import FIXTURES, MemoryFixture
 
 KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
 
@@ -31,8 +31,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=GROUNDS)
-def ground(request: pytest.FixtureRequest) -> Ground:
+@pytest.fixture(params=FIXTURES)
+def broker(request: pytest.FixtureRequest) -> MemoryFixture:
     """A broker with a dead-letter destination and the place its letters came from."""
-    made: Ground = request.param()
+    made: MemoryFixture = request.param()
     return made

@@ -16,7 +16,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.jsonlines import to_json
 from mqtui.services.jsonlines_parse import parse_message
 from tests.domain import dead
-from tests.services import lines
+from tests.services import random_messages
 
 GOLDEN = Path(__file__).parent / "golden"
 TOPIC, QUEUE, STREAM = Ref(Kind.TOPIC, "copy"), Ref(Kind.QUEUE, "copy"), Ref(Kind.STREAM, "copy")
@@ -26,7 +26,7 @@ KAFKA, RABBITMQ, REDIS = BrokerKind.KAFKA, BrokerKind.RABBITMQ, BrokerKind.REDIS
 
 def test_kafka_round_trip() -> None:
     for seed in range(300):
-        message = lines.kafka(random.Random(seed))
+        message = random_messages.kafka(random.Random(seed))
         line = to_json(message)
         assert b"\n" not in line, seed
         assert parse_message(line, 1, TOPIC, KAFKA) == Outgoing(TOPIC, message.value, message.key, message.headers)
@@ -34,7 +34,7 @@ def test_kafka_round_trip() -> None:
 
 def test_redis_round_trip() -> None:
     for seed in range(300):
-        message = lines.redis(random.Random(seed))
+        message = random_messages.redis(random.Random(seed))
         line = to_json(message)
         assert b"\n" not in line, seed
         assert parse_message(line, 1, STREAM, REDIS) == Outgoing(STREAM, fields=message.fields)
@@ -42,7 +42,7 @@ def test_redis_round_trip() -> None:
 
 def test_rabbitmq_round_trip() -> None:
     for seed in range(300):
-        message = lines.rabbitmq(random.Random(seed))
+        message = random_messages.rabbitmq(random.Random(seed))
         assert message.envelope is not None
         line = to_json(message)
         assert b"\n" not in line, seed

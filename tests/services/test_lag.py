@@ -12,26 +12,26 @@ from mqtui.domain.resource import Kind, Ref, parse_name
 from mqtui.domain.topology import GroupLag
 from mqtui.services import lag
 from mqtui.services.session import Session, open_session
-from tests.services.grounds import KafkaGround, RedisGround
+from tests.services.memory_fixtures import KafkaFixture, RedisFixture
 
 
 @pytest.fixture
-def kafka() -> KafkaGround:
-    ground = KafkaGround()
-    ground.put(range(10))
-    ground.server.commit("slow", ground.source, 0, 1)
-    ground.server.commit("slow", ground.source, 1, 5)
-    ground.server.commit("fast", ground.source, 0, 5)
-    return ground
+def kafka() -> KafkaFixture:
+    broker = KafkaFixture()
+    broker.add_dead_letters(range(10))
+    broker.server.commit("slow", broker.source, 0, 1)
+    broker.server.commit("slow", broker.source, 1, 5)
+    broker.server.commit("fast", broker.source, 0, 5)
+    return broker
 
 
 @pytest.fixture
-async def session(kafka: KafkaGround) -> AsyncIterator[Session]:
+async def session(kafka: KafkaFixture) -> AsyncIterator[Session]:
     async with open_session(kafka.url, adapters=kafka.connect) as one:
         yield one
 
 
-async def test_groups_by_name(kafka: KafkaGround, session: Session) -> None:
+async def test_groups_by_name(kafka: KafkaFixture, session: Session) -> None:
     assert [group.ref.name for group in await lag.list_groups(session)] == ["fast", "slow"]
     assert len(await lag.list_groups(session, kafka.source)) == 2
     assert not await lag.list_groups(session, kafka.origin)
@@ -46,10 +46,10 @@ async def test_lag_of_one_or_all(session: Session) -> None:
 
 
 async def test_streams_name_groups_by_stream_too() -> None:
-    ground = RedisGround()
-    ground.put(range(4))
-    ground.server.group(ground.source, "billing")
-    async with open_session(ground.url, adapters=ground.connect) as session:
+    broker = RedisFixture()
+    broker.add_dead_letters(range(4))
+    broker.server.group(broker.source, "billing")
+    async with open_session(broker.url, adapters=broker.connect) as session:
         (row,) = await lag.read_lag(session, parse_name("billing"))
     assert row.total == exact(4)
 

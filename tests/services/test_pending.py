@@ -15,37 +15,37 @@ from mqtui.domain.policy import Consent
 from mqtui.services import pending
 from mqtui.services.session import Session, open_session
 from mqtui.state.audit import Audit
-from tests.services.grounds import KafkaGround, RabbitMQGround, RedisGround
-from tests.services.operator import YES
+from tests.services.memory_fixtures import KafkaFixture, RabbitMQFixture, RedisFixture
+from tests.services.redrive_operator import CONFIRMED
 
 MINUTE = 60_000
 
 
 @pytest.fixture
-def redis() -> RedisGround:
+def redis() -> RedisFixture:
     """Five entries with a consumer that is gone, then two with one that lives."""
-    ground = RedisGround()
-    ground.put(range(7))
-    ground.server.group(ground.source, "billing")
-    ground.server.deliver(ground.source, "billing", "gone", 5)
-    ground.world.clock.advance(10 * MINUTE)
-    ground.server.deliver(ground.source, "billing", "alive", 2)
-    ground.world.clock.advance(1_000)
-    return ground
+    broker = RedisFixture()
+    broker.add_dead_letters(range(7))
+    broker.server.group(broker.source, "billing")
+    broker.server.deliver(broker.source, "billing", "gone", 5)
+    broker.world.clock.advance(10 * MINUTE)
+    broker.server.deliver(broker.source, "billing", "alive", 2)
+    broker.world.clock.advance(1_000)
+    return broker
 
 
 @pytest.fixture
-async def session(redis: RedisGround) -> AsyncIterator[Session]:
+async def session(redis: RedisFixture) -> AsyncIterator[Session]:
     async with open_session(redis.url, adapters=redis.connect) as one:
         yield one
 
 
-def owners(redis: RedisGround) -> list[str]:
+def owners(redis: RedisFixture) -> list[str]:
     rows = redis.server.streams[redis.source.name].groups["billing"].rows
     return [row.consumer for _, row in sorted(rows.items())]
 
 
-async def test_entries_page_by_page(redis: RedisGround, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_entries_page_by_page(redis: RedisFixture, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "PAGE_SIZE", 2)
     found = [entry async for entry in pending.read_entries(session, redis.source, "billing")]
     assert [entry.consumer for entry in found] == ["gone"] * 5 + ["alive"] * 2
@@ -56,7 +56,7 @@ async def test_entries_page_by_page(redis: RedisGround, session: Session, monkey
     assert len(mine) == 2
 
 
-async def test_chosen_by_id_or_all(redis: RedisGround, session: Session) -> None:
+async def test_chosen_by_id_or_all(redis: RedisFixture, session: Session) -> None:
     every = await pending.select_entries(session, redis.source, "billing", [])
     ids = [every[1].id, every[3].id]
     assert [entry.id for entry in await pending.select_entries(session, redis.source, "billing", ids)] == ids
@@ -70,7 +70,7 @@ async def test_chosen_by_id_or_all(redis: RedisGround, session: Session) -> None
         await pending.select_entries(session, redis.source, "nobody", [])
 
 
-async def test_a_claim(redis: RedisGround, session: Session) -> None:
+async def test_a_claim(redis: RedisFixture, session: Session) -> None:
     found = await pending.select_entries(session, redis.source, "billing", [], min_idle=MINUTE)
     plan = await pending.plan_claim(session, redis.source, "billing", "alive", MINUTE, found)
     (step,) = plan.steps
@@ -82,47 +82,47 @@ async def test_a_claim(redis: RedisGround, session: Session) -> None:
     with pytest.raises(NeedsConsent):
         await pending.run_step(session, plan, Consent())
     assert owners(redis) == ["gone"] * 5 + ["alive"] * 2
-    result = await pending.run_step(session, plan, YES)
+    result = await pending.run_step(session, plan, CONFIRMED)
     assert (result.asked, result.done, result.notes) == (5, 5, ())
     assert owners(redis) == ["alive"] * 7
     assert [entry.verb for entry in Audit().entries()] == ["claim", "claim"]
 
 
-async def test_a_second_operator_gets_nothing(redis: RedisGround, session: Session) -> None:
+async def test_a_second_operator_gets_nothing(redis: RedisFixture, session: Session) -> None:
     """D6: what somebody touched since it was shown stays where it is."""
     found = await pending.select_entries(session, redis.source, "billing", [], consumer="gone")
     one = await pending.plan_claim(session, redis.source, "billing", "one", 0, found)
     two = await pending.plan_claim(session, redis.source, "billing", "two", 0, found)
-    assert (await pending.run_step(session, one, YES)).done == 5
+    assert (await pending.run_step(session, one, CONFIRMED)).done == 5
     redis.world.clock.advance(5 * MINUTE)
-    late = await pending.run_step(session, two, YES)
+    late = await pending.run_step(session, two, CONFIRMED)
     assert (late.done, len(late.notes)) == (0, 5)
     assert owners(redis) == ["one"] * 5 + ["alive"] * 2
 
 
-async def test_an_acknowledgement(redis: RedisGround, session: Session) -> None:
+async def test_an_acknowledgement(redis: RedisFixture, session: Session) -> None:
     found = await pending.select_entries(session, redis.source, "billing", [], consumer="gone")
     plan = await pending.plan_ack(session, redis.source, "billing", found[:3])
     assert plan.steps == (Acknowledge(redis.source, "billing", tuple(entry.id for entry in found[:3])),)
     assert "the entries stay in the stream" in dict(plan.facts)["effect"]
-    result = await pending.run_step(session, plan, YES)
+    result = await pending.run_step(session, plan, CONFIRMED)
     assert (result.asked, result.done) == (3, 3)
     assert owners(redis) == ["gone"] * 2 + ["alive"] * 2
-    assert redis.left() == list(range(7))
-    assert (await pending.run_step(session, plan, YES)).done == 0
+    assert redis.unhandled() == list(range(7))
+    assert (await pending.run_step(session, plan, CONFIRMED)).done == 0
 
 
-async def test_rights_are_asked_for(redis: RedisGround, session: Session) -> None:
+async def test_rights_are_asked_for(redis: RedisFixture, session: Session) -> None:
     redis.server.faults.denied = {Verb.PENDING}
     with pytest.raises(Unsupported) as found:
         await pending.select_entries(session, redis.source, "billing", [])
     assert found.value.hint == "Grant it."
 
 
-@pytest.mark.parametrize("made", [KafkaGround, RabbitMQGround])
-async def test_others_have_no_such_list(made: type[KafkaGround | RabbitMQGround]) -> None:
-    ground = made()
-    async with open_session(ground.url, adapters=ground.connect) as session:
+@pytest.mark.parametrize("made", [KafkaFixture, RabbitMQFixture])
+async def test_others_have_no_such_list(made: type[KafkaFixture | RabbitMQFixture]) -> None:
+    broker = made()
+    async with open_session(broker.url, adapters=broker.connect) as session:
         for verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
             with pytest.raises(Unsupported) as found:
                 await pending.require_pending(session, verb)

@@ -17,18 +17,18 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services import publishing
 from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
-from tests.services.grounds import Ground, RedisGround
-from tests.services.operator import YES
+from tests.services.memory_fixtures import MemoryFixture, RedisFixture
+from tests.services.redrive_operator import CONFIRMED
 
 
-def messages(ground: Ground, count: int) -> list[Outgoing]:
-    return [replace(ground.letter(number), target=ground.origin, partition=None) for number in range(count)]
+def messages(broker: MemoryFixture, count: int) -> list[Outgoing]:
+    return [replace(broker.letter(number), target=broker.origin, partition=None) for number in range(count)]
 
 
-async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) -> list[Receipt]:
-    async with open_session(ground.url, adapters=ground.connect) as session:
-        plan = publishing.plan_publish(session, [ground.origin], unknown("from a pipe"), [("from", "a pipe")])
-        assert (plan.steps, dict(plan.facts)) == ((Send(ground.origin, plan.count),), {"from": "a pipe"})
+async def publish(broker: MemoryFixture, sent: list[Outgoing], consent: Consent = CONFIRMED) -> list[Receipt]:
+    async with open_session(broker.url, adapters=broker.connect) as session:
+        plan = publishing.plan_publish(session, [broker.origin], unknown("from a pipe"), [("from", "a pipe")])
+        assert (plan.steps, dict(plan.facts)) == ((Send(broker.origin, plan.count),), {"from": "a pipe"})
         receipts: list[Receipt] = []
         async for chunk in publishing.publish(session, plan, consent, iter(sent)):
             assert len(chunk.messages) == len(chunk.receipts)
@@ -36,21 +36,21 @@ async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) 
         return receipts
 
 
-async def test_all_are_stored_in_order(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_are_stored_in_order(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "CHUNK_SIZE", 4)
-    receipts = await publish(ground, messages(ground, 10))
+    receipts = await publish(broker, messages(broker, 10))
     assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 10
-    assert sorted(ground.home()) == list(range(10))
+    assert sorted(broker.returned()) == list(range(10))
     assert [entry.result for entry in Audit().entries()] == ["", "10 stored"]
 
 
-async def test_what_is_refused_or_unknown_is_told(ground: Ground) -> None:
-    large = messages(ground, 1)[0]
+async def test_what_is_refused_or_unknown_is_told(broker: MemoryFixture) -> None:
+    large = messages(broker, 1)[0]
     grown = tuple((name, value + b" " * 900) for name, value in large.fields)
     large = replace(large, value=None if grown else b" " * 900, fields=grown)
-    ground.server.faults.max_size = 800
-    ground.server.faults.lose_replies = 1
-    receipts = await publish(ground, [*messages(ground, 2), large])
+    broker.server.faults.max_size = 800
+    broker.server.faults.lose_replies = 1
+    receipts = await publish(broker, [*messages(broker, 2), large])
     assert [receipt.state for receipt in receipts] == [
         PublishStatus.UNKNOWN,
         PublishStatus.STORED,
@@ -59,22 +59,24 @@ async def test_what_is_refused_or_unknown_is_told(ground: Ground) -> None:
     assert Audit().entries()[-1].result == "1 unknown, 1 stored, 1 refused"
 
 
-async def test_only_where_the_plan_says(ground: Ground) -> None:
+async def test_only_where_the_plan_says(broker: MemoryFixture) -> None:
     with pytest.raises(Refused):
-        await publish(ground, [ground.letter(1)])
+        await publish(broker, [broker.letter(1)])
     with pytest.raises(NeedsConsent):
-        await publish(ground, messages(ground, 1), Consent())
-    assert ground.home() == [] == ground.left()
+        await publish(broker, messages(broker, 1), Consent())
+    assert broker.returned() == [] == broker.unhandled()
 
 
-async def test_a_consumer_that_stops_early_leaves_a_line(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_consumer_that_stops_early_leaves_a_line(
+    broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(publishing, "CHUNK_SIZE", 2)
-    async with open_session(ground.url, adapters=ground.connect) as session:
-        plan = publishing.plan_publish(session, [ground.origin], exact(6))
-        sending = publishing.publish(session, plan, YES, messages(ground, 6))
+    async with open_session(broker.url, adapters=broker.connect) as session:
+        plan = publishing.plan_publish(session, [broker.origin], exact(6))
+        sending = publishing.publish(session, plan, CONFIRMED, messages(broker, 6))
         await anext(sending)
         await sending.aclose()
-    assert sorted(ground.home()) == [0, 1]
+    assert sorted(broker.returned()) == [0, 1]
     assert Audit().entries()[-1].result == "2 stored; interrupted: GeneratorExit"
 
 
@@ -115,8 +117,8 @@ def test_automatic_keys_tell_messages_apart() -> None:
 
 
 async def test_a_stream_that_is_not_there_is_not_made() -> None:
-    ground = RedisGround()
-    ground.unmake(ground.origin)
-    (receipt,) = await publish(ground, messages(ground, 1))
+    broker = RedisFixture()
+    broker.delete(broker.origin)
+    (receipt,) = await publish(broker, messages(broker, 1))
     assert receipt.state is PublishStatus.REFUSED
-    assert ground.origin.name not in ground.server.streams
+    assert broker.origin.name not in broker.server.streams

@@ -13,84 +13,84 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.planning.convert import convert_message, describe_conversion
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from tests.memory import MemoryKafka, MemoryRabbitMQ, MemoryRedis
-from tests.services.grounds import GROUNDS, Ground, KafkaGround, RedisGround
-from tests.services.operator import Operator, last, whole
+from tests.services.memory_fixtures import FIXTURES, KafkaFixture, MemoryFixture, RedisFixture
+from tests.services.redrive_operator import Operator, assert_complete, last_run
 
 KAFKA, RABBITMQ, REDIS = BrokerKind.KAFKA, BrokerKind.RABBITMQ, BrokerKind.REDIS
 TOPIC, QUEUE, STREAM = Ref(Kind.TOPIC, "t"), Ref(Kind.QUEUE, "q"), Ref(Kind.STREAM, "s")
 ODD = bytes(range(256))
-PAIRS = list(itertools.permutations(GROUNDS, 2))
+PAIRS = list(itertools.permutations(FIXTURES, 2))
 
 
-def values(ground: Ground) -> list[bytes]:
+def values(broker: MemoryFixture) -> list[bytes]:
     """Bodies, values or `value` fields at home, in any order."""
-    server = ground.server
+    server = broker.server
     if isinstance(server, MemoryKafka):
-        return sorted(record.value or b"" for record in server.records(ground.origin))
+        return sorted(record.value or b"" for record in server.records(broker.origin))
     if isinstance(server, MemoryRabbitMQ):
-        return sorted(sent.value or b"" for sent in server.ready(ground.origin))
+        return sorted(sent.value or b"" for sent in server.ready(broker.origin))
     assert isinstance(server, MemoryRedis)
-    return sorted(dict(fields)[b"value"] for _, fields in server.entries(ground.origin))
+    return sorted(dict(fields)[b"value"] for _, fields in server.entries(broker.origin))
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS)
-async def test_each_pair_moves_values_as_they_are(here: type[Ground], there: type[Ground]) -> None:
-    ground, remote = here(), there()
-    ground.put(range(5))
-    operator = Operator(ground, remote)
-    result = whole(await operator.run(operator.order(to=remote.origin)))
+async def test_each_pair_moves_values_as_they_are(here: type[MemoryFixture], there: type[MemoryFixture]) -> None:
+    broker, remote = here(), there()
+    broker.add_dead_letters(range(5))
+    operator = Operator(broker, remote)
+    result = assert_complete(await operator.run(operator.request(to=remote.origin)))
     assert (result.planned, result.moved) == (5, 5)
     assert values(remote) == [b"%d" % number for number in range(5)]
-    assert ground.left() == []
+    assert broker.unhandled() == []
     assert dict(operator.planned.plan.facts)["shape"]
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS)
 @pytest.mark.parametrize("after", [1, 4, 6])
-async def test_killed_on_the_way(here: type[Ground], there: type[Ground], after: int) -> None:
+async def test_killed_on_the_way(here: type[MemoryFixture], there: type[MemoryFixture], after: int) -> None:
     """C6: source and target hold every letter; each double is among the suspects."""
-    ground, remote = here(), there()
-    ground.put(range(6))
-    operator = Operator(ground, remote)
-    assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin)), after)
-    assert len(ground.left()) == 6
-    result = whole(await operator.resume(last().id))
+    broker, remote = here(), there()
+    broker.add_dead_letters(range(6))
+    operator = Operator(broker, remote)
+    assert await operator.is_killed_during(lambda: operator.run(operator.request(to=remote.origin)), after)
+    assert len(broker.unhandled()) == 6
+    result = assert_complete(await operator.resume(last_run().id))
     assert (result.planned, result.moved) == (6, 6)
     assert set(values(remote)) == {b"%d" % number for number in range(6)}
-    assert ground.left() == []
-    assert len(remote.home()) - 6 == after <= len(result.suspects)
+    assert broker.unhandled() == []
+    assert len(remote.returned()) - 6 == after <= len(result.suspects)
 
 
 @pytest.mark.parametrize(("here", "there"), PAIRS)
-async def test_what_the_other_broker_refuses_stays(here: type[Ground], there: type[Ground]) -> None:
-    ground, remote = here(), there()
-    ground.put(range(4))
+async def test_what_the_other_broker_refuses_stays(here: type[MemoryFixture], there: type[MemoryFixture]) -> None:
+    broker, remote = here(), there()
+    broker.add_dead_letters(range(4))
     remote.server.faults.max_size = 1
-    operator = Operator(ground, remote)
-    result = whole(await operator.run(operator.order(to=remote.origin)))
+    operator = Operator(broker, remote)
+    result = assert_complete(await operator.run(operator.request(to=remote.origin)))
     assert (result.moved, result.refused) == (0, 4)
-    assert sorted(ground.left()) == [0, 1, 2, 3]
+    assert sorted(broker.unhandled()) == [0, 1, 2, 3]
     remote.server.faults.max_size = None
     remote.server.faults.lose_replies = 1
-    result = whole(await operator.run(operator.order(to=remote.origin)))
+    result = assert_complete(await operator.run(operator.request(to=remote.origin)))
     assert (result.moved, result.unknown, len(result.suspects)) == (3, 1, 1)
-    assert len(ground.left()) == 1
-    again = whole(await operator.resume(last().id))
+    assert len(broker.unhandled()) == 1
+    again = assert_complete(await operator.resume(last_run().id))
     assert (again.moved, len(again.suspects)) == (4, 1)
-    assert len(remote.home()) == 5
+    assert len(remote.returned()) == 5
 
 
 async def test_a_value_alone_comes_home_from_kafka() -> None:
     """Redis to Kafka and back: the entry is what it was, without a field of ours."""
-    redis, kafka = RedisGround(), KafkaGround()
+    redis, kafka = RedisFixture(), KafkaFixture()
     redis.server.store(Outgoing(redis.source, fields=((b"dlq_origin", b"payments"), (b"value", ODD))))
     operator = Operator(redis, kafka)
-    whole(await operator.run(operator.order(to=kafka.source)))
+    assert_complete(await operator.run(operator.request(to=kafka.source)))
     (there,) = kafka.server.records(kafka.source)
     assert (there.key, there.value) == (None, ODD)
     assert {name for name, _, _ in there.headers} == set(HEADER_NAMES)
     back = Operator(kafka, redis)
-    whole(await back.run(back.order(to=redis.origin)))
+    assert_complete(await back.run(back.request(to=redis.origin)))
     assert [fields for _, fields in redis.server.entries(redis.origin)] == [((b"value", ODD),)]
 
 

@@ -19,15 +19,15 @@ from mqtui.services.redrive.planning.mqtui_headers import (
     redrive_count,
 )
 from mqtui.state.process import operator
-from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
-from tests.services.operator import Operator
+from tests.services.memory_fixtures import KafkaFixture, MemoryFixture, RabbitMQFixture, RedisFixture
+from tests.services.redrive_operator import Operator
 
 
-def sent_home(ground: KafkaGround | RabbitMQGround) -> tuple[Header, ...]:
+def sent_home(broker: KafkaFixture | RabbitMQFixture) -> tuple[Header, ...]:
     """Headers of the newest letter at home."""
-    if isinstance(ground, KafkaGround):
-        return max(ground.server.records(ground.origin), key=lambda record: record.timestamp or 0).headers
-    return ground.server.ready(ground.origin)[-1].headers
+    if isinstance(broker, KafkaFixture):
+        return max(broker.server.records(broker.origin), key=lambda record: record.timestamp or 0).headers
+    return broker.server.ready(broker.origin)[-1].headers
 
 
 def read(headers: tuple[Header, ...]) -> dict[str, object]:
@@ -37,28 +37,28 @@ def read(headers: tuple[Header, ...]) -> dict[str, object]:
     return {name: python(value, kind) if kind else (value or b"").decode() for name, value, kind in ours}
 
 
-async def twice(ground: KafkaGround | RabbitMQGround) -> tuple[dict[str, object], dict[str, object], str, str]:
+async def twice(broker: KafkaFixture | RabbitMQFixture) -> tuple[dict[str, object], dict[str, object], str, str]:
     """A letter goes home, dies again and goes home again."""
-    ground.put([5])
-    runner = Operator(ground)
+    broker.add_dead_letters([5])
+    runner = Operator(broker)
     first = (await runner.run()).run
-    headers = sent_home(ground)
-    dead = ground.letter(5)
-    ground.world.clock.advance(10)
-    ground.server.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
-    ground.world.clock.advance(10)
+    headers = sent_home(broker)
+    dead = broker.letter(5)
+    broker.world.clock.advance(10)
+    broker.server.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
+    broker.world.clock.advance(10)
     second = (await runner.run()).run
-    return read(headers), read(sent_home(ground)), first, second
+    return read(headers), read(sent_home(broker)), first, second
 
 
 async def test_kafka() -> None:
-    ground = KafkaGround()
-    one, two, first, second = await twice(ground)
+    broker = KafkaFixture()
+    one, two, first, second = await twice(broker)
     assert json.loads(str(one[ORIGIN])) == {
         "v": 1,
         "resource": "orders.DLQ",
         "position": "1/0",
-        "time": ground.time(0),
+        "time": broker.time(0),
     }
     assert two[ORIGIN] == one[ORIGIN]
     assert (one[RUN], two[RUN]) == (first, second)
@@ -68,26 +68,26 @@ async def test_kafka() -> None:
 
 
 async def test_rabbitmq() -> None:
-    ground = RabbitMQGround()
-    one, two, first, second = await twice(ground)
+    broker = RabbitMQFixture()
+    one, two, first, second = await twice(broker)
     told = json.loads(str(one[ORIGIN]))
     assert (told["v"], told["resource"], told["exchange"], told["routing_key"]) == (1, "work.dlq", "", "work.dlq")
     assert "position" not in told
     assert two[ORIGIN] == one[ORIGIN]
     assert (one[RUN], two[RUN]) == (first, second)
     assert (one[COUNT], two[COUNT]) == (1, 2)
-    assert {kind for name, _, kind in sent_home(ground) if name in HEADER_NAMES} == {"string", "int64"}
+    assert {kind for name, _, kind in sent_home(broker) if name in HEADER_NAMES} == {"string", "int64"}
 
 
-async def test_what_the_application_wrote_keeps_its_bytes(ground: Ground) -> None:
-    ground.put([5])
-    await Operator(ground).run()
-    if isinstance(ground, RedisGround):
-        assert [fields for _, fields in ground.server.entries(ground.origin)] == [((b"value", b"5"),)]
+async def test_what_the_application_wrote_keeps_its_bytes(broker: MemoryFixture) -> None:
+    broker.add_dead_letters([5])
+    await Operator(broker).run()
+    if isinstance(broker, RedisFixture):
+        assert [fields for _, fields in broker.server.entries(broker.origin)] == [((b"value", b"5"),)]
         return
-    assert isinstance(ground, KafkaGround | RabbitMQGround)
-    kept = [header for header in sent_home(ground) if header[0] not in HEADER_NAMES]
-    assert kept == [header for header in ground.letter(5).headers if header[0] == "app"]
+    assert isinstance(broker, KafkaFixture | RabbitMQFixture)
+    kept = [header for header in sent_home(broker) if header[0] not in HEADER_NAMES]
+    assert kept == [header for header in broker.letter(5).headers if header[0] == "app"]
 
 
 def test_counts_that_cannot_be_read_are_none() -> None:

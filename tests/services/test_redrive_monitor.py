@@ -21,8 +21,8 @@ from mqtui.services.redrive.run.monitor import ConsumptionMonitor
 from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.redrive.run.stored_copies import StoredCopies
 from mqtui.services.session import open_session
-from tests.services.grounds import Ground, KafkaGround, RedisGround
-from tests.services.operator import YES, Operator, whole
+from tests.services.memory_fixtures import KafkaFixture, MemoryFixture, RedisFixture
+from tests.services.redrive_operator import CONFIRMED, Operator, assert_complete
 
 COUNT = 12
 TOPIC = Ref(Kind.TOPIC, "orders")
@@ -31,21 +31,21 @@ STREAM = Ref(Kind.STREAM, "work")
 
 def watched(operator: Operator, first: tuple[int, ...] = (1,)) -> RedriveRequest:
     """Everything, in stages, each watched for a moment."""
-    return replace(operator.order(), stages=CanaryStages(first, 0.05, 0.3))
+    return replace(operator.request(), stages=CanaryStages(first, 0.05, 0.3))
 
 
-def kafka(committed: int, state: str = "Stable") -> KafkaGround:
+def kafka(committed: int, state: str = "Stable") -> KafkaFixture:
     """Letters in two partitions, whose origin a group has read so far."""
-    ground = KafkaGround()
-    ground.put(range(COUNT))
-    for partition in range(len(ground.server.topics[ground.origin.name].partitions)):
-        ground.server.commit("billing", ground.origin, partition, committed, state)
-    return ground
+    broker = KafkaFixture()
+    broker.add_dead_letters(range(COUNT))
+    for partition in range(len(broker.server.topics[broker.origin.name].partitions)):
+        broker.server.commit("billing", broker.origin, partition, committed, state)
+    return broker
 
 
 async def test_letters_that_pass_in_bulk() -> None:
     operator = Operator(kafka(committed=1_000))
-    result = whole(await operator.run(watched(operator, (1, 3))))
+    result = assert_complete(await operator.run(watched(operator, (1, 3))))
     assert (result.moved, result.passed, result.waiting, result.came_back, result.whole) == (COUNT, COUNT, 0, 0, True)
     (reader,) = result.readers
     assert (reader.group, reader.state, reader.alive, reader.passed, reader.counts) == (
@@ -60,7 +60,7 @@ async def test_letters_that_pass_in_bulk() -> None:
 
 async def test_a_stage_holds_until_its_letters_passed() -> None:
     operator = Operator(kafka(committed=0))
-    result = whole(await operator.run(watched(operator)))
+    result = assert_complete(await operator.run(watched(operator)))
     assert (result.moved, result.passed, result.waiting, result.left) == (1, 0, 1, COUNT - 1)
     assert "held after stage 1: 1 of 1 did not pass" in result.why
     assert "billing is Stable" in result.why
@@ -70,7 +70,7 @@ async def test_a_stage_holds_until_its_letters_passed() -> None:
 async def test_nobody_reads(allowed: bool) -> None:
     operator = Operator(kafka(committed=0, state="Empty"))
     consent = Consent(yes=True, allowed=frozenset({"unread"} if allowed else ()))
-    result = whole(await operator.run(watched(operator), consent))
+    result = assert_complete(await operator.run(watched(operator), consent))
     assert "unread" in {risk.name for risk in operator.planned.plan.risks}
     assert result.moved == (COUNT if allowed else 1)
     assert ("no consumer reads" in result.why) is not allowed
@@ -78,24 +78,24 @@ async def test_nobody_reads(allowed: bool) -> None:
 
 
 async def test_letters_on_another_broker_are_not_heard() -> None:
-    ground, far = RedisGround(), kafka(committed=1_000)
-    ground.put(range(3))
-    operator = Operator(ground, far)
+    broker, far = RedisFixture(), kafka(committed=1_000)
+    broker.add_dead_letters(range(3))
+    operator = Operator(broker, far)
     order = replace(watched(operator), to=far.origin)
-    result = whole(await operator.run(order))
+    result = assert_complete(await operator.run(order))
     assert (result.moved, result.passed, result.came_back) == (1, 1, None)
     assert "another broker" in result.why
     assert "not-heard" in {risk.name for risk in operator.planned.plan.risks}
 
 
-async def test_a_watch_is_over_once_it_is_certain(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watch_is_over_once_it_is_certain(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads, or nobody can be asked: the rest of the time would tell nothing more."""
     monkeypatch.setattr("mqtui.services.redrive.run.monitor.STABLE_SECONDS", 0.3)
-    ground.put(range(2))
-    operator = Operator(ground)
+    broker.add_dead_letters(range(2))
+    operator = Operator(broker)
     began = monotonic()
-    order = replace(operator.order(), stages=CanaryStages((), 0.05, 300.0))
-    result = whole(await operator.run(order, YES))
+    order = replace(operator.request(), stages=CanaryStages((), 0.05, 300.0))
+    result = assert_complete(await operator.run(order, CONFIRMED))
     assert monotonic() - began < 100
     assert result.watched is not None and result.watched < 100
     assert "of at most 300" in result.verdict
@@ -117,9 +117,9 @@ class Hasty:
 
 async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None:
     """A consumer on the same machine lets it die within the same millisecond; letters of others stay theirs."""
-    ground = kafka(committed=1_000)
-    async with open_session(ground.url, adapters=ground.connect) as session:
-        source = await session.broker.snapshot(ground.source)
+    broker = kafka(committed=1_000)
+    async with open_session(broker.url, adapters=broker.connect) as session:
+        source = await session.broker.snapshot(broker.source)
         letters = [
             letter
             async for batch in session.broker.reader.read(source.ref, ReadRange(), limit=None)
@@ -129,7 +129,7 @@ async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None
         hasty = Hasty(letters)
         await aftermath.start(hasty)
         await hasty.heard.wait()
-        aftermath.copies.add_published(ground.origin, [Offset(1, 4), Offset(2, 5)])
+        aftermath.copies.add_published(broker.origin, [Offset(1, 4), Offset(2, 5)])
         verdict = await aftermath.watch(0.3, 1.0, lambda _: None, asyncio.Event())
         await aftermath.close()
     assert (verdict.moved, verdict.came_back) == (2, 2)

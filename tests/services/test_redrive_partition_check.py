@@ -10,8 +10,8 @@ import pytest
 from mqtui.domain.message import Outgoing
 from mqtui.domain.partitioner import murmur2, partition_for
 from mqtui.services.redrive.planning import partition_check
-from tests.services.grounds import KafkaGround
-from tests.services.operator import Operator
+from tests.services.memory_fixtures import KafkaFixture
+from tests.services.redrive_operator import Operator
 
 
 @pytest.mark.parametrize(
@@ -31,45 +31,45 @@ def test_murmur2(key: bytes, hashed: int) -> None:
     assert partition_for(key, 7) == (hashed & 0x7FFFFFFF) % 7
 
 
-def letter(ground: KafkaGround, number: int, partition: int) -> Outgoing:
+def letter(broker: KafkaFixture, number: int, partition: int) -> Outgoing:
     told = tuple(
         (name, partition.to_bytes(4, "big") if name.endswith("original-partition") else value, kind)
-        for name, value, kind in ground.headers(number)
+        for name, value, kind in broker.headers(number)
     )
-    return replace(ground.letter(number), headers=told)
+    return replace(broker.letter(number), headers=told)
 
 
-async def partition_fact(ground: KafkaGround, **chosen: Any) -> str:
-    operator = Operator(ground)
-    return dict((await operator.plan(operator.order(**chosen))).plan.facts).get("partition", "")
+async def partition_fact(broker: KafkaFixture, **chosen: Any) -> str:
+    operator = Operator(broker)
+    return dict((await operator.plan(operator.request(**chosen))).plan.facts).get("partition", "")
 
 
 async def test_the_plan_says_how_many_go_elsewhere() -> None:
-    ground = KafkaGround()
+    broker = KafkaFixture()
     for number in range(31):
         right = partition_for(b"k%d" % number, 3)
-        ground.server.store(letter(ground, number, (right + 1) % 3 if number < 3 else right))
-    assert await partition_fact(ground) == "3 of 31 letters would go to another partition than the one they came from"
-    assert await partition_fact(ground, limit=2) == (
+        broker.server.store(letter(broker, number, (right + 1) % 3 if number < 3 else right))
+    assert await partition_fact(broker) == "3 of 31 letters would go to another partition than the one they came from"
+    assert await partition_fact(broker, limit=2) == (
         "2 of 2 letters would go to another partition than the one they came from"
     )
-    assert await partition_fact(ground, to=ground.make("elsewhere")) == ""
+    assert await partition_fact(broker, to=broker.create("elsewhere")) == ""
 
 
 async def test_nothing_is_said_where_all_agree_or_nothing_is_known() -> None:
-    ground = KafkaGround()
+    broker = KafkaFixture()
     for number in range(9):
-        ground.server.store(letter(ground, number, partition_for(b"k%d" % number, 3)))
-    assert await partition_fact(ground) == ""
-    ground.server.store(replace(letter(ground, 9, 0), key=None))
-    told = tuple(header for header in ground.headers(10) if not header[0].endswith("original-partition"))
-    ground.server.store(replace(ground.letter(10), headers=told))
-    assert await partition_fact(ground) == ""
+        broker.server.store(letter(broker, number, partition_for(b"k%d" % number, 3)))
+    assert await partition_fact(broker) == ""
+    broker.server.store(replace(letter(broker, 9, 0), key=None))
+    told = tuple(header for header in broker.headers(10) if not header[0].endswith("original-partition"))
+    broker.server.store(replace(broker.letter(10), headers=told))
+    assert await partition_fact(broker) == ""
 
 
 async def test_only_the_first_letters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_check, "MAX_COMPARED", 5)
-    ground = KafkaGround()
+    broker = KafkaFixture()
     for number in range(9):
-        ground.server.store(letter(ground, number, (partition_for(b"k%d" % number, 3) + 1) % 3))
-    assert (await partition_fact(ground)).startswith("5 of the first 5 letters")
+        broker.server.store(letter(broker, number, (partition_for(b"k%d" % number, 3) + 1) % 3))
+    assert (await partition_fact(broker)).startswith("5 of the first 5 letters")

@@ -13,17 +13,17 @@ from mqtui.domain.redrive import Outcome
 from mqtui.services import run_report
 from mqtui.state.journal import Journal
 from mqtui.state.process import host, operator
-from tests.services.grounds import Ground, RabbitMQGround
-from tests.services.operator import Operator, last, small_batches
+from tests.services.memory_fixtures import MemoryFixture, RabbitMQFixture
+from tests.services.redrive_operator import Operator, last_run, small_batches
 
 
-async def test_a_run_that_is_done(ground: Ground) -> None:
-    ground.put(range(5))
-    result = await Operator(ground).run()
-    journal, record = Journal(), last()
+async def test_a_run_that_is_done(broker: MemoryFixture) -> None:
+    broker.add_dead_letters(range(5))
+    result = await Operator(broker).run()
+    journal, record = Journal(), last_run()
     row = run_report.run_row(journal, record)
     assert (row["run"], row["short"], row["state"]) == (result.run, result.run[:4].upper(), "done")
-    assert (row["verb"], row["source"], row["broker"]) == ("redrive", ground.source.name, ground.kind)
+    assert (row["verb"], row["source"], row["broker"]) == ("redrive", broker.source.name, broker.kind)
     assert (row["operator"], row["host"]) == (operator(), host())
     assert (row["planned"], row["outcomes"], row["in_hand"]) == (5, {"moved": 5}, 0)
     assert row["result"]["moved"] == 5
@@ -31,18 +31,18 @@ async def test_a_run_that_is_done(ground: Ground) -> None:
     letters = [run_report.letter_row(done) for done in journal.read_outcomes(record.id)]
     assert len(letters) == 5
     assert all(letter["outcome"] == "moved" and letter["reason"] is None for letter in letters)
-    assert all(str(letter["at"]).startswith(ground.origin.name) for letter in letters)
+    assert all(str(letter["at"]).startswith(broker.origin.name) for letter in letters)
     text = run_report.describe_run(journal, record)
-    assert text.startswith(f"redrive {row['short']} (done): 5 letters of {ground.source.name}, ")
+    assert text.startswith(f"redrive {row['short']} (done): 5 letters of {broker.source.name}, ")
     assert text.endswith(": 5 moved")
 
 
-async def test_one_that_was_killed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_was_killed(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     small_batches(monkeypatch, 2)
-    ground.put(range(6))
-    runner = Operator(ground)
-    assert await runner.killed(runner.run, 3)
-    journal, record = Journal(), last()
+    broker.add_dead_letters(range(6))
+    runner = Operator(broker)
+    assert await runner.is_killed_during(runner.run, 3)
+    journal, record = Journal(), last_run()
     row = run_report.run_row(journal, record)
     assert (row["state"], row["ended"], row["result"], row["planned"]) == ("interrupted", None, None, 6)
     assert row["outcomes"].get("moved", 0) in (0, 2)
@@ -50,63 +50,63 @@ async def test_one_that_was_killed(ground: Ground, monkeypatch: pytest.MonkeyPat
     assert row["in_hand"] >= 2
     assert f"{row['in_hand']} in flight when it ended" in run_report.describe_run(journal, record)
     await runner.resume(record.id)
-    assert run_report.run_row(journal, last())["outcomes"] == {"moved": 6}
+    assert run_report.run_row(journal, last_run())["outcomes"] == {"moved": 6}
 
 
-async def test_the_outcomes_of_an_ended_run_sum_up(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_outcomes_of_an_ended_run_sum_up(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """C8, over a stop and a resume in which letters were refused twice."""
     small_batches(monkeypatch, 2)
-    ground.put(range(6))
-    ground.put([6], origin="gone")
-    ground.server.faults.max_size = 1
-    await Operator(ground, stop_at=2).run()
+    broker.add_dead_letters(range(6))
+    broker.add_dead_letters([6], origin="gone")
+    broker.server.faults.max_size = 1
+    await Operator(broker, stop_at=2).run()
     for _ in range(2):
-        row = run_report.run_row(Journal(), last())
+        row = run_report.run_row(Journal(), last_run())
         assert row["state"] == "stopped"
         assert sum(row["outcomes"].values()) == row["planned"] == 7
-        await Operator(ground, stop_at=2).resume(last().id)
-    ground.server.faults.max_size = None
-    await Operator(ground).resume(last().id)
-    row = run_report.run_row(Journal(), last())
+        await Operator(broker, stop_at=2).resume(last_run().id)
+    broker.server.faults.max_size = None
+    await Operator(broker).resume(last_run().id)
+    row = run_report.run_row(Journal(), last_run())
     assert (row["outcomes"], row["planned"]) == ({"moved": 6, "refused": 1}, 7)
 
 
-async def test_one_whose_broker_died(ground: Ground) -> None:
-    ground.put(range(6))
-    ground.server.faults.break_after = 2
+async def test_one_whose_broker_died(broker: MemoryFixture) -> None:
+    broker.add_dead_letters(range(6))
+    broker.server.faults.break_after = 2
     with pytest.raises(BrokerTrouble):
-        await Operator(ground).run()
-    row = run_report.run_row(Journal(), last())
+        await Operator(broker).run()
+    row = run_report.run_row(Journal(), last_run())
     assert (row["state"], row["outcomes"]) == ("failed", {"unknown": 6})
     assert row["in_hand"] == 6
 
 
 async def test_a_selection_on_a_queue_was_not_counted_before() -> None:
-    ground = RabbitMQGround()
-    ground.put(range(6))
-    runner = Operator(ground)
-    await runner.run(runner.order(since=ground.time(3)))
-    row = run_report.run_row(Journal(), last())
+    broker = RabbitMQFixture()
+    broker.add_dead_letters(range(6))
+    runner = Operator(broker)
+    await runner.run(runner.request(since=broker.time(3)))
+    row = run_report.run_row(Journal(), last_run())
     assert (row["planned"], row["outcomes"]) == (None, {"moved": 3})
-    assert ": letters of work.dlq, " in run_report.describe_run(Journal(), last())
+    assert ": letters of work.dlq, " in run_report.describe_run(Journal(), last_run())
 
 
 async def test_names_that_are_not_utf8() -> None:
-    ground = RabbitMQGround()
-    ground.source = ground.server.declare("caf\udce9.dlq")
-    ground.server.store(Outgoing(ground.source, b"1"))
-    runner = Operator(ground)
-    await runner.run(runner.order(to=ground.origin))
-    row = run_report.run_row(Journal(), last())
+    broker = RabbitMQFixture()
+    broker.source = broker.server.declare("caf\udce9.dlq")
+    broker.server.store(Outgoing(broker.source, b"1"))
+    runner = Operator(broker)
+    await runner.run(runner.request(to=broker.origin))
+    row = run_report.run_row(Journal(), last_run())
     assert row["source"] == {"base64": "Y2Fm6S5kbHE="}
     assert orjson.dumps(row)
-    assert "caf\\udce9.dlq" in run_report.describe_run(Journal(), last())
+    assert "caf\\udce9.dlq" in run_report.describe_run(Journal(), last_run())
 
 
-async def test_states(ground: Ground) -> None:
-    ground.put(range(1))
-    await Operator(ground).run()
-    record = last()
+async def test_states(broker: MemoryFixture) -> None:
+    broker.add_dead_letters(range(1))
+    await Operator(broker).run()
+    record = last_run()
     assert run_report.run_state(record) == "done"
     assert run_report.run_state(replace(record, state="running")) == "running"
     assert run_report.run_state(replace(record, state="running", pid_start=1)) == "interrupted"

@@ -14,38 +14,38 @@ from mqtui.services.session import open_session
 from mqtui.state.peek_budget import StoredPeekBudget
 from tests.memory import MemoryWorld
 from tests.memory.roles import MemoryAdapter
-from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
+from tests.services.memory_fixtures import KafkaFixture, MemoryFixture, RabbitMQFixture, RedisFixture
 
 
-async def test_a_url(ground: Ground) -> None:
-    async with open_session(ground.url, adapters=ground.connect) as session:
-        assert session.broker.kind is ground.kind
+async def test_a_url(broker: MemoryFixture) -> None:
+    async with open_session(broker.url, adapters=broker.connect) as session:
+        assert session.broker.kind is broker.kind
         assert (session.profile, session.warnings) == (None, ())
         assert session.policy.permits(Verb.REDRIVE)
-        async with open_session(session.target, adapters=ground.connect) as again:
+        async with open_session(session.target, adapters=broker.connect) as again:
             assert again.address == session.address
 
 
 async def test_a_password_in_a_url_warns_and_is_not_shown() -> None:
-    ground = RabbitMQGround()
-    async with open_session("amqp://joe:hush@memory:5672", adapters=ground.connect) as session:
+    broker = RabbitMQFixture()
+    async with open_session("amqp://joe:hush@memory:5672", adapters=broker.connect) as session:
         assert session.address.secret == "hush"
         assert len(session.warnings) == 1
         assert "hush" not in repr(session) + session.target + session.policy.profile
 
 
-async def test_nothing_connects_before_the_first_question(ground: Ground) -> None:
-    ground.server.faults.unreachable = True
-    async with open_session(ground.url, adapters=ground.connect) as session:
+async def test_nothing_connects_before_the_first_question(broker: MemoryFixture) -> None:
+    broker.server.faults.unreachable = True
+    async with open_session(broker.url, adapters=broker.connect) as session:
         with pytest.raises(Unreachable):
             await session.broker.catalog.describe_cluster()
 
 
 async def test_a_profile() -> None:
-    ground = KafkaGround()
-    kafka = BrokerEndpoint(ground.url)
+    broker = KafkaFixture()
+    kafka = BrokerEndpoint(broker.url)
     ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
-    async with open_session("shop", adapters=ground.connect) as session:
+    async with open_session("shop", adapters=broker.connect) as session:
         assert (session.target, session.policy.profile, session.address.prefix) == ("shop", "shop", "ours")
         assert not session.policy.permits(Verb.PUBLISH)
 
@@ -55,7 +55,7 @@ async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
     ProfileStore().add(
         Profile(
             "all",
-            {BrokerKind.KAFKA: BrokerEndpoint(KafkaGround.url), BrokerKind.REDIS: BrokerEndpoint(RedisGround.url)},
+            {BrokerKind.KAFKA: BrokerEndpoint(KafkaFixture.url), BrokerKind.REDIS: BrokerEndpoint(RedisFixture.url)},
         )
     )
     with pytest.raises(BadInput) as found:
@@ -77,7 +77,7 @@ async def test_what_is_no_target(target: str, error: type[Exception]) -> None:
             pass
 
 
-async def test_an_adapter_is_closed_whatever_happens(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_adapter_is_closed_whatever_happens(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
 
     async def close(adapter: MemoryAdapter) -> None:
@@ -85,21 +85,21 @@ async def test_an_adapter_is_closed_whatever_happens(ground: Ground, monkeypatch
 
     monkeypatch.setattr(MemoryAdapter, "close", close)
     with pytest.raises(ZeroDivisionError):
-        async with open_session(ground.url, adapters=ground.connect):
+        async with open_session(broker.url, adapters=broker.connect):
             raise ZeroDivisionError
-    assert closed == [ground.kind]
+    assert closed == [broker.kind]
 
 
 async def test_looks_with_a_price_are_remembered_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    ground = RabbitMQGround()
+    broker = RabbitMQFixture()
     made: list[Adapter] = []
 
     def connect(address: Address) -> Adapter:
-        made.append(ground.connect(address))
+        made.append(broker.connect(address))
         return made[-1]
 
     monkeypatch.setattr(MemoryAdapter, "peek_budget", None, raising=False)
-    async with open_session(ground.url, adapters=connect):
+    async with open_session(broker.url, adapters=connect):
         (adapter,) = made
         assert isinstance(adapter, HasPeekBudget)
         assert isinstance(adapter.peek_budget, StoredPeekBudget)

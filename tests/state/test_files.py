@@ -18,7 +18,7 @@ from mqtui.state.crash_report import report_crash
 from mqtui.state.journal import Journal
 from mqtui.state.paths import config_dir, state_dir
 from mqtui.state.peek_budget import StoredPeekBudget
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.state.samples import POLICY, plan, record
 
 
@@ -117,5 +117,5 @@ def test_one_may_look_without_folders(tmp_path: Path, redis_url: str) -> None:
     mqtui("ls", redis_url).ok()
     mqtui("profile", "list").ok()
     mqtui("lag", redis_url).ok()
-    mqtui("publish", redis_url, "nothing", "--value", "x", "--yes").refused(1)
-    mqtui("runs").refused(1, "can't be made", "MQTUI_STATE_DIR")
+    mqtui("publish", redis_url, "nothing", "--value", "x", "--yes").fails(1)
+    mqtui("runs").fails(1, "can't be made", "MQTUI_STATE_DIR")

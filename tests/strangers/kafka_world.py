@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer, ShareConsumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.grounds import until
+from tests.cli.broker_fixtures import wait_until
 from tests.contract.worlds import address_of
 from tests.strangers.odd import BODIES, CLIPBOARD, NUMBERS, TEXTS, TITLE, Place, Strangers, tag_of
 
@@ -144,7 +144,7 @@ def _live(servers: dict[str, Any]) -> Consumer:
     odd = {"group.id": GROUPS[-1], "client.id": f"client{TITLE}\n\u202e", "auto.offset.reset": "earliest"}
     reader = Consumer(servers | odd)
     reader.subscribe(["s85.gone"])
-    until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 60)
+    wait_until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 60)
     return reader
 
 

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.strangers.conftest import WORLDS
 from tests.strangers.odd import KEY, Strangers
 from tests.terminal import Terminal

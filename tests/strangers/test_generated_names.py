@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from mqtui.domain.printable import printable
 from mqtui.domain.resource import name_text
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import address_of
 from tests.terminal import Terminal
 

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from mqtui.domain.name_quoting import command
 from mqtui.domain.printable import printable
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from tests.cli.driver import Done, Mqtui
+from tests.cli.command_line import CommandResult, Mqtui
 from tests.strangers.odd import KEY, SEALED, TITLE, Place, Strangers
 
 KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
@@ -33,7 +33,7 @@ PROFILES = (f"p{TITLE}", "p\nrow", "-p", "p/x", "ls", "受\u202e", "p" * 300, "p
 """Names of which a profile can have the last."""
 
 
-def called(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> Done:
+def called(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> CommandResult:
     """Call it, and see that it ended in order and that nothing in what it said is obeyed."""
     if "\0" in "".join(words):
         words = tuple(word.replace("\0", "␀") for word in words)
@@ -51,7 +51,7 @@ def called(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> Done:
     return done
 
 
-def both(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> tuple[Done, Done]:
+def both(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> tuple[CommandResult, CommandResult]:
     """The same call as text and as JSON; both end alike."""
     end = words.index("--") if "--" in words else len(words)
     text, rows = called(mqtui, *words, ends=ends), called(mqtui, *words[:end], "--json", *words[end:], ends=ends)

@@ -10,8 +10,8 @@ from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.app import Console
-from tests.services.grounds import KafkaGround
-from tests.services.operator import Operator, small_batches
+from tests.services.memory_fixtures import KafkaFixture
+from tests.services.redrive_operator import Operator, small_batches
 
 TYPED = Consent(typed="shop")
 LETTERS = 9
@@ -22,8 +22,8 @@ class InterruptedRuns:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         small_batches(monkeypatch, 2)
-        self.ground = KafkaGround()
-        self.ground.put(range(LETTERS))
+        self.ground = KafkaFixture()
+        self.ground.add_dead_letters(range(LETTERS))
         ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: BrokerEndpoint("kafka://memory:9092")}, protected=True))
         self.operator = Operator(self.ground, target="shop")
 
@@ -33,17 +33,17 @@ class InterruptedRuns:
 
     async def moved(self, count: int) -> str:
         """A run that moved some letters; its id."""
-        return (await self.operator.run(self.operator.order(limit=count), TYPED)).run
+        return (await self.operator.run(self.operator.request(limit=count), TYPED)).run
 
     async def killed(self, batches: int = 2) -> str:
         """A run that was killed after so many batches; its id."""
-        assert await self.operator.killed(lambda: self.operator.run(None, TYPED), batches=batches)
+        assert await self.operator.is_killed_during(lambda: self.operator.run(None, TYPED), batches=batches)
         return interrupted()[0].id
 
     @property
     def left(self) -> int:
         """Letters that nobody handled."""
-        return len(self.ground.left())
+        return len(self.ground.unhandled())
 
 
 def interrupted() -> list[RunRecord]:

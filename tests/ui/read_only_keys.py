@@ -26,7 +26,7 @@ from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.messages.peek import PeekScreen
 from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.message_list import MessageList
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of
 from tests.ui.driver import User, named
 
 PathToScreen = Callable[[User], Awaitable[object]]
@@ -83,9 +83,9 @@ def short_prefix() -> str:
 
 
 @contextmanager
-def briefly_named(kind: BrokerKind, url: str) -> Iterator[Ground]:
+def briefly_named(kind: BrokerKind, url: str) -> Iterator[BrokerFixture]:
     """A ground whose names are short enough to be read in full in a list."""
-    made = ground_of(kind, url)
+    made = broker_fixture_of(kind, url)
     made.world.prefix = short_prefix()
     yield made
     made.world.close()

@@ -13,27 +13,27 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of
 from tests.ui.driver import at_console
 
 SECRET = "hunter2"
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Ground]:
-    ground = ground_of(BrokerKind.REDIS, redis_url)
+def redis(redis_url: str) -> Iterator[BrokerFixture]:
+    ground = broker_fixture_of(BrokerKind.REDIS, redis_url)
     yield ground
     ground.world.close()
 
 
-async def test_the_cause_stands_where_the_list_would(redis: Ground) -> None:
+async def test_the_cause_stands_where_the_list_would(redis: BrokerFixture) -> None:
     url = f"rediss://127.0.0.1:{redis.port}/0?timeout-ms=1000"
     async with at_console(Console((url, ""))) as user:
         await user.sees("does not speak TLS", within=60)
         assert "redis://" in user.screen_text
 
 
-async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_screen_shows_a_secret_of_a_url(redis: BrokerFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither where it is wrong nor where the server takes it, and not in what is copied."""
     redis.world.create("seen")
     copied = list[str]()
@@ -52,7 +52,7 @@ async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pyt
                 assert SECRET not in "".join(copied) + repr(user.console.sessions.broker_sessions) + user.console.target
 
 
-async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_saving_a_form_keeps_what_it_does_not_show(redis: BrokerFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options, slots of secrets and both marks stay, and the test uses what is kept."""
     monkeypatch.setenv("REDIS_WORD", SECRET)
     with redis_user(redis) as name:
@@ -69,7 +69,9 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
     assert ProfileStore().find("mine") == made
 
 
-async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_passwords_of_the_environment_are_not_dropped(
+    redis: BrokerFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A profile without its password would be useless: it goes to the keyring, or nothing is saved."""
     monkeypatch.setenv("MQTUI_REDIS", f"redis://u:{SECRET}@127.0.0.1:{redis.port}")
     async with at_console(Console(("", ""))) as user:
@@ -81,7 +83,7 @@ async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monke
 class redis_user:
     """A user of Redis with every right and a password."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: BrokerFixture) -> None:
         self._client: Any = Redis(port=ground.port)
         self._name = f"{ground.world.prefix}u"
 

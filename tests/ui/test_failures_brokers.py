@@ -14,8 +14,8 @@ from redis import Redis
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
-from tests.cli.grounds import Ground, ground_of
-from tests.cli.test_trouble_own import grant
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of
+from tests.cli.test_broker_failures import grant
 from tests.ui.driver import User, at_console
 from tests.ui.picture_steps import all_polled
 from tests.ui.read_only_keys import hit, short_prefix
@@ -34,7 +34,7 @@ class Own:
     """A server of one test, by its name."""
 
     name: str
-    ground: Ground
+    ground: BrokerFixture
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def own(brokers: Brokers, kind: BrokerKind) -> Iterator[Own]:
         BrokerKind.RABBITMQ: lambda: brokers.servers.start_rabbitmq(name),
         BrokerKind.REDIS: lambda: brokers.servers.start_redis(name, config=['save ""', "appendonly yes"]),
     }
-    ground = ground_of(kind, start[kind]())
+    ground = broker_fixture_of(kind, start[kind]())
     ground.world.prefix = short_prefix()
     yield Own(name, ground)
     brokers.servers.discard(name)
@@ -55,7 +55,7 @@ def own(brokers: Brokers, kind: BrokerKind) -> Iterator[Own]:
 @pytest.mark.parametrize("kind", list(BrokerKind))
 async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Brokers) -> None:
     """3.25 stale: the values stay, dim, with since when and the next try; CAPITALS say why; nothing is pressed."""
-    dlq, origin = own.ground.pair(3)
+    dlq, origin = own.ground.create_pair(3)
     own.ground.world.leave()
     async with at_console(Console((own.ground.url, ""))) as user:
         await user.is_at("DestinationsScreen", within=LONG).until(
@@ -101,7 +101,7 @@ async def test_kafka_without_a_right_for_one_topic(own: Own, brokers: Brokers, m
 
 async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams are listed and read; what needs XINFO is not known, and said once."""
-    ground = ground_of(BrokerKind.REDIS, redis_url)
+    ground = broker_fixture_of(BrokerKind.REDIS, redis_url)
     ground.world.prefix = short_prefix()
     stream = ground.world.create("seen")
     ground.world.put(stream, [ground.world.letter(number) for number in range(3)])
@@ -121,9 +121,9 @@ async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch
 
 
 @pytest.fixture
-def carol(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ground, str]]:
+def carol(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[BrokerFixture, str]]:
     """A user who may manage but not monitor, and their URL."""
-    ground = ground_of(BrokerKind.RABBITMQ, rabbitmq_url)
+    ground = broker_fixture_of(BrokerKind.RABBITMQ, rabbitmq_url)
     ground.world.prefix = short_prefix()
     address = ground.world.address
     user, management = f"{ground.world.prefix}-carol", address.options["management"]
@@ -137,10 +137,10 @@ def carol(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     ground.world.close()
 
 
-async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[Ground, str]) -> None:
+async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[BrokerFixture, str]) -> None:
     """The queues are listed and read; only what nodes tell is left out."""
     ground, url = carol
-    dlq, origin = ground.pair(3)
+    dlq, origin = ground.create_pair(3)
     async with at_console(Console((url, ""))) as user:
         await user.is_at("DestinationsScreen", within=LONG).moves_to(dlq.name)
         await user.presses("enter").sees("PRICE").presses("enter").sees("shown from memory", within=LONG)
@@ -150,7 +150,7 @@ async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[Ground, str]) ->
 
 async def test_a_message_of_20_mb_on_redis(redis_url: str) -> None:
     """It is a row like any other, opens, and keys are answered while it is shown."""
-    ground = ground_of(BrokerKind.REDIS, redis_url)
+    ground = broker_fixture_of(BrokerKind.REDIS, redis_url)
     ground.world.prefix = short_prefix()
     stream = ground.world.create("large")
     ground.world.put(stream, [ground.world.letter(1)])

@@ -80,13 +80,13 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
         await user.reads_in_prompt("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees("Internal error in mqtui")
         (run,) = Journal().list_runs()
-        done = len(interrupted_runs.ground.home())
+        done = len(interrupted_runs.ground.returned())
         assert 0 < done < LETTERS
         assert "nobody expected this" in (folders / "state" / "last-crash.txt").read_text()
         await user.presses("5").on_row(short(run.id)).on_row("failed").presses("enter")
         await user.sees("[ Resume ]").presses("enter").reads_in_prompt("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}")
-    assert sorted(interrupted_runs.ground.home()) == list(range(LETTERS))
+    assert sorted(interrupted_runs.ground.returned()) == list(range(LETTERS))
 
 
 async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Path) -> None:

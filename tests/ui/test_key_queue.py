@@ -14,8 +14,8 @@ from textual.keys import _character_to_key
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui import key_queue
 from mqtui.ui.widgets.prompt_line import PromptInput
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import ground_of
+from tests.cli.broker_fixtures import broker_fixture_of
+from tests.cli.command_line import Mqtui
 from tests.terminal import Terminal
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
@@ -98,10 +98,10 @@ async def _never(_: object) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 34)], ids=["80x24", "120x34"])
 def test_at_a_terminal_in_one_read(redis_url: str, tmp_path: Path, size: tuple[int, int]) -> None:
-    ground = ground_of(BrokerKind.REDIS, redis_url)
+    ground = broker_fixture_of(BrokerKind.REDIS, redis_url)
     ref, other = ground.world.create("wanted"), ground.world.create("else")
     for each in (ref, other):
-        ground.fill(each, each, range(1))
+        ground.add_dead_letters(each, each, range(1))
     environment: dict[str, Any] = Mqtui(tmp_path, "").environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Terminal([sys.executable, "-m", "mqtui", redis_url], environment, size) as console:
         console.reads(ref.name[:12])

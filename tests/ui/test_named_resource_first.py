@@ -10,7 +10,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.poller import Poller
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
-from tests.cli.grounds import ground_of
+from tests.cli.broker_fixtures import broker_fixture_of
 from tests.contract.worlds import Letter
 from tests.ui.driver import at_console
 
@@ -19,11 +19,11 @@ from tests.ui.driver import at_console
 async def test_c104_the_named_thing_comes_before_the_list(
     kind: BrokerKind, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = ground_of(kind, getattr(brokers, kind.value)())
+    ground = broker_fixture_of(kind, getattr(brokers, kind.value)())
     plain, dead = ground.world.create("plain"), ground.world.create("dead")
     word = Letter(b"albatross") if kind is BrokerKind.KAFKA else Letter(fields=((b"bird", b"albatross"),))
     ground.world.put(plain, [word])
-    ground.world.put(dead, [ground.dead(0, plain)])
+    ground.world.put(dead, [ground.dead_letter(0, plain)])
     begun = asyncio.Event()
 
     async def never_ends(_: Poller, seen: object) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import ground_of
+from tests.cli.broker_fixtures import broker_fixture_of
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import Letter
 from tests.terminal import Terminal
 
@@ -24,7 +24,7 @@ def test_the_newest_of_many_is_in_sight(
     request: pytest.FixtureRequest, tmp_path: Path, kind: BrokerKind, size: tuple[int, int]
 ) -> None:
     url: str = request.getfixturevalue(f"{kind}_url")
-    ground = ground_of(kind, url)
+    ground = broker_fixture_of(kind, url)
     ref = ground.world.create("many")
     made: Callable[[int], Letter] = entry if ground.redis else record
     ground.world.put(ref, [made(number) for number in range(MANY)])

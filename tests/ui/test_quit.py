@@ -44,7 +44,7 @@ async def test_s_finishes_the_hand_and_quits(interrupted_runs: InterruptedRuns) 
         await user.presses("q").reads_in_prompt("under way").presses("s")
         await user.until(lambda: not task.is_running, "stops it")
     assert not interrupted()
-    moved = interrupted_runs.ground.home()
+    moved = interrupted_runs.ground.returned()
     assert interrupted_runs.left == LETTERS - len(moved)
     assert len(moved) == len(set(moved))
 

@@ -14,8 +14,8 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
 from tests.ui.read_only_keys import ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
@@ -24,7 +24,7 @@ WAIT = 20.0
 
 
 @pytest.fixture
-def ground(kafka_url: str) -> Iterator[Ground]:
+def ground(kafka_url: str) -> Iterator[BrokerFixture]:
     with briefly_named(BrokerKind.KAFKA, kafka_url) as made:
         yield made
 
@@ -89,8 +89,8 @@ class Cluster:
 
 
 @pytest.mark.timeout(900)
-async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
-    dlq, origin = ground.pair(5)
+async def test_the_small_letter_walk(ground: BrokerFixture, folders: Path) -> None:
+    dlq, origin = ground.create_pair(5)
     ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
     ground.world.consume(origin, "billing", 4)
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")

@@ -14,8 +14,8 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
 from tests.ui.read_only_keys import PathToScreen, ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
@@ -27,7 +27,7 @@ READ = 5
 
 
 @pytest.fixture
-def ground(rabbitmq_url: str) -> Iterator[Ground]:
+def ground(rabbitmq_url: str) -> Iterator[BrokerFixture]:
     with briefly_named(BrokerKind.RABBITMQ, rabbitmq_url) as made:
         yield made
 
@@ -35,7 +35,7 @@ def ground(rabbitmq_url: str) -> Iterator[Ground]:
 class Host:
     """A RabbitMQ as pika and the management API tell it."""
 
-    def __init__(self, ground: Ground, queues: list[str]) -> None:
+    def __init__(self, ground: BrokerFixture, queues: list[str]) -> None:
         address = ground.world.address
         login = pika.PlainCredentials(address.user, address.secret)
         host, port = address.hosts[0]
@@ -70,10 +70,12 @@ class Host:
 
 
 @pytest.fixture
-def stage(ground: Ground, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, str, str, str]]:
+def stage(
+    ground: BrokerFixture, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Host, str, str, str]]:
     """Dead letters in a classic queue, where they came from, and a quorum queue whose deliveries are counted."""
-    dlq, origin = ground.pair(5)
-    quorum = ground.quorum(LIMIT)
+    dlq, origin = ground.create_pair(5)
+    quorum = ground.create_quorum_queue(LIMIT)
     for queue in (origin, quorum):
         ground.world.put(queue, [ground.world.letter(number) for number in range(READ)])
     secret = ground.world.address.secret
@@ -85,7 +87,7 @@ def stage(ground: Ground, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.timeout(900)
-async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str, str], folders: Path) -> None:
+async def test_the_small_letter_walk(ground: BrokerFixture, stage: tuple[Host, str, str, str], folders: Path) -> None:
     host, dlq, origin, quorum = stage
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq, "--limit", "1", "--yes")
     assert ran.code == 0, ran.err

@@ -12,8 +12,8 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import CountingRedis, Ground
+from tests.cli.broker_fixtures import BrokerFixture, RedisDeadLetters
+from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
 from tests.ui.driver import at_console
 from tests.ui.read_only_keys import ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
@@ -25,7 +25,7 @@ RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
 
 
 @pytest.fixture
-def ground(redis_url: str) -> Iterator[Ground]:
+def ground(redis_url: str) -> Iterator[BrokerFixture]:
     with briefly_named(BrokerKind.REDIS, redis_url) as made:
         yield made
 
@@ -42,10 +42,10 @@ def held(client: redis.Redis) -> object:
 
 
 @pytest.mark.timeout(900)
-async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
-    dlq, origin = ground.pair(5)
+async def test_the_small_letter_walk(ground: BrokerFixture, folders: Any) -> None:
+    dlq, origin = ground.create_pair(5)
     ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
-    assert isinstance(ground.world, CountingRedis)
+    assert isinstance(ground.world, RedisDeadLetters)
     ground.world.strand(origin, "settle", "worker-7", 4)
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
     assert ran.code == 0, ran.err

@@ -31,19 +31,19 @@ async def test_after_a_crash_it_says_so_and_goes_on(interrupted_runs: Interrupte
         assert interrupted()
         await user.presses("enter").reads_in_prompt("type shop to resume").types("shop").presses("enter")
         await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}", "report")
-    assert sorted(interrupted_runs.ground.home()) == list(range(LETTERS))
+    assert sorted(interrupted_runs.ground.returned()) == list(range(LETTERS))
     assert not interrupted()
 
 
 async def test_a_wrong_name_resumes_nothing(interrupted_runs: InterruptedRuns) -> None:
     """What is typed has to be the profile's name; `esc` and other names leave everything as it was."""
     await interrupted_runs.killed()
-    home = interrupted_runs.ground.home()
+    home = interrupted_runs.ground.returned()
     async with at_console(interrupted_runs.console()) as user:
         await user.presses("5").on_row("interrupted").presses("enter").sees("[ Resume ]").presses("enter")
         await user.reads_in_prompt("type shop").types("sho").presses("enter").reads_in_prompt("that was not shop")
         await user.presses("enter").reads_in_prompt("type shop").presses("esc").reads_in_prompt("nothing happened")
-    assert interrupted_runs.ground.home() == home
+    assert interrupted_runs.ground.returned() == home
     assert interrupted()
 
 
@@ -162,7 +162,7 @@ async def test_a_run_under_way_stands_on_top_and_is_shown_again(interrupted_runs
         )
         await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_prompt("type shop")
         await user.types("shop").presses("enter").is_at("RunScreen").sees(f"moved {LETTERS}")
-    assert sorted(interrupted_runs.ground.home()) == list(range(LETTERS))
+    assert sorted(interrupted_runs.ground.returned()) == list(range(LETTERS))
     assert not interrupted()
 
 

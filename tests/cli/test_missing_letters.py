@@ -10,35 +10,35 @@ from typing import Any
 import pytest
 
 from mqtui.domain.resource import BrokerKind, Ref
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, GroundOn, result, until
+from tests.cli.broker_fixtures import BrokerFixture, BrokerFixtureOn, run_result, wait_until
+from tests.cli.command_line import Mqtui
 
 MANY = 1_500
 RATE = 500
 
 
-def killed_when_a_third_is_home(mqtui: Mqtui, ground: Ground) -> tuple[Ref, Ref]:
+def killed_when_a_third_is_home(mqtui: Mqtui, broker: BrokerFixture) -> tuple[Ref, Ref]:
     """A redrive of `MANY` letters that is killed on its way; its dead letters and their home."""
-    dlq, origin = ground.pair(0)
-    ground.world.put(dlq, [ground.dead(number, origin) for number in range(MANY)])
-    to = ("--to", origin.name) if ground.kind is BrokerKind.RABBITMQ else ()
-    process = mqtui.start("redrive", ground.url, dlq.name, *to, "--rate", RATE, "--yes", "--json")
-    until(lambda: ground.world.depth(origin) > MANY // 3)
+    dlq, origin = broker.create_pair(0)
+    broker.world.put(dlq, [broker.dead_letter(number, origin) for number in range(MANY)])
+    to = ("--to", origin.name) if broker.kind is BrokerKind.RABBITMQ else ()
+    process = mqtui.start("redrive", broker.url, dlq.name, *to, "--rate", RATE, "--yes", "--json")
+    wait_until(lambda: broker.world.depth(origin) > MANY // 3)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     return dlq, origin
 
 
-def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, ground: Ground) -> None:
+def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixture) -> None:
     """C31: what nobody can prove to be at home is unknown, and put back gives it back; on all three brokers."""
-    dlq, origin = killed_when_a_third_is_home(mqtui, ground)
+    dlq, origin = killed_when_a_third_is_home(mqtui, broker)
     (run,) = mqtui("runs", "--json").ok().rows()
-    until(lambda: ground.settled(dlq))
-    ground.empty(dlq)
-    home = len(ground.numbers(origin))
-    done = mqtui("runs", "resume", run["run"], "--yes", "--json", within=120).refused(1)
-    told = result(done)
-    assert len(ground.numbers(origin)) == home
+    wait_until(lambda: broker.is_requeued(dlq))
+    broker.empty(dlq)
+    home = len(broker.numbers(origin))
+    done = mqtui("runs", "resume", run["run"], "--yes", "--json", within=120).fails(1)
+    told = run_result(done)
+    assert len(broker.numbers(origin)) == home
     assert told["moved"] <= home
     assert told["unknown"] <= run["in_hand"]
     assert told["moved"] + told["unknown"] + told["skipped"] == told["planned"] == MANY
@@ -49,13 +49,13 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, ground: Ground) -> N
     unknown = [row for row in shown if row["outcome"] == "unknown"]
     assert len(unknown) == told["unknown"]
     assert all(row["reason"] for row in unknown)
-    if ground.kind is BrokerKind.KAFKA:
+    if broker.kind is BrokerKind.KAFKA:
         return
     plan, *_, back = mqtui("runs", "putback", run["run"], "--yes", "--json", within=120).ok().rows()
     assert ("unknown" in {risk["name"] for risk in plan["plan"]["risks"]}) is bool(unknown)
     assert back["moved"] == told["moved"] + told["unknown"]
     assert back["duplicates_suspected"] == told["unknown"]
-    assert len(ground.numbers(dlq)) == back["moved"]
+    assert len(broker.numbers(dlq)) == back["moved"]
 
 
 def colleague_of(mqtui: Mqtui, folder: Path) -> Mqtui:
@@ -72,16 +72,16 @@ def told_by(process: Any) -> tuple[int, list[dict[str, Any]], str]:
 
 @pytest.mark.parametrize(("source", "target"), [("redis", "kafka"), ("redis", "rabbitmq"), ("rabbitmq", "redis")])
 def test_two_operators_across_brokers(
-    mqtui: Mqtui, ground_on: GroundOn, tmp_path: Path, source: str, target: str
+    mqtui: Mqtui, broker_on: BrokerFixtureOn, tmp_path: Path, source: str, target: str
 ) -> None:
     """Whatever both of them stored is named by one of them, and that one does not end with 0."""
-    one, other = ground_on(source), ground_on(target)
+    one, other = broker_on(source), broker_on(target)
     dlq, origin = one.world.create("dead"), one.world.create("home")
-    one.world.put(dlq, [one.dead(number, origin) for number in range(120)])
+    one.world.put(dlq, [one.dead_letter(number, origin) for number in range(120)])
     over = other.world.create("over")
     words = ("redrive", one.url, dlq.name, "--to", over.name, "--to-target", other.url, "--yes", "--json")
     first = mqtui.start(*words, "--rate", 30)
-    until(lambda: other.world.depth(over) > 0)
+    wait_until(lambda: other.world.depth(over) > 0)
     shared = ("--yes-shared",) if source == "rabbitmq" else ()
     second = colleague_of(mqtui, tmp_path).start(*words, *shared)
     ends = [told_by(second), told_by(first)]

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -36,13 +36,13 @@ class Done:
         told: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
         return told
 
-    def ok(self) -> Done:
+    def ok(self) -> CommandResult:
         """Itself, where all went well."""
         assert self.code == 0, f"exit {self.code}\n{self.err}\n{self.text[-2000:]}"
         assert "Traceback" not in self.err
         return self
 
-    def refused(self, code: int, *words: str) -> Done:
+    def fails(self, code: int, *words: str) -> CommandResult:
         """Itself, where it ended with this code and said these words."""
         assert self.code == code, f"exit {self.code}, not {code}\n{self.err}\n{self.text[-2000:]}"
         assert "Traceback" not in self.err and "Internal error in mqtui" not in self.err, self.err
@@ -81,15 +81,15 @@ class Mqtui:
             **options,
         )
 
-    def __call__(self, *words: object, given: bytes | None = None, within: float = 60) -> Done:
+    def __call__(self, *words: object, given: bytes | None = None, within: float = 60) -> CommandResult:
         """Run it to its end; a word of bytes is one that need not be UTF-8."""
         if all(name.startswith("MQTUI_") for name in self.extra):
             told = fork_server().call(list(map(_word, words)), self.environment(), given, within)
             if told is not None:
-                return Done(told[0], told[1], told[2].decode())
+                return CommandResult(told[0], told[1], told[2].decode())
         process = self.start(*words, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
         out, err = process.communicate(given, within)
-        return Done(process.returncode, out, err.decode())
+        return CommandResult(process.returncode, out, err.decode())
 
 
 def _word(word: object) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import result, until
+from tests.cli.broker_fixtures import run_result, wait_until
+from tests.cli.command_line import Mqtui
 from tests.contract.redis_server import RedisServer, own_server
 
 LETTERS = 2_000
@@ -30,7 +30,7 @@ def killed(mqtui: Mqtui, server: RedisServer, source: Ref, target: Ref) -> tuple
     print(f"killed at {number}")
     words = ("redrive", server.url, source.name, "--to", target.name, "--rate", 400, "--yes", "--json")
     process = mqtui.start(*words)
-    until(lambda: len(server.numbers(target)) >= number)
+    wait_until(lambda: len(server.numbers(target)) >= number)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     (run,) = mqtui("runs", "--json").ok().rows()
@@ -52,8 +52,8 @@ def test_the_stream_is_gone(mqtui: Mqtui, server: RedisServer, way: str) -> None
             server.call("XTRIM", source.name, "MAXLEN", "0")
         case _:
             server.call("FLUSHDB")
-    done = mqtui("runs", "resume", run, "--yes", "--json", within=120).refused(1)
-    told = result(done)
+    done = mqtui("runs", "resume", run, "--yes", "--json", within=120).fails(1)
+    told = run_result(done)
     assert told["moved"] + told["unknown"] + told["skipped"] == told["planned"] == LETTERS
     assert told["skipped"] > 0
     if way == "flushed":
@@ -72,10 +72,10 @@ def test_another_stream_of_the_same_name(mqtui: Mqtui, server: RedisServer) -> N
     run, _ = killed(mqtui, server, source, target)
     server.call("DEL", source.name)
     server.call("XADD", source.name, f"{LETTERS - 1}-0", "n", 9_999)
-    mqtui("runs", "resume", run, "--yes").refused(4, "made-anew", "--allow made-anew")
+    mqtui("runs", "resume", run, "--yes").fails(4, "made-anew", "--allow made-anew")
     assert "made-anew" in mqtui("runs", "resume", run, "--dry-run").out.decode()
     assert server.numbers(source) == [9_999]
-    mqtui("runs", "resume", run, "--yes", "--allow", "made-anew").refused(1)
+    mqtui("runs", "resume", run, "--yes", "--allow", "made-anew").fails(1)
     assert server.numbers(source) == []
 
 
@@ -86,6 +86,6 @@ def test_a_restart_is_no_other_stream(mqtui: Mqtui, brokers: Brokers) -> None:
         run, _ = killed(mqtui, server, source, target)
         brokers.servers.stop(name)
         brokers.servers.restart(name)
-        told = result(mqtui("runs", "resume", run, "--yes", "--json").ok())
+        told = run_result(mqtui("runs", "resume", run, "--yes", "--json").ok())
         assert told["moved"] == LETTERS
         assert server.numbers(target) == list(range(LETTERS))

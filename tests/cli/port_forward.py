@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def forwarded(port: int) -> Iterator[int]:
+def forward_port(port: int) -> Iterator[int]:
     """A port of this machine that leads to another one while the block runs."""
     ends: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:

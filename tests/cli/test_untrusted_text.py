@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import address_of
 from tests.terminal import Terminal
 
@@ -23,7 +23,7 @@ OBEYED = re.compile(rb"\x1b\]|\x07|\xc2\x9b|\x0d|\xe2\x80[\xae\xa8]")
 
 
 @pytest.fixture
-def stranger(redis: Ground) -> Iterator[Redis]:
+def stranger(redis: BrokerFixture) -> Iterator[Redis]:
     """A client of somebody else, whose streams begin as the ground's."""
     client: Redis = Redis.from_url(redis.url)
     yield client
@@ -56,7 +56,7 @@ def rows_of(text: bytes, prefix: str) -> list[str]:
     ],
 )
 def test_a_name_is_one_row_and_nothing_in_it_is_obeyed(
-    mqtui: Mqtui, redis: Ground, stranger: Redis, odd: str, shown: str
+    mqtui: Mqtui, redis: BrokerFixture, stranger: Redis, odd: str, shown: str
 ) -> None:
     prefix = redis.world.prefix
     add(stranger, prefix + odd, "a", "1")
@@ -78,7 +78,7 @@ def test_a_name_is_one_row_and_nothing_in_it_is_obeyed(
     assert prefix + odd in exact
 
 
-def test_columns_stand_under_each_other_in_cells(mqtui: Mqtui, redis: Ground, stranger: Redis) -> None:
+def test_columns_stand_under_each_other_in_cells(mqtui: Mqtui, redis: BrokerFixture, stranger: Redis) -> None:
     from rich.cells import cell_len
 
     prefix = redis.world.prefix
@@ -91,7 +91,7 @@ def test_columns_stand_under_each_other_in_cells(mqtui: Mqtui, redis: Ground, st
     assert any("\\xff" in line for line in rows)
 
 
-def test_the_reason_of_a_letter_is_not_obeyed(mqtui: Mqtui, redis: Ground, stranger: Redis) -> None:
+def test_the_reason_of_a_letter_is_not_obeyed(mqtui: Mqtui, redis: BrokerFixture, stranger: Redis) -> None:
     dlq = f"{redis.world.prefix}d:dlq"
     add(stranger, f"{redis.world.prefix}d", "a", "1")
     add(stranger, dlq, "dlq_stream", f"{redis.world.prefix}d", "dlq_exception", f"Ex{CLIPBOARD}", "dlq_reason", "r\nr")
@@ -100,7 +100,7 @@ def test_the_reason_of_a_letter_is_not_obeyed(mqtui: Mqtui, redis: Ground, stran
     assert "Ex␛]52" in done.text
 
 
-def test_a_group_id_is_not_obeyed(mqtui: Mqtui, kafka: Ground) -> None:
+def test_a_group_id_is_not_obeyed(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     topic = kafka.world.create("topic").name
     hosts = ",".join(f"{host}:{port}" for host, port in address_of(kafka.url).hosts)
     producer = Producer({"bootstrap.servers": hosts})
@@ -116,7 +116,7 @@ def test_a_group_id_is_not_obeyed(mqtui: Mqtui, kafka: Ground) -> None:
         assert "g␛]2;PWNED␇␛[42m" in done.text
 
 
-def test_the_console_obeys_no_name(mqtui: Mqtui, redis: Ground, stranger: Redis) -> None:
+def test_the_console_obeys_no_name(mqtui: Mqtui, redis: BrokerFixture, stranger: Redis) -> None:
     """What reaches the pseudo-terminal, list, groups, message and menu, has no title and no clipboard in it."""
     prefix = redis.world.prefix
     odd = f"{prefix}[/]{TITLE}{CLIPBOARD}bad\nrow"

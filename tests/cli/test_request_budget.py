@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import CountingRedis, Ground
+from tests.cli.broker_fixtures import BrokerFixture, RedisDeadLetters
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import Letter
 from tests.perf.counting_proxy import CountingProxy, http_requests
 
@@ -21,9 +21,9 @@ MANY = 20_000
 
 
 @pytest.fixture
-def stream(redis: Ground) -> str:
+def stream(redis: BrokerFixture) -> str:
     """A stream of many entries, all in the hands of one consumer but one."""
-    assert isinstance(redis.world, CountingRedis)
+    assert isinstance(redis.world, RedisDeadLetters)
     name = redis.world.create("jobs").name
     with Redis.from_url(redis.url) as client:
         pipe = client.pipeline(transaction=False)
@@ -63,7 +63,7 @@ class Asked:
 
 
 def test_c103_pending_tells_a_summary_and_as_many_entries_as_were_asked_for(
-    mqtui: Mqtui, redis: Ground, stream: str
+    mqtui: Mqtui, redis: BrokerFixture, stream: str
 ) -> None:
     with Asked(redis.url) as asked:
         lines = mqtui("pending", redis.url, stream, "g", "-n", 3).ok().text.splitlines()
@@ -80,7 +80,7 @@ def test_c103_pending_tells_a_summary_and_as_many_entries_as_were_asked_for(
     assert len(mqtui("pending", redis.url, stream, "g", "-n", 1_200, "--json").ok().rows()) == 1_200
 
 
-def test_c103_pending_gives_rows_as_they_come(mqtui: Mqtui, redis: Ground, stream: str) -> None:
+def test_c103_pending_gives_rows_as_they_come(mqtui: Mqtui, redis: BrokerFixture, stream: str) -> None:
     """Who reads three lines and goes costs the broker a few pages, not all of them."""
     for words in ((), ("--json",)):
         with Asked(redis.url) as asked, mqtui.start("pending", redis.url, stream, "g", *words) as process:
@@ -91,7 +91,7 @@ def test_c103_pending_gives_rows_as_they_come(mqtui: Mqtui, redis: Ground, strea
         assert 0 < asked.calls["xpending"] < MANY / 500 / 2, words
 
 
-def test_c102_the_lag_of_one_group_asks_its_stream_alone(mqtui: Mqtui, redis: Ground, stream: str) -> None:
+def test_c102_the_lag_of_one_group_asks_its_stream_alone(mqtui: Mqtui, redis: BrokerFixture, stream: str) -> None:
     """No search of the keyspace: it may be large, and need not be allowed."""
     group = f"{stream}/g"
     with Asked(redis.url) as asked:
@@ -106,10 +106,10 @@ def test_c102_the_lag_of_one_group_asks_its_stream_alone(mqtui: Mqtui, redis: Gr
         told = mqtui("lag", redis.url.replace("://", f"://{user}:pw@"), group, "--json").ok().rows()
         assert told[0]["lag"] == (0 if user == "noscan" else None)
     for missing in (f"{stream}/nobody", f"{stream}x/g"):
-        mqtui("lag", redis.url, missing).refused(1, "No consumer group")
+        mqtui("lag", redis.url, missing).fails(1, "No consumer group")
 
 
-def test_c101_a_look_at_one_stream_counts_the_lag_of_none_of_its_groups(mqtui: Mqtui, redis: Ground) -> None:
+def test_c101_a_look_at_one_stream_counts_the_lag_of_none_of_its_groups(mqtui: Mqtui, redis: BrokerFixture) -> None:
     """Groups that were made at an id have no lag of the server's: it is counted where it is shown, never sent."""
     name = redis.world.create("jobs").name
     with Redis.from_url(redis.url) as client:
@@ -138,7 +138,7 @@ def test_c101_a_look_at_one_stream_counts_the_lag_of_none_of_its_groups(mqtui: M
 
 
 @pytest.fixture
-def counted(kafka: Ground, brokers: Brokers) -> tuple[CountingProxy, str]:
+def counted(kafka: BrokerFixture, brokers: Brokers) -> tuple[CountingProxy, str]:
     """Kafka behind a proxy that counts."""
     if os.environ.get("MQTUI_KAFKA"):
         pytest.skip("a Kafka of somebody else's has no listener that is counted")
@@ -146,7 +146,9 @@ def counted(kafka: Ground, brokers: Brokers) -> tuple[CountingProxy, str]:
     return proxy, f"kafka://127.0.0.1:{proxy.port}"
 
 
-def test_one_group_and_one_topic_among_many(mqtui: Mqtui, kafka: Ground, counted: tuple[CountingProxy, str]) -> None:
+def test_one_group_and_one_topic_among_many(
+    mqtui: Mqtui, kafka: BrokerFixture, counted: tuple[CountingProxy, str]
+) -> None:
     """The lag of one group asks for its commits and ends alone; that of all asks each group once."""
     proxy, url = counted
     groups = 12
@@ -177,7 +179,7 @@ def test_one_group_and_one_topic_among_many(mqtui: Mqtui, kafka: Ground, counted
     assert peeked.total() < 60
 
 
-def test_one_queue_among_many(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_one_queue_among_many(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     """What is asked about one queue lists neither the others nor all consumers."""
     ref = rabbitmq.world.create("work")
     rabbitmq.world.put(ref, [Letter(b"x")])

@@ -13,8 +13,8 @@ import pytest
 
 from mqtui.demo.shop.names import KafkaNames, RabbitNames, RedisNames
 from mqtui.domain.resource import BrokerKind
+from tests.cli.command_line import Mqtui
 from tests.cli.conftest import Shop
-from tests.cli.driver import Mqtui
 from tests.contract.worlds import address_of
 
 GOLDEN = Path(__file__).parent.parent / "services" / "golden"
@@ -159,7 +159,7 @@ def test_unknown_lag_fails_a_check(mqtui: Mqtui, shop: Shop) -> None:
     assert row["lag"] is None
     assert row["why"]
     assert mqtui("lag", url, stream, "--fail", 1).code == 1
-    mqtui("lag", url, "nobody").refused(1, "nobody")
+    mqtui("lag", url, "nobody").fails(1, "nobody")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -252,7 +252,7 @@ def test_what_a_broker_does_not_offer_is_refused(
     mqtui: Mqtui, shop: Shop, kind: str, words: tuple[str, ...], reason: str
 ) -> None:
     filled = [word.replace("{}", shop.urls[kind]).replace("{prefix}", shop.prefix) for word in words]
-    error = mqtui(*filled, "--json").refused(4).error()
+    error = mqtui(*filled, "--json").fails(4).error()
     assert set(error) == set(golden("error")["error"])
     assert error["exit"] == 4
     assert reason in f"{error['title']} {error['detail']} {error['hint']}"
@@ -273,5 +273,5 @@ def test_what_is_not_there_is_not_made_by_a_look(mqtui: Mqtui, shop: Shop, kind:
     if kind is BrokerKind.REDIS:
         looks += [("pending", url, gone, "g"), ("pending", url, RedisNames(shop.prefix).payments, "gone")]
     for words in looks:
-        mqtui(*words).refused(1, "gone")
+        mqtui(*words).fails(1, "gone")
     assert gone not in known(shop, kind)

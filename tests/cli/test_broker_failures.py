@@ -22,8 +22,8 @@ from redis import Redis
 
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of, result, until
+from tests.cli.broker_fixtures import BrokerFixture, broker_fixture_of, run_result, wait_until
+from tests.cli.command_line import Mqtui
 
 MANY = 1_000
 PASSWORD = "s3cret-w0rd"
@@ -51,14 +51,14 @@ def own_redis(brokers: Brokers) -> Iterator[str]:
     brokers.servers.discard("cli-redis")
 
 
-def under_way(mqtui: Mqtui, ground: Ground) -> tuple[subprocess.Popen[bytes], Ref, Ref]:
+def under_way(mqtui: Mqtui, broker: BrokerFixture) -> tuple[subprocess.Popen[bytes], Ref, Ref]:
     """A redrive that has moved a part, its source and its target."""
     mqtui.extra["MQTUI_SECRET_REDIS"] = PASSWORD
-    dlq, origin = ground.world.create("dead"), ground.world.create("home")
-    ground.world.put(dlq, [ground.dead(number, origin) for number in range(MANY)])
-    running = mqtui.start("redrive", ground.url, dlq.name, "--to", origin.name, "--rate", 500, "--yes", "--json")
-    until(lambda: ground.world.depth(origin) > MANY // 4)
-    ground.world.leave()
+    dlq, origin = broker.world.create("dead"), broker.world.create("home")
+    broker.world.put(dlq, [broker.dead_letter(number, origin) for number in range(MANY)])
+    running = mqtui.start("redrive", broker.url, dlq.name, "--to", origin.name, "--rate", 500, "--yes", "--json")
+    wait_until(lambda: broker.world.depth(origin) > MANY // 4)
+    broker.world.leave()
     return running, dlq, origin
 
 
@@ -66,8 +66,8 @@ def under_way(mqtui: Mqtui, ground: Ground) -> tuple[subprocess.Popen[bytes], Re
 def test_a_broker_that_dies_while_a_redrive_runs(
     mqtui: Mqtui, brokers: Brokers, request: pytest.FixtureRequest, kind: BrokerKind
 ) -> None:
-    ground = ground_of(kind, request.getfixturevalue(f"own_{kind}"))
-    running, dlq, origin = under_way(mqtui, ground)
+    broker = broker_fixture_of(kind, request.getfixturevalue(f"own_{kind}"))
+    running, dlq, origin = under_way(mqtui, broker)
     brokers.servers.kill(f"cli-{kind}")
     out, err = running.communicate(timeout=90)
     assert running.returncode in (1, 3), err
@@ -78,59 +78,59 @@ def test_a_broker_that_dies_while_a_redrive_runs(
     assert 0 < told["moved"] < MANY
     assert told["planned"] == MANY == sum(told[name] for name in ("moved", "refused", "unknown", "skipped", "left"))
     brokers.servers.restart(f"cli-{kind}")
-    after = result(mqtui("runs", "resume", named[1].decode(), "--yes", "--json", within=120).ok())
+    after = run_result(mqtui("runs", "resume", named[1].decode(), "--yes", "--json", within=120).ok())
     assert after["run"] == told["run"]
     assert after["moved"] + after["skipped"] == MANY
-    fresh = ground_of(kind, ground.url)
+    fresh = broker_fixture_of(kind, broker.url)
     seen = Counter(fresh.numbers(origin))
     assert set(seen) == set(range(MANY))
     assert sum(seen.values()) - MANY <= after["duplicates_suspected"]
-    assert fresh.unhandled(mqtui, dlq) == 0
+    assert fresh.count_unhandled(mqtui, dlq) == 0
     fresh.world.close()
 
 
 def test_a_kafka_that_dies_and_comes_back_while_a_redrive_runs(mqtui: Mqtui, brokers: Brokers, own_kafka: str) -> None:
-    ground = ground_of(BrokerKind.KAFKA, own_kafka)
-    running, dlq, origin = under_way(mqtui, ground)
+    broker = broker_fixture_of(BrokerKind.KAFKA, own_kafka)
+    running, dlq, origin = under_way(mqtui, broker)
     brokers.servers.kill("cli-kafka")
     brokers.servers.restart("cli-kafka")
     out, err = running.communicate(timeout=120)
     assert running.returncode == 0, err
     told = json.loads(out.splitlines()[-1])
     assert told["moved"] + told["skipped"] == told["planned"] == MANY
-    fresh = ground_of(BrokerKind.KAFKA, own_kafka)
+    fresh = broker_fixture_of(BrokerKind.KAFKA, own_kafka)
     assert sorted(fresh.numbers(origin)) == list(range(MANY))
-    assert fresh.unhandled(mqtui, dlq) == 0
+    assert fresh.count_unhandled(mqtui, dlq) == 0
     fresh.world.close()
 
 
 def test_a_password_of_redis(mqtui: Mqtui, own_redis: str) -> None:
     port = own_redis.rpartition(":")[2]
-    assert "password" in mqtui("ls", f"redis://:wrong@127.0.0.1:{port}").refused(3).err
-    assert "wrong" not in mqtui("ls", f"redis://carol:wrong@127.0.0.1:{port}").refused(3).err.replace("WRONGPASS", "")
-    mqtui("ls", f"redis://127.0.0.1:{port}").refused(3)
+    assert "password" in mqtui("ls", f"redis://:wrong@127.0.0.1:{port}").fails(3).err
+    assert "wrong" not in mqtui("ls", f"redis://carol:wrong@127.0.0.1:{port}").fails(3).err.replace("WRONGPASS", "")
+    mqtui("ls", f"redis://127.0.0.1:{port}").fails(3)
     mqtui.extra["MQTUI_SECRET_REDIS"] = PASSWORD
     mqtui("ls", f"redis://carol@127.0.0.1:{port}").ok()
 
 
 def test_redis_without_the_right_to_delete(mqtui: Mqtui, own_redis: str) -> None:
-    ground = ground_of(BrokerKind.REDIS, own_redis)
-    dlq, origin = ground.pair(3)
+    broker = broker_fixture_of(BrokerKind.REDIS, own_redis)
+    dlq, origin = broker.create_pair(3)
     port = own_redis.rpartition(":")[2]
     mqtui.extra["MQTUI_SECRET_REDIS"] = PASSWORD
     for words in (("redrive",), ("discard",)):
         refused = mqtui(words[0], f"redis://carol@127.0.0.1:{port}", dlq.name, "--yes")
         assert refused.code in (3, 4), refused.err
         assert "XDEL" in refused.err + refused.text
-    assert ground.numbers(origin) == []
-    assert ground.numbers(dlq) == [0, 1, 2]
+    assert broker.numbers(origin) == []
+    assert broker.numbers(dlq) == [0, 1, 2]
     with Redis.from_url(own_redis) as client:
         assert not list(client.scan_iter(match=f"mqtui:*{dlq.name}*"))
-    ground.world.close()
+    broker.world.close()
 
 
-def test_rabbitmq_without_the_right_to_write(mqtui: Mqtui, rabbitmq: Ground) -> None:
-    dlq, origin = rabbitmq.pair(2)
+def test_rabbitmq_without_the_right_to_write(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
+    dlq, origin = rabbitmq.create_pair(2)
     address = rabbitmq.world.address
     user = rabbitmq.world.name("carol")
     mqtui.extra["MQTUI_SECRET_RABBITMQ"] = PASSWORD
@@ -155,11 +155,11 @@ def test_rabbitmq_without_the_right_to_write(mqtui: Mqtui, rabbitmq: Ground) -> 
 
 
 def test_kafka_with_acls(mqtui: Mqtui, brokers: Brokers, own_kafka: str) -> None:
-    ground = ground_of(BrokerKind.KAFKA, own_kafka)
-    dlq, origin = ground.pair(3)
+    broker = broker_fixture_of(BrokerKind.KAFKA, own_kafka)
+    dlq, origin = broker.create_pair(3)
     sasl = f"kafka://carol@127.0.0.1:{brokers.servers.ports('cli-kafka')['sasl']}"
     mqtui.extra["MQTUI_SECRET_KAFKA"] = "wrong"
-    refused = mqtui("peek", sasl, dlq.name).refused(3)
+    refused = mqtui("peek", sasl, dlq.name).fails(3)
     assert "wrong" not in refused.err.lower().replace("wrong password", "")
     mqtui.extra["MQTUI_SECRET_KAFKA"] = PASSWORD
     unseen = mqtui("peek", sasl, dlq.name)
@@ -168,19 +168,19 @@ def test_kafka_with_acls(mqtui: Mqtui, brokers: Brokers, own_kafka: str) -> None
     assert len(mqtui("peek", sasl, dlq.name, "--json").ok().rows()) == 3
     plan = mqtui("redrive", sasl, dlq.name, "--to", origin.name, "--yes", "--json")
     assert plan.code in (1, 3, 4), plan.err
-    assert ground.numbers(origin) == []
+    assert broker.numbers(origin) == []
     grant(own_kafka, ResourceType.TOPIC, origin.name, AclOperation.DESCRIBE)
     refused = mqtui("redrive", sasl, dlq.name, "--to", origin.name, "--yes")
     assert refused.code in (3, 4), refused.err
     assert "Write" in refused.err + refused.text
-    assert ground.numbers(origin) == []
+    assert broker.numbers(origin) == []
     grant(own_kafka, ResourceType.TOPIC, origin.name, AclOperation.WRITE)
     done = mqtui("redrive", sasl, dlq.name, "--to", origin.name, "--yes", "--json").ok()
     promise = done.rows()[0]["plan"]["guarantee"]
     assert promise["strength"] == "at least once"
-    assert result(done)["moved"] == 3
-    assert ground.numbers(origin) == [0, 1, 2]
-    ground.world.close()
+    assert run_result(done)["moved"] == 3
+    assert broker.numbers(origin) == [0, 1, 2]
+    broker.world.close()
 
 
 def grant(url: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:

@@ -28,12 +28,12 @@ from mqtui.services.session import Session, open_session
 from mqtui.state.journal import Journal, LettersInFlight, OutcomeRows, RunRecord
 from mqtui.state.paths import state_dir
 from tests.memory import Faults, Killed
-from tests.services.grounds import Ground
+from tests.services.memory_fixtures import MemoryFixture
 
-YES = Consent(yes=True)
+CONFIRMED = Consent(yes=True)
 
 
-class MortalRuns(Journal):
+class CrashingJournal(Journal):
     """A journal of a process that can be killed: after that nothing more is written."""
 
     def __init__(self, faults: Sequence[Faults]) -> None:
@@ -63,7 +63,7 @@ class MortalRuns(Journal):
         super().end(run, state, result)
 
 
-def bury() -> None:
+def mark_processes_dead() -> None:
     """Let the processes of all running runs be gone: their ids are reused by processes that started at other times."""
     with sqlite3.connect(state_dir() / "runs.sqlite") as database:
         database.execute("UPDATE runs SET pid_start = 1 WHERE state = 'running'")
@@ -74,8 +74,8 @@ def bury() -> None:
 class Operator:
     """Works on one ground; `remote` is where letters cross over to."""
 
-    ground: Ground
-    remote: Ground | None = None
+    source: MemoryFixture
+    remote: MemoryFixture | None = None
     stop_at: int | None = None
     """Stop the run once that many letters are counted."""
 
@@ -84,47 +84,49 @@ class Operator:
     """Profiles instead of the grounds' URLs."""
 
     @property
-    def grounds(self) -> list[Ground]:
-        return [ground for ground in (self.ground, self.remote) if ground is not None]
+    def fixtures(self) -> list[MemoryFixture]:
+        return [broker for broker in (self.source, self.remote) if broker is not None]
 
     def journal(self) -> Journal:
-        return MortalRuns([ground.server.faults for ground in self.grounds])
+        return CrashingJournal([broker.server.faults for broker in self.fixtures])
 
-    def order(
+    def request(
         self, verb: Verb = Verb.REDRIVE, *, to: Ref | None = None, rate: float | None = None, **chosen: Any
     ) -> RedriveRequest:
         target = (self.remote_target or self.remote.url) if self.remote else ""
-        return RedriveRequest(verb, self.ground.source, Selection(**chosen), to, target, rate)
+        return RedriveRequest(verb, self.source.source, Selection(**chosen), to, target, rate)
 
     async def sessions(self, stack: AsyncExitStack) -> tuple[Session, Session | None]:
         session = await stack.enter_async_context(
-            open_session(self.target or self.ground.url, adapters=self.ground.connect)
+            open_session(self.target or self.source.url, adapters=self.source.connect)
         )
         if self.remote is None:
             return session, None
         far = self.remote_target or self.remote.url
         return session, await stack.enter_async_context(open_session(far, adapters=self.remote.connect))
 
-    async def plan(self, order: RedriveRequest | None = None) -> PlannedRedrive:
+    async def plan(self, request: RedriveRequest | None = None) -> PlannedRedrive:
         """Only plan."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            return await plan.plan_redrive(session, order or self.order(), load_for_profile().conventions, remote)
+            return await plan.plan_redrive(session, request or self.request(), load_for_profile().conventions, remote)
 
-    async def run(self, order: RedriveRequest | None = None, consent: Consent = YES) -> Result:
+    async def run(self, request: RedriveRequest | None = None, consent: Consent = CONFIRMED) -> Result:
         """Plan and run."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            planned = await plan.plan_redrive(session, order or self.order(), load_for_profile().conventions, remote)
+            planned = await plan.plan_redrive(
+                session, request or self.request(), load_for_profile().conventions, remote
+            )
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
-    async def run_planned(self, planned: PlannedRedrive, consent: Consent = YES) -> Result:
+    async def run_planned(self, planned: PlannedRedrive, consent: Consent = CONFIRMED) -> Result:
         """Run what was planned before."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
-    async def resume(self, name: str, consent: Consent = YES) -> Result:
+    async def resume(self, name: str, consent: Consent = CONFIRMED) -> Result:
         """Take up a run."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
@@ -134,7 +136,7 @@ class Operator:
             planned, before = await resume.plan_resume(session, record, journal, load_for_profile().conventions, remote)
             return await self._go(self._run(session, remote, planned, journal, before), consent)
 
-    async def put_back(self, name: str, consent: Consent = YES) -> Result:
+    async def put_back(self, name: str, consent: Consent = CONFIRMED) -> Result:
         """Put the letters of a run back."""
         async with AsyncExitStack() as stack:
             session, _ = await self.sessions(stack)
@@ -142,14 +144,16 @@ class Operator:
             back = await putback.plan_put_back(session, journal.find(name), journal)
             return await putback.run_put_back(session, back, journal, consent)
 
-    async def killed(self, work: Callable[[], Any], after: int | None = None, batches: int | None = None) -> bool:
+    async def is_killed_during(
+        self, work: Callable[[], Any], after: int | None = None, batches: int | None = None
+    ) -> bool:
         """Do something until the process is killed; False where it came to its end."""
-        faults = (self.remote or self.ground).server.faults
+        faults = (self.remote or self.source).server.faults
         faults.die_after, faults.die_after_batches = after, batches
         try:
             await work()
         except Killed:
-            bury()
+            mark_processes_dead()
             return True
         finally:
             faults.die_after = faults.die_after_batches = None
@@ -188,7 +192,7 @@ class Operator:
         return self._current.result()
 
 
-def last() -> RunRecord:
+def last_run() -> RunRecord:
     """The newest run of the journal."""
     return max(Journal().list_runs(), key=lambda record: record.started)
 
@@ -199,7 +203,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr("mqtui.services.redrive.run.loop.RAW_BATCH_SIZE", size)
 
 
-def whole(result: Result) -> Result:
+def assert_complete(result: Result) -> Result:
     """Itself, where the outcomes sum up to what was planned (C8)."""
     parts = (result.moved, result.refused, result.unknown, result.skipped, result.left)
     assert sum(parts) == result.planned, result

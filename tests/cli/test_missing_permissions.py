@@ -10,7 +10,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 from tests.contract.asking import eventually
 from tests.contract.kafka_cluster import KafkaCluster
 from tests.contract.redis_server import RedisServer
@@ -61,7 +61,7 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCl
         assert hidden in mqtui(verb, watcher).ok().err, verb
     (told,) = mqtui("lag", watcher, GROUP, "--json").ok().rows()
     assert told["lag"] is None and hidden in told["why"]
-    mqtui("lag", watcher, "--fail", 100).refused(1, hidden)
+    mqtui("lag", watcher, "--fail", 100).fails(1, hidden)
     for verb in ("ls", "dlq"):
         assert "no topics are shown to this user" in mqtui(verb, nobody).ok().err, verb
     allow(kafka, ResourceType.GROUP, "another", "watcher", AclOperation.DESCRIBE)
@@ -71,11 +71,11 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCl
         return "another" in mqtui("lag", watcher).text
 
     await eventually(seen, "that rule is known as well")
-    mqtui("lag", watcher, GROUP, "--fail", 100).refused(1, "lag unknown", "Describe on the group is needed")
-    mqtui("peek", nobody, topic.name).refused(3, "is closed to this user", f"Describe on topic {topic.name}")
+    mqtui("lag", watcher, GROUP, "--fail", 100).fails(1, "lag unknown", "Describe on the group is needed")
+    mqtui("peek", nobody, topic.name).fails(3, "is closed to this user", f"Describe on topic {topic.name}")
     for verb in ("ls", "lag", "groups"):
         assert "shown to this user" not in mqtui(verb, kafka.url).ok().err, verb
-    mqtui("lag", kafka.url, "no-such-group").refused(1, "No consumer group")
+    mqtui("lag", kafka.url, "no-such-group").fails(1, "No consumer group")
 
 
 def test_streams_without_figures_say_why(mqtui: Mqtui, redis_url: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mqtui import __version__
 from mqtui.cli import COMMANDS
-from tests.cli.driver import Mqtui
+from tests.cli.command_line import Mqtui
 
 VERBS = tuple(COMMANDS)
 LATER = ("search", "rpc", "offsets", "purge", "export", "topology", "schema", "key", "doctor", "serve")
@@ -30,7 +30,7 @@ def test_every_verb_explains_itself(mqtui: Mqtui, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", LATER)
 def test_a_verb_of_later_is_absent(mqtui: Mqtui, verb: str) -> None:
-    assert mqtui(verb, "redis://127.0.0.1:1/0").refused(2).out == b""
+    assert mqtui(verb, "redis://127.0.0.1:1/0").fails(2).out == b""
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_verb_of_later_is_absent(mqtui: Mqtui, verb: str) -> None:
     ],
 )
 def test_a_flag_of_later_is_absent(mqtui: Mqtui, words: tuple[str, ...]) -> None:
-    mqtui(*words).refused(2, "No such option")
+    mqtui(*words).fails(2, "No such option")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.driver import Done, Mqtui
-from tests.cli.grounds import result
+from tests.cli.broker_fixtures import run_result
+from tests.cli.command_line import CommandResult, Mqtui
 from tests.contract.rabbitmq_test_client import Rabbit, until
 
 
@@ -25,7 +25,7 @@ def to(target: str, ttl: int | None = None) -> dict[str, Any]:
     return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": target, **timed}
 
 
-def places(done: Done) -> dict[str, list[str]]:
+def places(done: CommandResult) -> dict[str, list[str]]:
     """Origins by place."""
     return {row["resource"]: row["origins"] for row in done.ok().rows()}
 
@@ -49,13 +49,13 @@ def test_a_cycle_holds_no_dead_letters(mqtui: Mqtui, rabbit: Rabbit) -> None:
     assert f"{work} is a retry stage" in found.err and f"{wait} is a retry stage" in found.err
     assert f"{work} → {wait} → {work}" in found.err
     for queue in (work, wait):
-        mqtui("redrive", rabbit.url, queue, "--dry-run").refused(4, "retry stage", "come back to it", "--to")
+        mqtui("redrive", rabbit.url, queue, "--dry-run").fails(4, "retry stage", "come back to it", "--to")
     moving = ("redrive", rabbit.url, work, "--to", other, "--yes")
-    mqtui(*moving).refused(4, "retry-stage")
-    mqtui("discard", rabbit.url, work, "--yes").refused(4, "retry-stage")
+    mqtui(*moving).fails(4, "retry-stage")
+    mqtui("discard", rabbit.url, work, "--yes").fails(4, "retry-stage")
     assert all(not method.redelivered for method, _, _ in rabbit.drain(work))
     rabbit.fill(work, [b"1", b"2"])
-    assert result(mqtui(*moving, "--allow", "retry-stage", "--json").ok())["moved"] == 2
+    assert run_result(mqtui(*moving, "--allow", "retry-stage", "--json").ok())["moved"] == 2
     assert rabbit.bodies(other) == [b"1", b"2"]
 
 
@@ -98,7 +98,7 @@ def test_letters_behind_a_ladder_go_home_to_where_they_failed(mqtui: Mqtui, rabb
     assert places(mqtui("dlq", rabbit.url, "--json"))[parking] == [work]
     steps = mqtui("redrive", rabbit.url, parking, "--dry-run", "--json").ok().rows()[0]["plan"]["steps"]
     assert [step["resource"] for step in steps if step["step"] == "deliver"] == [work]
-    assert result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
+    assert run_result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
     rabbit.wait_until_ready(work, 2)
 
 
@@ -117,4 +117,4 @@ def test_places_that_were_not_looked_into_are_looked_into_with_all(mqtui: Mqtui,
     every = mqtui("dlq", rabbit.url, "--all", "--json").ok()
     assert places(every)[hidden] == [work]
     assert "price: one message of each queue" in every.err and "not searched" not in every.err
-    mqtui("dlq", rabbit.url, hidden, "--all").refused(2, "--all")
+    mqtui("dlq", rabbit.url, hidden, "--all").fails(2, "--all")

@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafka import KafkaProducer
 from redis import Redis
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import address_of
 from tests.terminal import Terminal
 
@@ -22,7 +22,7 @@ MICROSECONDS = int(time.time() * 1_000_000)
 
 
 @pytest.fixture
-def odd_times(kafka: Ground) -> str:
+def odd_times(kafka: BrokerFixture) -> str:
     """A topic that takes any time, with one of microseconds between two of today."""
     topic: str = kafka.world.name("times")
     hosts = ",".join(f"{host}:{port}" for host, port in address_of(kafka.url).hosts)
@@ -36,7 +36,7 @@ def odd_times(kafka: Ground) -> str:
     return topic
 
 
-def test_a_record_of_another_calendar_is_a_row(mqtui: Mqtui, kafka: Ground, odd_times: str) -> None:
+def test_a_record_of_another_calendar_is_a_row(mqtui: Mqtui, kafka: BrokerFixture, odd_times: str) -> None:
     seen = mqtui("peek", kafka.url, odd_times, "--from", "oldest").ok()
     assert [line.split()[-1] for line in seen.text.splitlines()] == ["first", "second", "third", "last"]
     assert str(MICROSECONDS) in seen.text and str(2**62) in seen.text
@@ -44,7 +44,7 @@ def test_a_record_of_another_calendar_is_a_row(mqtui: Mqtui, kafka: Ground, odd_
     assert [row["timestamp"] for row in rows][1:3] == [MICROSECONDS, 2**62]
 
 
-def test_a_record_without_a_time_has_none(mqtui: Mqtui, kafka: Ground) -> None:
+def test_a_record_without_a_time_has_none(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     """C12: -1 is no time (kafka-node#812): not the last second of 1969, in any face, and no hindrance to a move."""
     dlq, home = kafka.world.create("dlq").name, kafka.world.create("home").name
     told = [("kafka_dlt-original-topic", home.encode()), ("kafka_dlt-exception-fqcn", b"shop.Bad")]
@@ -68,7 +68,7 @@ def test_a_record_without_a_time_has_none(mqtui: Mqtui, kafka: Ground) -> None:
     assert [row["value"] for row in mqtui("peek", kafka.url, home, "--json").ok().rows()] == ["first", "second"]
 
 
-def test_an_entry_of_another_calendar_is_a_row(mqtui: Mqtui, redis: Ground) -> None:
+def test_an_entry_of_another_calendar_is_a_row(mqtui: Mqtui, redis: BrokerFixture) -> None:
     key = redis.world.create("ids.dlq").name
     client = Redis.from_url(redis.url)
     for entry in ("253402300800000-0", "1700000000000000-0", "18446744073709551614-3"):
@@ -81,14 +81,14 @@ def test_an_entry_of_another_calendar_is_a_row(mqtui: Mqtui, redis: Ground) -> N
     assert (cause["count"], cause["first"], cause["last"]) == (3, None, None)
 
 
-def test_a_time_of_death_that_is_none_is_unknown(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_time_of_death_that_is_none_is_unknown(mqtui: Mqtui, redis: BrokerFixture) -> None:
     key = redis.world.create("fa.dlq").name
     Redis.from_url(redis.url).xadd(key, {"failed_at": "1700000000000000", "original_stream": "fa", "error": "boom"})
     causes = mqtui("dlq", redis.url, key).ok()
     assert "boom" in causes.text
 
 
-def test_a_message_of_another_calendar_is_a_row(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_a_message_of_another_calendar_is_a_row(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     queue = rabbitmq.world.create("times").name
     host, port = rabbitmq.world.address.hosts[0]
     with pika.BlockingConnection(pika.ConnectionParameters(host, port)) as connection:
@@ -99,7 +99,7 @@ def test_a_message_of_another_calendar_is_a_row(mqtui: Mqtui, rabbitmq: Ground) 
     assert [line.split()[-1] for line in seen.text.splitlines()] == ["1", str(2**62), str(2**63 - 1)]
 
 
-def test_the_console_shows_the_number(mqtui: Mqtui, kafka: Ground, odd_times: str) -> None:
+def test_the_console_shows_the_number(mqtui: Mqtui, kafka: BrokerFixture, odd_times: str) -> None:
     environment = mqtui.environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Terminal([sys.executable, "-m", "mqtui", kafka.url, odd_times], environment, (160, 50)) as console:
         console.reads("second")

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis
 
 from mqtui.domain.resource import Ref
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, GroundOn
+from tests.cli.broker_fixtures import BrokerFixture, BrokerFixtureOn
+from tests.cli.command_line import Mqtui
 from tests.contract.worlds import Letter
 
 PLACES = {"resource", "position", "offset", "id", "timestamp"}
@@ -49,7 +49,7 @@ PROPERTIES = {
 }
 
 
-def pipe(mqtui: Mqtui, source: Ground, dlq: Ref, target: Ground, ref: Ref) -> bytes:
+def pipe(mqtui: Mqtui, source: BrokerFixture, dlq: Ref, target: BrokerFixture, ref: Ref) -> bytes:
     """Peek at all and publish it, as a pipe does."""
     seen = mqtui("peek", source.url, dlq.name, "-n", 100, "--from", "oldest", "--json").ok()
     told = mqtui("publish", target.url, ref.name, "--jsonl", "-", "--yes", "--json", given=seen.out).ok()
@@ -65,17 +65,17 @@ def timeless(lines: bytes) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in PLACES | {"routing_key"}} for row in rows]
 
 
-def test_every_byte_comes_home(mqtui: Mqtui, ground: Ground) -> None:
-    source, target = ground.world.create("from"), ground.world.create("to")
-    ground.world.put(source, ground.world.odd_letters())
-    before = ground.world.contents(source)
-    seen = pipe(mqtui, ground, source, ground, target)
-    assert ground.world.contents(target) == before == ground.world.contents(source)
-    again = mqtui("peek", ground.url, target.name, "-n", 100, "--from", "oldest", "--json").ok()
+def test_every_byte_comes_home(mqtui: Mqtui, broker: BrokerFixture) -> None:
+    source, target = broker.world.create("from"), broker.world.create("to")
+    broker.world.put(source, broker.world.odd_letters())
+    before = broker.world.contents(source)
+    seen = pipe(mqtui, broker, source, broker, target)
+    assert broker.world.contents(target) == before == broker.world.contents(source)
+    again = mqtui("peek", broker.url, target.name, "-n", 100, "--from", "oldest", "--json").ok()
     assert timeless(again.out) == timeless(seen)
 
 
-def test_typed_headers_come_home_on_rabbitmq(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_typed_headers_come_home_on_rabbitmq(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     source, target = rabbitmq.world.create("from"), rabbitmq.world.create("to")
     line = json.dumps({"value": {"base64": "/wA="}, "headers": TYPED, "properties": PROPERTIES}).encode()
     mqtui("publish", rabbitmq.url, source.name, "--jsonl", "-", "--yes", given=line).ok()
@@ -92,7 +92,7 @@ def test_typed_headers_come_home_on_rabbitmq(mqtui: Mqtui, rabbitmq: Ground) -> 
         assert row["properties"] == PROPERTIES
 
 
-def test_names_that_are_not_utf8_on_redis(mqtui: Mqtui, redis: Ground) -> None:
+def test_names_that_are_not_utf8_on_redis(mqtui: Mqtui, redis: BrokerFixture) -> None:
     name = redis.world.name("größe 🧵") + "\udcff"
     raw = name.encode("utf-8", "surrogateescape")
     target = redis.world.create("to")
@@ -116,32 +116,32 @@ def test_names_that_are_not_utf8_on_redis(mqtui: Mqtui, redis: Ground) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
-def test_names_with_spaces_and_emoji(mqtui: Mqtui, ground_on: GroundOn, kind: str) -> None:
-    ground = ground_on(kind)
-    dlq, origin = ground.world.create("tot ☠ café"), ground.world.create("heim 🏠 x/y?&#%")
-    ground.world.put(dlq, [ground.dead(number, origin) for number in range(2)])
-    assert mqtui("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 2
-    assert ground.numbers(origin) == [0, 1]
-    seen = mqtui("peek", ground.url, origin.name, "--from", "oldest", "--json").ok().rows()
+def test_names_with_spaces_and_emoji(mqtui: Mqtui, broker_on: BrokerFixtureOn, kind: str) -> None:
+    broker = broker_on(kind)
+    dlq, origin = broker.world.create("tot ☠ café"), broker.world.create("heim 🏠 x/y?&#%")
+    broker.world.put(dlq, [broker.dead_letter(number, origin) for number in range(2)])
+    assert mqtui("redrive", broker.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 2
+    assert broker.numbers(origin) == [0, 1]
+    seen = mqtui("peek", broker.url, origin.name, "--from", "oldest", "--json").ok().rows()
     assert {row["resource"] for row in seen} == {origin.name}
-    assert origin.name in mqtui("ls", ground.url, "--filter", f"{ground.world.prefix}*").ok().text
+    assert origin.name in mqtui("ls", broker.url, "--filter", f"{broker.world.prefix}*").ok().text
 
 
 @pytest.mark.parametrize(("source", "target"), [("kafka", "rabbitmq"), ("rabbitmq", "redis"), ("rabbitmq", "kafka")])
-def test_values_cross_over(mqtui: Mqtui, ground_on: GroundOn, source: str, target: str) -> None:
-    one, other = ground_on(source), ground_on(target)
+def test_values_cross_over(mqtui: Mqtui, broker_on: BrokerFixtureOn, source: str, target: str) -> None:
+    one, other = broker_on(source), broker_on(target)
     values = [bytes(range(256)), b"", "größe 🧵".encode(), b'{"a":1.10}']
     sent, ref = one.world.create("from"), other.world.create("to")
     one.world.put(sent, [Letter(value, headers=(("kept", b"\xff"),)) for value in values])
     pipe(mqtui, one, sent, other, ref)
     letters = other.world.contents(ref)
     assert [other.body(letter) for letter in letters] == values
-    assert all("kept" in other.names(letter) for letter in letters)
+    assert all("kept" in other.header_names(letter) for letter in letters)
 
 
-def test_a_bad_line_is_named_and_the_rest_is_not_sent(mqtui: Mqtui, kafka: Ground) -> None:
+def test_a_bad_line_is_named_and_the_rest_is_not_sent(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     target = kafka.world.create("to")
     lines = b'{"value":"a"}\n{"value":7}\n{"value":"c"}\n'
     done = mqtui("publish", kafka.url, target.name, "--jsonl", "-", "--yes", given=lines)
-    done.refused(1, "Line 2", "value", "--from-line 2")
+    done.fails(1, "Line 2", "value", "--from-line 2")
     assert len(kafka.world.contents(target)) == 1

@@ -1,6 +1,6 @@
 """One text, one reading: what is printed of a thing and typed back leads to that thing, whatever else is there.
 
-`MQTUI_EXAMPLES=10000 pytest tests/services/test_one_reading.py` tries ten thousand names instead of a few hundred.
+`MQTUI_EXAMPLES=10000 pytest tests/services/test_name_round_trip.py` tries ten thousand names instead of a few hundred.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 
 from mqtui.domain.name_quoting import join
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
-from tests.cli.test_foreign_text import tell
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
+from tests.cli.test_untrusted_text import tell
 
 ODD: tuple[str | bytes, ...] = (
     "s:plain",
@@ -32,7 +32,7 @@ ODD: tuple[str | bytes, ...] = (
 
 
 @pytest.fixture
-def client(redis: Ground) -> Iterator[Redis]:
+def client(redis: BrokerFixture) -> Iterator[Redis]:
     """A client of somebody else. Its streams begin with a kind, so the test takes away what it made itself."""
     made: Redis = Redis.from_url(redis.url)
     before = set(made.keys())
@@ -42,7 +42,7 @@ def client(redis: Ground) -> Iterator[Redis]:
     made.close()
 
 
-def test_the_name_as_it_stands_is_the_one_that_is_emptied(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
+def test_the_name_as_it_stands_is_the_one_that_is_emptied(mqtui: Mqtui, redis: BrokerFixture, client: Redis) -> None:
     name = f"{redis.world.prefix}:dlq"
     literal = f"stream:{name}"
     client.xadd(literal, {"a": "1", "dlq_reason": "x"})
@@ -56,7 +56,7 @@ def test_the_name_as_it_stands_is_the_one_that_is_emptied(mqtui: Mqtui, redis: G
         ("redrive", "--yes"),
         ("publish", "--value", "x", "--yes"),
     ):
-        mqtui(words[0], redis.url, literal, *words[1:]).refused(4, f"{literal} is the name of 2 things", spelled)
+        mqtui(words[0], redis.url, literal, *words[1:]).fails(4, f"{literal} is the name of 2 things", spelled)
     assert (client.xlen(literal), client.xlen(name)) == (1, 1)
     for typed, key in ((f"stream:{literal}", literal), (name, name)):
         mqtui("publish", redis.url, typed, "--value", "x", "--yes").ok()
@@ -65,7 +65,7 @@ def test_the_name_as_it_stands_is_the_one_that_is_emptied(mqtui: Mqtui, redis: G
     assert (client.xlen(literal), client.xlen(name)) == (0, 2)
 
 
-def test_letters_go_to_the_name_as_it_stands(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
+def test_letters_go_to_the_name_as_it_stands(mqtui: Mqtui, redis: BrokerFixture, client: Redis) -> None:
     trap = f"{redis.world.prefix}trap"
     client.xadd(f"stream:{trap}:dlq", {"a": "1"})
     client.xadd(f"stream:{trap}", {"a": "0"})
@@ -74,12 +74,12 @@ def test_letters_go_to_the_name_as_it_stands(mqtui: Mqtui, redis: Ground, client
     client.xadd(trap, {"a": "0"})
     client.xadd(f"stream:{trap}:dlq", {"a": "1"})
     words = ("redrive", redis.url, f"stream:{trap}:dlq", "--yes", "--to", f"stream:{trap}")
-    mqtui(*words).refused(4, "is the name of 2 things")
+    mqtui(*words).fails(4, "is the name of 2 things")
     mqtui(*words, "--to-kind", "stream").ok()
     assert (client.xlen(trap), client.xlen(f"stream:{trap}")) == (1, 3)
 
 
-def test_what_the_list_shows_is_read_back(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
+def test_what_the_list_shows_is_read_back(mqtui: Mqtui, redis: BrokerFixture, client: Redis) -> None:
     """Every name, typed as `ls` shows it, is looked at; of two that are shown alike both spellings are told."""
     for number, odd in enumerate(ODD):
         tell(client, "XADD", odd, "*", "number", str(number))
@@ -89,13 +89,13 @@ def test_what_the_list_shows_is_read_back(mqtui: Mqtui, redis: Ground, client: R
         assert shown in rows
         assert f"number={number}" in mqtui("peek", redis.url, shown).ok().text
     assert "number=11" in mqtui("peek", redis.url, "stream:").ok().text
-    told = mqtui("peek", redis.url, "bad␊row").refused(4, "is the name of 2 things").err
+    told = mqtui("peek", redis.url, "bad␊row").fails(4, "is the name of 2 things").err
     assert "$'bad\\nrow'" in told
     assert "number=8" in mqtui("peek", redis.url, "bad␊row", "--kind", "stream").ok().text
     assert "number=2" in mqtui("peek", redis.url, "--", "-n").ok().text
 
 
-def test_a_queue_and_an_exchange_of_one_name(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_a_queue_and_an_exchange_of_one_name(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     name = rabbitmq.world.create("both").name
     host, port = rabbitmq.world.address.hosts[0]
     with pika.BlockingConnection(pika.ConnectionParameters(host, port)) as connection:
@@ -105,33 +105,33 @@ def test_a_queue_and_an_exchange_of_one_name(mqtui: Mqtui, rabbitmq: Ground) -> 
             listed = mqtui("ls", rabbitmq.url).ok().text
             assert f"\nqueue:{name} " in listed and f"\nexchange:{name} " in listed
             both = f"queue:{name} is the queue {name}, exchange:{name} is the exchange {name}"
-            mqtui("publish", rabbitmq.url, name, "--value", "x", "--yes").refused(4, both)
+            mqtui("publish", rabbitmq.url, name, "--value", "x", "--yes").fails(4, both)
             mqtui("publish", rabbitmq.url, f"queue:{name}", "--value", "here", "--yes").ok()
             assert "here" in mqtui("peek", rabbitmq.url, name).ok().text
         finally:
             channel.exchange_delete(name)
 
 
-def test_nothing_of_that_name_is_told_in_both_its_kinds(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_nothing_of_that_name_is_told_in_both_its_kinds(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     ref = rabbitmq.world.create("dead")
     told = "There is no queue 'nothere' and no exchange 'nothere'"
-    mqtui("publish", rabbitmq.url, "nothere", "--value", "x", "--yes").refused(1, told)
-    mqtui("tail", rabbitmq.url, "nothere").refused(1, told)
-    mqtui("redrive", rabbitmq.url, ref.name, "--to", "nothere", "--yes").refused(1, told)
+    mqtui("publish", rabbitmq.url, "nothere", "--value", "x", "--yes").fails(1, told)
+    mqtui("tail", rabbitmq.url, "nothere").fails(1, told)
+    mqtui("redrive", rabbitmq.url, ref.name, "--to", "nothere", "--yes").fails(1, told)
 
 
-def test_a_group_by_its_name_as_it_stands(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
+def test_a_group_by_its_name_as_it_stands(mqtui: Mqtui, redis: BrokerFixture, client: Redis) -> None:
     stream = f"group:{redis.world.prefix}"
     client.xgroup_create(stream, "g", "0", mkstream=True)
     (row,) = mqtui("lag", redis.url, f"{stream}/g", "--json").ok().rows()
     assert row["group"] == f"{stream}/g"
     client.xgroup_create(redis.world.prefix, "g", "0", mkstream=True)
-    mqtui("lag", redis.url, f"{stream}/g").refused(4, "is the name of 2 groups", f"{redis.world.prefix}/g")
+    mqtui("lag", redis.url, f"{stream}/g").fails(4, "is the name of 2 groups", f"{redis.world.prefix}/g")
     (row,) = mqtui("lag", redis.url, f"{stream}/g", "--kind", "group", "--json").ok().rows()
     assert row["group"] == f"{stream}/g"
 
 
-def test_the_audit_keeps_a_command_that_runs_again(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
+def test_the_audit_keeps_a_command_that_runs_again(mqtui: Mqtui, redis: BrokerFixture, client: Redis) -> None:
     odd = f"{redis.world.prefix}it's\n\x1b]2;T\x07"
     client.xadd(odd, {"a": "1"})
     mqtui("publish", redis.url, odd, "--value", "x", "--yes").ok()
@@ -141,10 +141,10 @@ def test_the_audit_keeps_a_command_that_runs_again(mqtui: Mqtui, redis: Ground, 
     assert word.stdout.decode() == odd and join([odd]) in begun["command"]
 
 
-def test_a_name_that_no_queue_can_have_is_not_there(mqtui: Mqtui, rabbitmq: Ground) -> None:
+def test_a_name_that_no_queue_can_have_is_not_there(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     """RabbitMQ takes line breaks out of what it is asked for, so the queue without them would answer."""
     name = rabbitmq.world.create("broken").name
     for url in (rabbitmq.url, rabbitmq.url.partition("?")[0]):
         for odd in ("n" * 300, f"{name[:-1]}\n{name[-1]}", f"{name}\r", "\udcff"):
-            mqtui("peek", url, odd).refused(1, "There is no queue")
-            mqtui("publish", url, odd, "--value", "x", "--yes").refused(1, "There is no queue", "and no exchange")
+            mqtui("peek", url, odd).fails(1, "There is no queue")
+            mqtui("publish", url, odd, "--value", "x", "--yes").fails(1, "There is no queue", "and no exchange")

@@ -13,7 +13,7 @@ import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from mqtui.domain.resource import Ref
-from tests.cli.grounds import CountingKafka, Ground
+from tests.cli.broker_fixtures import BrokerFixture, KafkaDeadLetters
 
 
 @contextmanager
@@ -35,13 +35,15 @@ def repeating(step: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def kafka_group(ground: Ground, group: str, topic: Ref, dies_in: Ref | None = None) -> Iterator[Callable[[], int]]:
+def run_kafka_group(
+    broker: BrokerFixture, group: str, topic: Ref, dies_in: Ref | None = None
+) -> Iterator[Callable[[], int]]:
     """A group that commits each record after it was handled; with `dies_in` it goes there first, as Spring sends it.
 
     Gives what is committed in partition 0, as the broker tells it to another client.
     """
-    assert isinstance(ground.world, CountingKafka)
-    servers = {"bootstrap.servers": urlsplit(ground.url).netloc}
+    assert isinstance(broker.world, KafkaDeadLetters)
+    servers = {"bootstrap.servers": urlsplit(broker.url).netloc}
     wanted = servers | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
     reader, producer = Consumer(wanted), Producer(servers)
     reader.subscribe([topic.name])
@@ -68,9 +70,9 @@ def kafka_group(ground: Ground, group: str, topic: Ref, dies_in: Ref | None = No
 
 
 @contextmanager
-def queue_consumer(ground: Ground, queue: Ref, *, acks: bool) -> Iterator[None]:
+def run_queue_consumer(broker: BrokerFixture, queue: Ref, *, acks: bool) -> Iterator[None]:
     """A consumer that acknowledges what it gets, or rejects it for good."""
-    connection = pika.BlockingConnection(pika.URLParameters(ground.url.partition("?")[0]))
+    connection = pika.BlockingConnection(pika.URLParameters(broker.url.partition("?")[0]))
     channel = connection.channel()
 
     def handle(lane: Any, method: Any, _properties: Any, _body: bytes) -> None:
@@ -85,9 +87,9 @@ def queue_consumer(ground: Ground, queue: Ref, *, acks: bool) -> Iterator[None]:
 
 
 @contextmanager
-def stream_group(ground: Ground, group: str, stream: Ref, *, acks: bool) -> Iterator[None]:
+def run_stream_group(broker: BrokerFixture, group: str, stream: Ref, *, acks: bool) -> Iterator[None]:
     """A consumer of a group that reads what comes; it acknowledges it, or leaves it pending."""
-    client: Any = redis.Redis.from_url(ground.url)
+    client: Any = redis.Redis.from_url(broker.url)
     client.xgroup_createconsumer(stream.name, group, "worker")
 
     def read() -> None:

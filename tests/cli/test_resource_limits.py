@@ -13,8 +13,8 @@ from time import monotonic
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, result, until
+from tests.cli.broker_fixtures import BrokerFixture, run_result, wait_until
+from tests.cli.command_line import Mqtui
 
 ENDLESS = "(.number | until(. < 0; . + 1)) < 0"
 SOON = 15.0
@@ -31,85 +31,87 @@ def ended(running: subprocess.Popen[bytes]) -> tuple[float, str, str]:
     return monotonic() - started, out.decode(), err.decode()
 
 
-def plain(ground: Ground, count: int) -> tuple[str, str]:
+def plain(broker: BrokerFixture, count: int) -> tuple[str, str]:
     """Letters that no broker sends home, and where they are to go."""
-    dlq, to = ground.world.create("dead"), ground.world.create("to")
-    ground.world.put(dlq, [ground.dead(number, to) for number in range(count)])
+    dlq, to = broker.world.create("dead"), broker.world.create("to")
+    broker.world.put(dlq, [broker.dead_letter(number, to) for number in range(count)])
     return dlq.name, to.name
 
 
-def test_one_letter_on_which_the_program_never_ends_stays_and_is_named(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, to = plain(ground, 20)
-    where = SOMETIMES if not ground.redis else SOMETIMES.replace(".number", ".value.number")
-    done = mqtui("redrive", ground.url, dlq, "--to", to, "--where", where, "--yes").ok()
+def test_one_letter_on_which_the_program_never_ends_stays_and_is_named(mqtui: Mqtui, broker: BrokerFixture) -> None:
+    dlq, to = plain(broker, 20)
+    where = SOMETIMES if not broker.redis else SOMETIMES.replace(".number", ".value.number")
+    done = mqtui("redrive", broker.url, dlq, "--to", to, "--where", where, "--yes").ok()
     assert "19 of 19 moved" in done.text
-    named = {BrokerKind.KAFKA: "0/13", BrokerKind.RABBITMQ: "letter 14", BrokerKind.REDIS: f"{dlq} "}[ground.kind]
+    named = {BrokerKind.KAFKA: "0/13", BrokerKind.RABBITMQ: "letter 14", BrokerKind.REDIS: f"{dlq} "}[broker.kind]
     assert "1 not moved: the jq program took more than 1 s" in done.err
     assert named in done.err
-    assert sorted(ground.numbers(ground.world.ref(to))) == [number for number in range(20) if number != 13]
+    assert sorted(broker.numbers(broker.world.ref(to))) == [number for number in range(20) if number != 13]
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)])
 def test_a_run_in_an_endless_program_ends_at_once_and_returns_every_letter(
-    mqtui: Mqtui, rabbitmq: Ground, numbers: tuple[signal.Signals, ...]
+    mqtui: Mqtui, rabbitmq: BrokerFixture, numbers: tuple[signal.Signals, ...]
 ) -> None:
     dlq, to = plain(rabbitmq, 20)
     running = mqtui.start("redrive", rabbitmq.url, dlq, "--to", to, "--where", ENDLESS, "--yes")
-    until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) < 20)
+    wait_until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) < 20)
     for number in numbers:
         running.send_signal(number)
     seconds, _, err = ended(running)
     assert seconds < SOON, err
     assert running.returncode in (1, 130)
     assert len(numbers) > 1 or "mqtui runs resume" in err
-    until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) == 20)
+    wait_until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) == 20)
     assert rabbitmq.world.depth(rabbitmq.world.ref(to)) == 0
     (run,) = mqtui("runs", "--json").ok().rows()
     assert run["state"] in ("stopped", "failed")
     told = mqtui("redrive", rabbitmq.url, dlq, "--to", to, "--yes", "--json", "--allow", "consumers")
-    assert result(told)["moved"] == 20
+    assert run_result(told)["moved"] == 20
 
 
-def test_letters_of_a_quorum_queue_are_lent_once_by_a_run_that_is_interrupted(mqtui: Mqtui, rabbitmq: Ground) -> None:
-    dlq, to = rabbitmq.quorum(9), rabbitmq.world.create("to")
-    rabbitmq.world.put(dlq, [rabbitmq.dead(number, to) for number in range(20)])
+def test_letters_of_a_quorum_queue_are_lent_once_by_a_run_that_is_interrupted(
+    mqtui: Mqtui, rabbitmq: BrokerFixture
+) -> None:
+    dlq, to = rabbitmq.create_quorum_queue(9), rabbitmq.world.create("to")
+    rabbitmq.world.put(dlq, [rabbitmq.dead_letter(number, to) for number in range(20)])
     running = mqtui.start("redrive", rabbitmq.url, dlq.name, "--to", to.name, "--where", ENDLESS, "--yes")
-    until(lambda: rabbitmq.world.depth(dlq) < 20)
+    wait_until(lambda: rabbitmq.world.depth(dlq) < 20)
     running.send_signal(signal.SIGTERM)
     seconds, _, err = ended(running)
     assert seconds < SOON, err
-    until(lambda: rabbitmq.world.depth(dlq) == 20)
+    wait_until(lambda: rabbitmq.world.depth(dlq) == 20)
     counts = {dict(letter.headers).get("x-delivery-count", 0) for letter in rabbitmq.world.contents(dlq)}
     assert counts <= {0, 1}
 
 
 @pytest.mark.parametrize("where", ["def f: f; f", "[range(1e9)] | length > 0"])
-def test_a_plan_whose_program_ends_on_no_letter_says_so(mqtui: Mqtui, redis: Ground, where: str) -> None:
+def test_a_plan_whose_program_ends_on_no_letter_says_so(mqtui: Mqtui, redis: BrokerFixture, where: str) -> None:
     dlq, to = plain(redis, 30)
     started = monotonic()
     told = mqtui("redrive", redis.url, dlq, "--to", to, "--where", where, "--dry-run")
-    told.refused(1, "jq program", "in a row", dlq)
+    told.fails(1, "jq program", "in a row", dlq)
     assert monotonic() - started < 60
 
 
-def test_a_plan_in_an_endless_program_is_interrupted(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_plan_in_an_endless_program_is_interrupted(mqtui: Mqtui, redis: BrokerFixture) -> None:
     dlq, to = plain(redis, 3)
     running = mqtui.start("redrive", redis.url, dlq, "--to", to, "--where", "def f: f; f", "--dry-run")
-    until(lambda: bool(_workers(running.pid)))
+    wait_until(lambda: bool(_workers(running.pid)))
     running.send_signal(signal.SIGINT)
     seconds, _, _ = ended(running)
     assert running.returncode == 130
     assert seconds < SOON
 
 
-def test_no_worker_is_left_behind(mqtui: Mqtui, redis: Ground) -> None:
+def test_no_worker_is_left_behind(mqtui: Mqtui, redis: BrokerFixture) -> None:
     dlq, to = plain(redis, 3)
     running = mqtui.start("redrive", redis.url, dlq, "--to", to, "--where", "def f: f; f", "--dry-run")
-    until(lambda: bool(_workers(running.pid)))
+    wait_until(lambda: bool(_workers(running.pid)))
     workers = _workers(running.pid)
     running.kill()
     running.communicate()
-    until(lambda: not any(map(_alive, workers)), 5)
+    wait_until(lambda: not any(map(_alive, workers)), 5)
 
 
 def _workers(parent: int) -> list[int]:
@@ -125,11 +127,11 @@ def _alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_discard_that_is_interrupted_is_told_as_stopped_and_goes_on(
-    mqtui: Mqtui, ground: Ground, number: signal.Signals
+    mqtui: Mqtui, broker: BrokerFixture, number: signal.Signals
 ) -> None:
-    dlq, _ = ground.pair(30)
-    running = mqtui.start("discard", ground.url, dlq.name, "--rate", 5, "--yes", "--json")
-    until(lambda: _journaled(mqtui) > 0)
+    dlq, _ = broker.create_pair(30)
+    running = mqtui.start("discard", broker.url, dlq.name, "--rate", 5, "--yes", "--json")
+    wait_until(lambda: _journaled(mqtui) > 0)
     running.send_signal(number)
     seconds, out, err = ended(running)
     assert (running.returncode, "mqtui runs resume" in err) == (1, True), err
@@ -139,8 +141,8 @@ def test_a_discard_that_is_interrupted_is_told_as_stopped_and_goes_on(
     assert told["moved"] + told["left"] == 30
     (run,) = mqtui("runs", "--json").ok().rows()
     assert run["state"] == "stopped"
-    assert result(mqtui("runs", "resume", told["run"], "--yes", "--json").ok())["moved"] == 30
-    assert ground.unhandled(mqtui, dlq) == 0
+    assert run_result(mqtui("runs", "resume", told["run"], "--yes", "--json").ok())["moved"] == 30
+    assert broker.count_unhandled(mqtui, dlq) == 0
 
 
 def _journaled(mqtui: Mqtui) -> int:

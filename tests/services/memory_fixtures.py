@@ -14,10 +14,10 @@ from tests.domain.dead import death, x_death
 from tests.memory import MemoryKafka, MemoryRabbitMQ, MemoryRedis, MemoryWorld
 from tests.memory.clock import START
 
-WHY = ("SchemaMismatch", "NoStock", "Timeout")
+EXCEPTIONS = ("SchemaMismatch", "NoStock", "Timeout")
 
 
-class Ground(ABC):
+class MemoryFixture(ABC):
     """`put` fills the dead letters; letter n died of `WHY[n % 3]`. `home` and `left` read back what is where."""
 
     kind: BrokerKind
@@ -25,7 +25,7 @@ class Ground(ABC):
     server: MemoryKafka | MemoryRabbitMQ | MemoryRedis
     source: Ref
     origin: Ref
-    doubles = False
+    may_duplicate = False
     """Whether a letter may come twice after a crash, named as a suspect."""
 
     def __init__(self) -> None:
@@ -47,30 +47,30 @@ class Ground(ABC):
         """All letters of a place, in order."""
 
     @abstractmethod
-    def left(self) -> list[int]:
+    def unhandled(self) -> list[int]:
         """Dead letters nobody has handled, in order."""
 
     @abstractmethod
-    def make(self, name: str) -> Ref:
+    def create(self, name: str) -> Ref:
         """Another destination."""
 
     @abstractmethod
-    def unmake(self, ref: Ref) -> None:
+    def delete(self, ref: Ref) -> None:
         """Delete a destination."""
 
-    def put(self, numbers: Iterable[int], origin: str = "") -> None:
+    def add_dead_letters(self, numbers: Iterable[int], origin: str = "") -> None:
         for number in numbers:
             self.world.clock.advance(1)
             self.server.store(self.letter(number, origin))
 
-    def home(self) -> list[int]:
+    def returned(self) -> list[int]:
         return self.values(self.origin)
 
-    def doubled(self) -> list[int]:
-        return [number for number, times in Counter(self.home()).items() if times > 1]
+    def duplicates(self) -> list[int]:
+        return [number for number, times in Counter(self.returned()).items() if times > 1]
 
 
-class KafkaGround(Ground):
+class KafkaFixture(MemoryFixture):
     """Two partitions of dead letters in Spring's format; the marks, not the topic, say what is left."""
 
     kind = BrokerKind.KAFKA
@@ -91,7 +91,7 @@ class KafkaGround(Ground):
     def headers(self, number: int, origin: str = "") -> tuple[Header, ...]:
         told: Sequence[tuple[str, bytes]] = (
             ("app", b"1"),
-            ("kafka_dlt-exception-fqcn", f"shop.{WHY[number % 3]}".encode()),
+            ("kafka_dlt-exception-fqcn", f"shop.{EXCEPTIONS[number % 3]}".encode()),
             ("kafka_dlt-exception-message", b"order %d" % number),
             ("kafka_dlt-original-topic", (origin or self.origin.name).encode()),
             ("kafka_dlt-original-partition", (number % 3).to_bytes(4, "big")),
@@ -102,7 +102,7 @@ class KafkaGround(Ground):
     def values(self, ref: Ref) -> list[int]:
         return [int(record.value or b"-1") for record in self.server.records(ref)]
 
-    def left(self) -> list[int]:
+    def unhandled(self) -> list[int]:
         topic = self.server.topics[self.source.name]
         handled = self.server.handled_in(topic)
         return [
@@ -112,20 +112,20 @@ class KafkaGround(Ground):
             if not handled.has(number, offset)
         ]
 
-    def make(self, name: str) -> Ref:
+    def create(self, name: str) -> Ref:
         return self.server.make(name)
 
-    def unmake(self, ref: Ref) -> None:
+    def delete(self, ref: Ref) -> None:
         self.server.remove(ref)
 
 
-class RabbitMQGround(Ground):
+class RabbitMQFixture(MemoryFixture):
     """A classic queue whose rejected messages lie in another."""
 
     kind = BrokerKind.RABBITMQ
     url = "amqp://memory:5672"
     server: MemoryRabbitMQ
-    doubles = True
+    may_duplicate = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class RabbitMQGround(Ground):
 
     def letter(self, number: int, origin: str = "") -> Outgoing:
         died = x_death(death(origin or self.origin.name, "rejected", seconds=self.time(number) // 1000))
-        thrown = f"shop.{WHY[number % 3]}"
+        thrown = f"shop.{EXCEPTIONS[number % 3]}"
         headers: tuple[Header, ...] = (
             ("app", string("1"), "string"),
             ("x-exception-message", string(f"order {number}"), "string"),
@@ -150,17 +150,17 @@ class RabbitMQGround(Ground):
     def values(self, ref: Ref) -> list[int]:
         return [int(sent.value or b"-1") for sent in self.server.ready(ref)]
 
-    def left(self) -> list[int]:
+    def unhandled(self) -> list[int]:
         return self.values(self.source)
 
-    def make(self, name: str) -> Ref:
+    def create(self, name: str) -> Ref:
         return self.server.declare(name)
 
-    def unmake(self, ref: Ref) -> None:
+    def delete(self, ref: Ref) -> None:
         self.server.remove(ref)
 
 
-class RedisGround(Ground):
+class RedisFixture(MemoryFixture):
     """A stream and its dead letters, in one slot."""
 
     kind = BrokerKind.REDIS
@@ -176,7 +176,7 @@ class RedisGround(Ground):
     def letter(self, number: int, origin: str = "") -> Outgoing:
         fields = (
             (b"dlq_origin", (origin or self.origin.name).encode()),
-            (b"dlq_reason", f"{WHY[number % 3]}: order".encode()),
+            (b"dlq_reason", f"{EXCEPTIONS[number % 3]}: order".encode()),
             (b"value", b"%d" % number),
         )
         return Outgoing(self.source, fields=fields)
@@ -184,14 +184,14 @@ class RedisGround(Ground):
     def values(self, ref: Ref) -> list[int]:
         return [int(dict(fields)[b"value"]) for _, fields in self.server.entries(ref)]
 
-    def left(self) -> list[int]:
+    def unhandled(self) -> list[int]:
         return self.values(self.source)
 
-    def make(self, name: str) -> Ref:
+    def create(self, name: str) -> Ref:
         return self.server.make(name)
 
-    def unmake(self, ref: Ref) -> None:
+    def delete(self, ref: Ref) -> None:
         self.server.remove(ref)
 
 
-GROUNDS = (KafkaGround, RabbitMQGround, RedisGround)
+FIXTURES = (KafkaFixture, RabbitMQFixture, RedisFixture)

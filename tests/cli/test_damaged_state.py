@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground
+from tests.cli.broker_fixtures import BrokerFixture
+from tests.cli.command_line import Mqtui
 
 COUNT = 1_200
 
@@ -32,22 +32,22 @@ def bundle_of(mqtui: Mqtui) -> Path:
     return file
 
 
-def moved(mqtui: Mqtui, ground: Ground) -> tuple[str, int]:
+def moved(mqtui: Mqtui, broker: BrokerFixture) -> tuple[str, int]:
     """A run of letters, and the count of what lies in its source afterwards."""
-    dlq, _ = ground.pair(COUNT)
-    told = mqtui("redrive", ground.url, dlq.name, "--rate", 400, "--yes", "--json").ok().rows()[-1]
+    dlq, _ = broker.create_pair(COUNT)
+    told = mqtui("redrive", broker.url, dlq.name, "--rate", 400, "--yes", "--json").ok().rows()[-1]
     assert told["moved"] == COUNT
-    return told["run"], len(ground.world.contents(dlq))
+    return told["run"], len(broker.world.contents(dlq))
 
 
 @pytest.mark.parametrize("spoil", [halved, flipped])
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 def test_a_damaged_bundle_gives_what_it_still_has(
-    mqtui: Mqtui, ground_on: Callable[[str], Ground], kind: str, spoil: Callable[[Path], None]
+    mqtui: Mqtui, broker_on: Callable[[str], BrokerFixture], kind: str, spoil: Callable[[Path], None]
 ) -> None:
-    ground = ground_on(kind)
-    dlq, _ = ground.pair(COUNT)
-    run = mqtui("redrive", ground.url, dlq.name, "--rate", 400, "--yes", "--json").ok().rows()[-1]["run"]
+    broker = broker_on(kind)
+    dlq, _ = broker.create_pair(COUNT)
+    run = mqtui("redrive", broker.url, dlq.name, "--rate", 400, "--yes", "--json").ok().rows()[-1]["run"]
     spoil(bundle_of(mqtui))
     plan = mqtui("runs", "putback", run, "--dry-run", "--json").ok().rows()[0]["plan"]
     left = plan["count"]
@@ -57,24 +57,24 @@ def test_a_damaged_bundle_gives_what_it_still_has(
     assert f": {left:,} of {COUNT:,} can be put back" in said
     done = mqtui("runs", "putback", run, "--yes", "--json")
     assert done.rows()[-1]["moved"] == left
-    assert len(ground.world.contents(dlq)) == left
+    assert len(broker.world.contents(dlq)) == left
 
 
-def test_an_emptied_bundle_and_a_lost_one_are_refused(mqtui: Mqtui, redis: Ground) -> None:
+def test_an_emptied_bundle_and_a_lost_one_are_refused(mqtui: Mqtui, redis: BrokerFixture) -> None:
     run, _ = moved(mqtui, redis)
     file = bundle_of(mqtui)
     whole = file.read_bytes()
     file.write_bytes(b"")
     refused = f"0 of {COUNT:,} can be put back"
-    mqtui("runs", "putback", run, "--dry-run").refused(4, "the bundle was emptied", refused)
+    mqtui("runs", "putback", run, "--dry-run").fails(4, "the bundle was emptied", refused)
     file.unlink()
-    mqtui("runs", "putback", run, "--dry-run").refused(4, "the bundle is gone")
+    mqtui("runs", "putback", run, "--dry-run").fails(4, "the bundle is gone")
     file.write_bytes(whole)
     mqtui.bundle_key = base64.urlsafe_b64encode(os.urandom(32)).decode()
-    mqtui("runs", "putback", run, "--dry-run").refused(4, "another key")
+    mqtui("runs", "putback", run, "--dry-run").fails(4, "another key")
 
 
-def test_a_flipped_byte_in_the_journal_is_called_damage(mqtui: Mqtui, redis: Ground) -> None:
+def test_a_flipped_byte_in_the_journal_is_called_damage(mqtui: Mqtui, redis: BrokerFixture) -> None:
     run, _ = moved(mqtui, redis)
     journal = mqtui.folder / "state" / "runs.sqlite"
     with closing(sqlite3.connect(journal)) as folding:

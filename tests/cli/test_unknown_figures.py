@@ -20,8 +20,8 @@ from mqtui.services.browse import list_destinations
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.services.session import open_session
 from mqtui.ui.render.destinations.destinations import lines_of
+from tests.cli.command_line import Mqtui
 from tests.cli.conftest import Shop
-from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
 from tests.contract.kafka_cluster import KafkaCluster, wait_until
 from tests.contract.redis_server import RedisServer
@@ -54,7 +54,7 @@ def test_lag_that_cannot_be_is_counted_and_fails(mqtui: Mqtui, streams: RedisSer
     streams.call("XGROUP", "CREATE", name, "g", "$", "ENTRIESREAD", 100)
     for _ in range(60):
         streams.call("XADD", name, "*", "a", "b")
-    failed = mqtui("lag", streams.url, f"{name}/g", "--fail", 10, "--json").refused(1, "lag 60 is 10 or more")
+    failed = mqtui("lag", streams.url, f"{name}/g", "--fail", 10, "--json").fails(1, "lag 60 is 10 or more")
     assert failed.rows()[0]["lag"] == 60
     assert row_of(mqtui("ls", streams.url, "--filter", name, "--json").ok().rows(), name)["backlog"] == 60
     streams.call("XTRIM", name, "MAXLEN", 20)
@@ -70,7 +70,7 @@ def test_no_group_at_all_fails_a_check(mqtui: Mqtui, redis_url: str) -> None:
     client = redis_py.Redis.from_url(url)
     assert client.dbsize() == 0
     client.close()
-    mqtui("lag", url, "--fail", 10).refused(1, "no group")
+    mqtui("lag", url, "--fail", 10).fails(1, "no group")
     mqtui("lag", url).ok()
 
 
@@ -88,8 +88,8 @@ def test_streams_that_may_not_be_asked_are_not_forgotten(mqtui: Mqtui, streams: 
         told = mqtui("groups", url, "--json").ok()
         assert row_of(told.rows(), f"{open_}/g", "group")
         assert "are not known" in told.err
-        mqtui("lag", url, "--fail", 10).refused(1, "are not known")
-        mqtui("lag", url, f"{closed}/g", "--fail", 10).refused(1, "lag unknown")
+        mqtui("lag", url, "--fail", 10).fails(1, "are not known")
+        mqtui("lag", url, f"{closed}/g", "--fail", 10).fails(1, "lag unknown")
     finally:
         streams.call("ACL", "DELUSER", user)
 
@@ -106,7 +106,7 @@ def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisServer) -> No
 
     for verb in ("ls", "dlq"):
         assert "ended after 1,000 keys" in mqtui(verb, url).ok().err
-    mqtui("lag", url, "--fail", 1000).refused(1, "may be more")
+    mqtui("lag", url, "--fail", 1000).fails(1, "may be more")
 
 
 def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaCluster) -> None:
@@ -164,7 +164,7 @@ def test_a_profile_of_several_brokers_is_looked_at_whole(
     assert {row["target"] for row in mqtui("ls", "both", "--json").ok().rows()} == {"both/kafka", "both/redis"}
     mqtui("profile", "add", "both", "amqp://127.0.0.1:1").ok()
     for verb, name in (("dlq", topic.name), ("lag", f"{stream.name}/g")):
-        told_too = mqtui(verb, "both").refused(1, "✗ both/rabbitmq: ")
+        told_too = mqtui(verb, "both").fails(1, "✗ both/rabbitmq: ")
         assert name in told_too.text
         assert told_too.text.split()[0] == "TARGET"
     assert mqtui("ls", "both/redis").ok().text.split()[0] == "NAME"

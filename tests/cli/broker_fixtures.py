@@ -22,7 +22,7 @@ from confluent_kafka.cimpl import NewTopic
 from pika.exchange_type import ExchangeType
 
 from mqtui.domain.resource import BrokerKind, Ref
-from tests.cli.driver import Done, Mqtui
+from tests.cli.command_line import CommandResult, Mqtui
 from tests.contract.world_kafka import KafkaWorld
 from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.world_redis import RedisWorld
@@ -32,7 +32,7 @@ DIED = {"bad": ("shop.Bad", "no amount"), "slow": ("shop.Slow", "no answer in 50
 OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at")
 
 
-class LetteringRabbitMQ(RabbitMQWorld):
+class RabbitMQDeadLetters(RabbitMQWorld):
     """RabbitMQ whose own dead lettering fills the queues: `bad` letters are rejected, `slow` ones expire."""
 
     def quorum(self, limit: int) -> Ref:
@@ -62,7 +62,7 @@ class LetteringRabbitMQ(RabbitMQWorld):
         if cause == "bad":
             tags = [self._get(origin) for _ in letters]
             self._channel.basic_nack(tags[-1], multiple=True, requeue=False)
-        until(lambda: self.depth(dlq) == before + len(letters))
+        wait_until(lambda: self.depth(dlq) == before + len(letters))
 
     def unlent(self, ref: Ref) -> bool:
         """Whether no consumer is left, so that everything a process held is back."""
@@ -110,7 +110,7 @@ class LetteringRabbitMQ(RabbitMQWorld):
         return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
 
 
-class CountingKafka(KafkaWorld):
+class KafkaDeadLetters(KafkaWorld):
     """Kafka that says how far a topic has come, transaction markers included."""
 
     def leave(self) -> None:
@@ -123,7 +123,7 @@ class CountingKafka(KafkaWorld):
         reader = Consumer(self._servers | {"group.id": f"{self.prefix}-reader", "auto.offset.reset": "earliest"})
         reader.subscribe([ref.name])
         try:
-            until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 40)
+            wait_until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 40)
             yield
         finally:
             reader.close()
@@ -153,7 +153,7 @@ class CountingKafka(KafkaWorld):
         return end
 
 
-class CountingRedis(RedisWorld):
+class RedisDeadLetters(RedisWorld):
     """Redis that says how long a stream is."""
 
     def leave(self) -> None:
@@ -174,12 +174,12 @@ class CountingRedis(RedisWorld):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class BrokerFixture:
     """A broker by its URL, and its world."""
 
     kind: BrokerKind
     url: str
-    world: CountingKafka | LetteringRabbitMQ | CountingRedis
+    world: KafkaDeadLetters | RabbitMQDeadLetters | RedisDeadLetters
 
     @property
     def port(self) -> int:
@@ -190,34 +190,36 @@ class Ground:
     def redis(self) -> bool:
         return self.kind is BrokerKind.REDIS
 
-    def pair(self, count: int, cause: str = "bad", *, partitions: int = 1) -> tuple[Ref, Ref]:
+    def create_pair(self, count: int, cause: str = "bad", *, partitions: int = 1) -> tuple[Ref, Ref]:
         """A dead-letter destination with so many letters, and the destination they came from."""
         origin = self.world.create("home", partitions=partitions)
         dlq = self.world.create("dead", partitions=partitions)
-        if isinstance(self.world, LetteringRabbitMQ):
+        if isinstance(self.world, RabbitMQDeadLetters):
             self.world.bind(origin, dlq)
-        self.fill(dlq, origin, range(count), cause)
+        self.add_dead_letters(dlq, origin, range(count), cause)
         return dlq, origin
 
-    def quorum(self, limit: int) -> Ref:
+    def create_quorum_queue(self, limit: int) -> Ref:
         """A quorum queue whose messages may be delivered so often."""
-        assert isinstance(self.world, LetteringRabbitMQ)
+        assert isinstance(self.world, RabbitMQDeadLetters)
         return self.world.quorum(limit)
 
-    def small(self, size: int) -> Ref:
+    def create_small_topic(self, size: int) -> Ref:
         """A topic whose records may be so large at most."""
-        assert isinstance(self.world, CountingKafka)
+        assert isinstance(self.world, KafkaDeadLetters)
         return self.world.small(size)
 
-    def fill(self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0) -> None:
+    def add_dead_letters(
+        self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0
+    ) -> None:
         """Dead letters of one cause."""
-        letters = [self.dead(number, origin, cause) for number in numbers]
-        if isinstance(self.world, LetteringRabbitMQ):
+        letters = [self.dead_letter(number, origin, cause) for number in numbers]
+        if isinstance(self.world, RabbitMQDeadLetters):
             self.world.die(origin, dlq, letters, cause)
         else:
             self.world.put(dlq, letters, partition=partition)
 
-    def dead(self, number: int, origin: Ref, cause: str = "bad") -> Letter:
+    def dead_letter(self, number: int, origin: Ref, cause: str = "bad") -> Letter:
         """A dead letter that says where it came from and why it died."""
         exception, message = DIED[cause]
         name = origin.name.encode()
@@ -231,9 +233,9 @@ class Ground:
             return Letter(body, b"k%d" % (number % 5), headers + more)
         return Letter(body, headers=(("kept", b"\xff\x00"),))
 
-    def settled(self, dlq: Ref) -> bool:
+    def is_requeued(self, dlq: Ref) -> bool:
         """Whether a queue has back what a killed process had in its hands; elsewhere nothing is lent."""
-        if not isinstance(self.world, LetteringRabbitMQ):
+        if not isinstance(self.world, RabbitMQDeadLetters):
             return True
         return self.world.unlent(dlq)
 
@@ -253,13 +255,13 @@ class Ground:
         """The value, or the field of that name."""
         return dict(letter.fields)[b"value"] if self.redis else letter.value or b""
 
-    def names(self, letter: Letter) -> list[str]:
+    def header_names(self, letter: Letter) -> list[str]:
         """Names of its headers or fields."""
         if self.redis:
             return [name.decode("utf-8", "surrogateescape") for name, _ in letter.fields]
         return [name for name, _ in letter.headers]
 
-    def unhandled(self, mqtui: Mqtui, dlq: Ref) -> int:
+    def count_unhandled(self, mqtui: Mqtui, dlq: Ref) -> int:
         """Letters in the source that nobody handled. On Kafka a plan knows, elsewhere the source itself does."""
         if self.kind is not BrokerKind.KAFKA:
             return len(self.world.contents(dlq))
@@ -268,7 +270,7 @@ class Ground:
         return told
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     """Wait until a condition holds."""
     deadline = monotonic() + seconds
     pause = threading.Event()
@@ -277,10 +279,10 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
         pause.wait(0.02)
 
 
-def with_dead_letter_exchange(ground: Ground) -> tuple[Ref, Ref]:
+def with_dead_letter_exchange(broker: BrokerFixture) -> tuple[Ref, Ref]:
     """A queue whose dead letters go by an exchange of their own."""
-    dlq, origin = ground.pair(0)
-    with pika.BlockingConnection(pika.URLParameters(ground.url.partition("?")[0])) as connection:
+    dlq, origin = broker.create_pair(0)
+    with pika.BlockingConnection(pika.URLParameters(broker.url.partition("?")[0])) as connection:
         channel = connection.channel()
         channel.queue_delete(origin.name)
         exchange = f"{origin.name}.dlx"
@@ -290,37 +292,37 @@ def with_dead_letter_exchange(ground: Ground) -> tuple[Ref, Ref]:
     return dlq, origin
 
 
-def ground_of(kind: BrokerKind, url: str) -> Ground:
+def broker_fixture_of(kind: BrokerKind, url: str) -> BrokerFixture:
     """Ground on a broker."""
     match kind:
         case BrokerKind.KAFKA:
-            return Ground(kind, url, CountingKafka(url))
+            return BrokerFixture(kind, url, KafkaDeadLetters(url))
         case BrokerKind.RABBITMQ:
-            return Ground(kind, url, LetteringRabbitMQ(url))
+            return BrokerFixture(kind, url, RabbitMQDeadLetters(url))
         case BrokerKind.REDIS:
-            return Ground(kind, url, CountingRedis(url))
+            return BrokerFixture(kind, url, RedisDeadLetters(url))
 
 
-GroundOn: TypeAlias = Callable[[str], Ground]
+BrokerFixtureOn: TypeAlias = Callable[[str], BrokerFixture]
 
 
-def profile(
-    mqtui: Mqtui, ground: Ground, name: str, *flags: str, options: Sequence[tuple[str, str]] = ()
+def add_profile(
+    mqtui: Mqtui, broker: BrokerFixture, name: str, *flags: str, options: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
     """A profile of the ground's broker; the password, if any, comes from the environment."""
-    parts = urlsplit(ground.url)
+    parts = urlsplit(broker.url)
     mqtui.extra[f"MQTUI_SECRET_{name.upper()}"] = parts.password or ""
-    url = ground.url.replace(f":{parts.password}@", "@") if parts.password else ground.url
+    url = broker.url.replace(f":{parts.password}@", "@") if parts.password else broker.url
     settings = [word for key, value in options for word in ("-o", f"{key}={value}")]
     (row,) = mqtui("profile", "add", name, url, *flags, *settings, "--json").ok().rows()
     return row
 
 
-def result(done: Done) -> dict[str, Any]:
+def run_result(done: CommandResult) -> dict[str, Any]:
     """The result of a run: the last line."""
     return done.rows()[-1]
 
 
-def everything(folder: Path) -> bytes:
+def all_file_bytes(folder: Path) -> bytes:
     """All bytes of all files below a folder."""
     return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
