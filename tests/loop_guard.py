@@ -29,7 +29,7 @@ BLOCKING = (
     *((bundles.Bundle, name) for name in ("__init__", "append")),
     *((bundles, name) for name in ("list_contents", "delete_expired")),
     *((keyring_store, name) for name in ("get", "put", "remove")),
-    (secrets, "_said_by"),
+    (secrets, "_run_command"),
 )
 
 

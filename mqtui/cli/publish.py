@@ -142,7 +142,7 @@ async def _publish_watched(
     else:
         output.line(f"published to {to.name}. {result.describe()}")
         for reader in result.readers:
-            output.line(f"  {reader.words}")
+            output.line(f"  {reader.text}")
         for letter in result.returned_letters:
             output.note(f"▲ dead-lettered: {letter}")
     return DONE if result.passed and not result.came_back else INCOMPLETE

@@ -232,7 +232,7 @@ def print_result(output: Output, result: Result, runs: Journal) -> None:
     if result.verdict:
         output.line(result.verdict)
     for reader in result.readers:
-        output.line(f"  {reader.words}")
+        output.line(f"  {reader.text}")
     for letter in result.back:
         output.note(f"▲ came back: {letter}")
 

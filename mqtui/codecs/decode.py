@@ -11,8 +11,8 @@ from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.codecs.json_text import FIRST, one_line
 
 NO_KEYS: FernetKeys = {}
-MOST_LAYERS = 4
-MOST_SNIFFED = 64 * 1024
+MAX_LAYERS = 4
+MAX_SNIFFED_BYTES = 64 * 1024
 """The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
 
 
@@ -22,7 +22,7 @@ def decode(value: bytes | None, keys: FernetKeys = NO_KEYS) -> Decoded:
         return Decoded(b"null", "null", (Attempt("null"),))
     attempts: list[Attempt] = []
     layers: list[str] = []
-    while len(layers) < MOST_LAYERS:
+    while len(layers) < MAX_LAYERS:
         inner = _layer_off(value, keys, attempts)
         if inner is None:
             break
@@ -54,7 +54,7 @@ def sniff(value: bytes | None) -> str:
 
 
 def _is_json(value: bytes) -> bool:
-    if len(value) > MOST_SNIFFED:
+    if len(value) > MAX_SNIFFED_BYTES:
         return value.strip()[:1] + value.strip()[-1:] in (b"{}", b"[]")
     try:
         orjson.loads(value)

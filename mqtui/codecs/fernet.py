@@ -8,7 +8,7 @@ from mqtui.domain.errors import BadInput
 START = b"gAAAA"
 """Version 0x80 and a 64-bit time whose first bytes are zero, in base64."""
 
-SHORTEST = 100
+MIN_LENGTH = 100
 """Characters of a token of one block: 73 bytes in base64."""
 
 
@@ -18,7 +18,7 @@ class NotDecrypted(Exception):
 
 def is_token(value: bytes) -> bool:
     """Whether the bytes look like a token."""
-    return len(value) >= SHORTEST and value.startswith(START)
+    return len(value) >= MIN_LENGTH and value.startswith(START)
 
 
 def decrypt(value: bytes, keys: FernetKeys) -> tuple[bytes, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 MAGIC = b"\x1f\x8b"
-MOST = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 """The largest decompressed size: a small message may decompress to any size."""
 
 
@@ -21,11 +21,11 @@ def decompress(value: bytes) -> bytes:
     """
     stream = zlib.decompressobj(wbits=31)
     try:
-        content = stream.decompress(value, MOST)
+        content = stream.decompress(value, MAX_BYTES)
     except zlib.error as error:
         raise NotDecompressed(str(error)) from error
     if stream.unconsumed_tail:
-        raise NotDecompressed(f"it unpacks to more than {MOST // 1024 // 1024} MiB")
+        raise NotDecompressed(f"it unpacks to more than {MAX_BYTES // 1024 // 1024} MiB")
     if not stream.eof:
         raise NotDecompressed("it is cut off")
     if stream.unused_data:

@@ -1,1 +1,1 @@
-"""What the words mean: frozen dataclasses and pure functions, standard library only."""
+"""The domain: frozen dataclasses and pure functions without I/O, which every other package may use."""

@@ -58,7 +58,7 @@ class AuditContents:
         found = []
         if self.unkeyed:
             found.append(
-                f"{self.unkeyed:,} {many} unkeyed: a rewritten file can be told there only by what the journal knows"
+                f"{self.unkeyed:,} {many} unkeyed: there only the journal can show that the file was rewritten"
             )
         if self.unchecked:
             found.append(f"{self.unchecked:,} {many} can't be checked: their key is not in the keyring")

@@ -153,14 +153,14 @@ def _raw(body: bytes, path: str) -> bytes:
 
 
 def _headers(found: object, paths: Iterable[str], own: tuple[Header, ...]) -> tuple[tuple[Header, ...], str]:
-    told = _first(found, paths)
-    if told is MISSING or told is None:
+    content = _first(found, paths)
+    if content is MISSING or content is None:
         return own, ""
     pairs: list[tuple[object, object]] | None = None
-    if isinstance(told, Mapping):
-        pairs = list(told.items())
-    elif isinstance(told, list):
-        pairs = [_pair(each) for each in told]
+    if isinstance(content, Mapping):
+        pairs = list(content.items())
+    elif isinstance(content, list):
+        pairs = [_pair(each) for each in content]
     if pairs is None or not all(isinstance(name, str) for name, _ in pairs):
         return own, HEADERS
     exact = all(value is None or isinstance(value, str) for _, value in pairs)
@@ -180,9 +180,9 @@ def _header_value(value: object) -> bytes | None:
     return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
 
 
-def _properties(told: object) -> tuple[tuple[Property, ...], str]:
-    if not isinstance(told, dict):
+def _properties(content: object) -> tuple[tuple[Property, ...], str]:
+    if not isinstance(content, dict):
         return (), ""
-    given = [(known, told.get(name)) for name, known in PROPERTIES.items()]
+    given = [(known, content.get(name)) for name, known in PROPERTIES.items()]
     kept = tuple((name, value) for name, value in given if isinstance(value, str | int) and value not in ("", 0))
-    return kept, HEADERS if told.get("Headers") else ""
+    return kept, HEADERS if content.get("Headers") else ""

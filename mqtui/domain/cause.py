@@ -10,7 +10,7 @@ from functools import lru_cache
 NORMALISER_VERSION = 1
 """Part of every cause id, to be raised with every change of the rules below."""
 
-LONGEST = 1_000
+MAX_CHARACTERS = 1_000
 """The characters of a message that count; what follows is usually a payload."""
 
 OTHERS = "others"
@@ -59,7 +59,7 @@ def normalize_message(message: str) -> str:
     Numbers become `#`, ids, UUIDs and hex `<id>`, times `<time>`, addresses `<url>` and `<mail>`, quoted values that
     hold a digit `"…"`. Other quoted words stay: `field "amount" missing` and `field "user" missing` are two causes.
     """
-    text = message[:LONGEST]
+    text = message[:MAX_CHARACTERS]
     if "://" in text:
         text = _URL.sub("<url>", text)
     if "@" in text:
@@ -72,8 +72,8 @@ def normalize_message(message: str) -> str:
 @lru_cache(maxsize=8192)
 def cause_id(exception: str, message: str, origin: str) -> str:
     """Eight hex digits over exception, normalised message, origin and the normaliser's version (C9)."""
-    told = "\0".join((exception, message, origin, str(NORMALISER_VERSION)))
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    joined = "\0".join((exception, message, origin, str(NORMALISER_VERSION)))
+    return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def cause_text(exception: str, message: str) -> str:

@@ -40,7 +40,7 @@ FIELDS = frozenset(
 NAMING = frozenset({"origin", "exchange", "routing_key"})
 """Fields that hold a name on the broker: their bytes are kept, whatever the encoding."""
 
-MOST_LAYOUTS = 2_000
+MAX_LAYOUTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +192,9 @@ class Conventions:
         layouts = (self._loose_layouts if is_known else self._layouts)[broker]
         found = layouts.get(row)
         if found is None:
-            if len(layouts) >= MOST_LAYOUTS:
+            if len(layouts) >= MAX_LAYOUTS:
                 layouts.clear()
-            found = layouts[row] = self._laid_out(broker, row, is_known=is_known)
+            found = layouts[row] = self._make_layout(broker, row, is_known=is_known)
         body = message.value
         if body is None or not self._enveloped or "origin" in found.slots or body[:1] != b"{":
             return found
@@ -207,7 +207,7 @@ class Conventions:
             if rule is not None and found.broker in convention.brokers and rule.holds(body):
                 key = (id(found), convention.name)
                 if key not in self._opened_layouts:
-                    if len(self._opened_layouts) >= MOST_LAYOUTS:
+                    if len(self._opened_layouts) >= MAX_LAYOUTS:
                         self._opened_layouts.clear()
                     self._opened_layouts[key] = (found, _with_body(found, convention))
                 return self._opened_layouts[key][1]
@@ -230,7 +230,7 @@ class Conventions:
         """Whether it is the name of a destination where messages wait for a retry."""
         return self._names.is_retry(broker, name)
 
-    def _laid_out(self, broker: BrokerKind, row: HeaderNames, *, is_known: bool) -> Layout:
+    def _make_layout(self, broker: BrokerKind, row: HeaderNames, *, is_known: bool) -> Layout:
         if broker is BrokerKind.RABBITMQ:
             names = [str(name) for name in row[::2]]
             kinds = [str(kind) for kind in row[1::2]]

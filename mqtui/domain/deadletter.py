@@ -15,7 +15,7 @@ from mqtui.domain.header_codec import Value
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.stack_trace import RootException, find_root, split_heading
-from mqtui.domain.times import calendar_time
+from mqtui.domain.times import to_datetime
 
 REASONS = {
     "rejected": "rejected by {0}",
@@ -184,7 +184,7 @@ def dead_letter_time(message: Message, layout: Layout) -> int | None:
         died = message.timestamp
     if died is None and isinstance(message.position, EntryId):
         died = message.position.ms
-    return None if calendar_time(died) is None else died
+    return None if to_datetime(died) is None else died
 
 
 def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:

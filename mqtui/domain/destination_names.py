@@ -14,11 +14,11 @@ from functools import lru_cache
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 
 ORIGIN_KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
-MOST_NAMES = 100_000
+MAX_NAMES = 100_000
 SEPARATORS = r"[-._:/]"
-WORDS = {"{origin}": r".+", "{group}": r"[^.]+", "{sep}": SEPARATORS, "*": r".+"}
+PLACEHOLDERS = {"{origin}": r".+", "{group}": r"[^.]+", "{sep}": SEPARATORS, "*": r".+"}
 PARTS = re.compile(r"(\{origin\}|\{group\}|\{sep\}|\*)")
-SPELT_ALIKE = re.DOTALL | re.IGNORECASE
+FLAGS = re.DOTALL | re.IGNORECASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class NameTemplates:
     __slots__ = ("_pattern", "_words")
 
     def __init__(self, templates: Sequence[str]) -> None:
-        self._pattern = re.compile("|".join(_spelt(each, WORDS) for each in templates) or r"(?!)", SPELT_ALIKE)
+        self._pattern = re.compile("|".join(_expand(each, PLACEHOLDERS) for each in templates) or r"(?!)", FLAGS)
         words = {max(_literals(each), key=len, default="") for each in templates}
         self._words = [word for word in words if not any(other in word for other in words - {word})]
 
@@ -92,7 +92,7 @@ class DestinationNames:
         """The origin by a name; None where it is not the name of a dead-letter destination."""
         key = (broker, name)
         if key not in self._known:
-            if len(self._known) >= MOST_NAMES:
+            if len(self._known) >= MAX_NAMES:
                 self._known.clear()
             self._known[key] = self._matched(broker, name) if self._dead.fit(name) else None
         return self._known[key]
@@ -104,21 +104,22 @@ class DestinationNames:
     def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         here = [one for one in self._rules if broker in one.brokers]
         for needs_origin in (False, True):
-            said = [(one, _origins(one.only_with_origin if needs_origin else one.dead_letters, name)) for one in here]
-            said = [(one, origins) for one, origins in said if origins]
-            if said:
-                told = [
-                    each for _, origins in said for origin in origins if origin for each in _spellings(broker, origin)
-                ]
-                named = list(dict.fromkeys(told))
-                first = named.pop(0) if any(said[0][1]) else ""
-                return NamedOrigin(said[0][0].convention, ORIGIN_KINDS[broker], first, tuple(named), needs_origin)
+            matches = [
+                (one, _origins(one.only_with_origin if needs_origin else one.dead_letters, name)) for one in here
+            ]
+            matches = [(one, origins) for one, origins in matches if origins]
+            if matches:
+                origins = [origin for _, found in matches for origin in found if origin]
+                possible = [each for origin in origins for each in _possible_names(broker, origin)]
+                named = list(dict.fromkeys(possible))
+                first = named.pop(0) if any(matches[0][1]) else ""
+                return NamedOrigin(matches[0][0].convention, ORIGIN_KINDS[broker], first, tuple(named), needs_origin)
         return None
 
 
 def _literals(template: str) -> list[str]:
     """The fixed parts of a template, in lower case."""
-    return [part.lower() for part in PARTS.split(template) if part and part not in WORDS]
+    return [part.lower() for part in PARTS.split(template) if part and part not in PLACEHOLDERS]
 
 
 def _origins(templates: Sequence[str], name: str) -> list[str]:
@@ -127,7 +128,7 @@ def _origins(templates: Sequence[str], name: str) -> list[str]:
     return [match.groupdict().get("origin", "") for match in matches if match]
 
 
-def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
+def _possible_names(broker: BrokerKind, origin: str) -> tuple[str, ...]:
     """The names that may be the origin: a Redis name in braces, which only choose the slot, may be the bare one.
 
     The key `orders` lies in the slot of `{orders}.dlq` (https://redis.io/docs/latest/operate/oss_and_stack/reference/
@@ -140,8 +141,8 @@ def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(_spelt(template, {**WORDS, "{origin}": r"(?P<origin>.+)"}), SPELT_ALIKE)
+    return re.compile(_expand(template, {**PLACEHOLDERS, "{origin}": r"(?P<origin>.+)"}), FLAGS)
 
 
-def _spelt(template: str, words: Mapping[str, str]) -> str:
+def _expand(template: str, words: Mapping[str, str]) -> str:
     return "".join(words.get(part, re.escape(part)) for part in PARTS.split(template))

@@ -36,7 +36,7 @@ def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> 
 
 def find_destination_problems(row: Destination, known: Collection[Ref]) -> list[str]:
     """The problems of a destination by its settings and figures. `known` are all destinations of the broker."""
-    return [words for words in (_full(row), _lost(row, known)) if words]
+    return [problem for problem in (_full(row), _lost(row, known)) if problem]
 
 
 def problems_by_destination(
@@ -45,16 +45,16 @@ def problems_by_destination(
     """The problems of each destination, with those of the groups that read it."""
     found: dict[Ref, list[str]] = {}
     for group in groups:
-        words = find_group_problem(group, lags.get(group.ref), kind)
-        for ref in group.reads if words else ():
+        problem = find_group_problem(group, lags.get(group.ref), kind)
+        for ref in group.reads if problem else ():
             if _waits_in(lags.get(group.ref), ref) or group.pending.number:
-                found.setdefault(ref, []).append(f"{group.ref.name.removeprefix(f'{ref.name}/')} {words}")
+                found.setdefault(ref, []).append(f"{group.ref.name.removeprefix(f'{ref.name}/')} {problem}")
     if kind is BrokerKind.RABBITMQ:
         known = {row.ref for row in rows}
         for row in rows:
-            if words_of := find_destination_problems(row, known):
-                found.setdefault(row.ref, []).extend(words_of)
-    return {ref: tuple(words) for ref, words in found.items()}
+            if problems := find_destination_problems(row, known):
+                found.setdefault(row.ref, []).extend(problems)
+    return {ref: tuple(problems) for ref, problems in found.items()}
 
 
 def _waits_in(lag: GroupLag | None, ref: Ref) -> bool:

@@ -24,7 +24,7 @@ class ReaderProgress:
     """Whether the result waits for this group."""
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """`payments (Stable) passed 11, 0 wait`."""
         dead = ", nobody is in it" if self.alive is False else ""
         return f"{self.group} ({self.state}{dead}): {self.passed:,} passed, {self.waiting:,} waiting"

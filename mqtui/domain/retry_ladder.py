@@ -41,7 +41,7 @@ def find_retry_stages(rows: Sequence[Destination], is_retry: Callable[[str], boo
     waits = {ref for ref in to if _sends_on(known[ref], is_retry)}
     stages: dict[Ref, str] = {}
     for ref, targets in to.items():
-        if way := _way_back(ref, to):
+        if way := _cycle_through(ref, to):
             stages[ref] = "its dead letters come back to it: " + " → ".join(each.name for each in way)
         elif ref in waits and (live := [each for each in targets if _is_live(known[each], to)]):
             stages[ref] = f"its messages are sent on to {', '.join(each.name for each in live)} by themselves"
@@ -52,8 +52,8 @@ def find_retry_stages(rows: Sequence[Destination], is_retry: Callable[[str], boo
         for target in targets:
             if target not in stages:
                 feeders.setdefault(target, []).append(ref)
-    senders = _turned(to)
-    return RetryLadders(stages, {ref: _where_they_failed(ref, found, senders, waits) for ref, found in feeders.items()})
+    senders = _invert(to)
+    return RetryLadders(stages, {ref: _resolve_feeders(ref, found, senders, waits) for ref, found in feeders.items()})
 
 
 def _sends_on(row: Destination, is_retry: Callable[[str], bool]) -> bool:
@@ -66,7 +66,7 @@ def _is_live(row: Destination, to: Mapping[Ref, tuple[Ref, ...]]) -> bool:
     return row.facts.get("consumers") not in NO_READER or row.ref in to
 
 
-def _way_back(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
+def _cycle_through(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
     """The shortest cycle of dead-letter routes from a queue back to it; empty where there is none."""
     came: dict[Ref, Ref] = {}
     edge = [start]
@@ -86,7 +86,7 @@ def _way_back(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
     return []
 
 
-def _where_they_failed(
+def _resolve_feeders(
     place: Ref, feeders: Sequence[Ref], senders: Mapping[Ref, Sequence[Ref]], waits: set[Ref]
 ) -> tuple[Ref, ...]:
     """The feeders, where each queue in which messages only waited is replaced by those that send to it, if any do."""
@@ -105,7 +105,7 @@ def _where_they_failed(
     return tuple(found or feeders)
 
 
-def _turned(to: Mapping[Ref, tuple[Ref, ...]]) -> dict[Ref, list[Ref]]:
+def _invert(to: Mapping[Ref, tuple[Ref, ...]]) -> dict[Ref, list[Ref]]:
     """The queues that dead-letter into each."""
     turned: dict[Ref, list[Ref]] = {}
     for ref, targets in to.items():

@@ -15,7 +15,7 @@ INNER = "\n ---> "
 """Before an inner exception, as .NET's `Exception.ToString` prints it; the innermost is the last."""
 
 PYTHON = "Traceback (most recent call last):"
-LONGEST_MESSAGE = 4_000
+MAX_CHARACTERS = 4_000
 _CLASS = re.compile(r"[\w$.]+(?:\.|Exception|Error|Timeout|Failure)[\w$]*|[\w$]+(?:\.[\w$]+)+|[A-Z][\w$]*")
 _LIBRARIES = (
     r"java\.|javax\.|jakarta\.|jdk\.|sun\.|com\.sun\.|kotlin\.|kotlinx\.|scala\.|groovy\.|"
@@ -54,7 +54,7 @@ def find_root(trace: str) -> RootException | None:
     end = trace.find("\n\tat ", start)
     if end < 0:
         end = _end_of_heading(trace, start)
-    name, message = _inner_heading(trace[start:end][:LONGEST_MESSAGE].strip())
+    name, message = _inner_heading(trace[start:end][:MAX_CHARACTERS].strip())
     if not name:
         return None
     found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
@@ -70,9 +70,9 @@ def _inner_heading(line: str) -> tuple[str, str]:
     rest = line
     while not name and ": " in rest:
         _, _, rest = rest.partition(": ")
-        inner, told = split_heading(rest)
+        inner, inner_message = split_heading(rest)
         if "." in inner:
-            name, message = inner, told
+            name, message = inner, inner_message
     return name, message
 
 

@@ -23,7 +23,7 @@ EARLIEST, LATEST = ((time + way * MARGIN).replace(tzinfo=UTC) for time, way in (
 EARLIEST_MS, LATEST_MS = int(EARLIEST.timestamp() * 1000), int(LATEST.timestamp() * 1000)
 
 
-def calendar_time(time_ms: int | None) -> datetime | None:
+def to_datetime(time_ms: int | None) -> datetime | None:
     """The UTC time of milliseconds since the epoch; None without one, or where it is out of the range of dates (K20).
 
     A timestamp of a message may be any 64-bit number.
@@ -38,7 +38,7 @@ def format_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> s
 
     `%f` is milliseconds. A time out of the range of dates is written as its number.
     """
-    time = calendar_time(time_ms)
+    time = to_datetime(time_ms)
     if time is None:
         return "?" if time_ms is None else str(time_ms)
     shown = time.astimezone(zone)

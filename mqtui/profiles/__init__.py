@@ -1,1 +1,1 @@
-"""Named connections: what they point at, what they allow, where their secrets are."""
+"""Profiles: named brokers, what is allowed on them, and where their secrets are."""

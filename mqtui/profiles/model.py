@@ -10,7 +10,7 @@ from mqtui.brokers.address import Address
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import declared_options
 from mqtui.domain.capability import WRITES
-from mqtui.domain.destination_names import PARTS, WORDS
+from mqtui.domain.destination_names import PARTS, PLACEHOLDERS
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
@@ -51,7 +51,7 @@ VERBS = frozenset(
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MOST_LETTERS, MOST_PARTS = 200, 4
+MAX_TEMPLATE_LENGTH, MAX_TEMPLATE_PARTS = 200, 4
 """Bounds of a name template, which is matched with every name of a broker."""
 PASSWORD = "password"
 """The key of the password of a broker among its secrets."""
@@ -174,8 +174,8 @@ def valid_source(source: str) -> bool:
 
 
 def _check_template(template: str) -> None:
-    if not template.strip() or len(template) > MOST_LETTERS or len(PARTS.findall(template)) > MOST_PARTS:
-        hint = f"{MOST_LETTERS} characters at most, and {MOST_PARTS} of " + ", ".join(WORDS) + "."
+    if not template.strip() or len(template) > MAX_TEMPLATE_LENGTH or len(PARTS.findall(template)) > MAX_TEMPLATE_PARTS:
+        hint = f"{MAX_TEMPLATE_LENGTH} characters at most, and {MAX_TEMPLATE_PARTS} of " + ", ".join(PLACEHOLDERS) + "."
         raise BadProfile("dead_letters", "That is no name of dead-letter destinations", template[:80], hint)
     if template.count("{origin}") > 1:
         raise BadProfile("dead_letters", "A name has one origin", template[:80], "Write {origin} once, * beside it.")

@@ -40,11 +40,11 @@ def policies_at(address: Address) -> Sequence[Policy]:
     if not places:
         return ()
     known = resolve_hosts(host for place in (address, *(place for _, place in places)) for host, _ in place.hosts)
-    ours = _doors(address, known)
-    return [policy for policy, place in places if ours & _doors(place, known)]
+    ours = _host_ports(address, known)
+    return [policy for policy, place in places if ours & _host_ports(place, known)]
 
 
-def _doors(address: Address, known: Mapping[str, frozenset[str]]) -> frozenset[tuple[str, int]]:
+def _host_ports(address: Address, known: Mapping[str, frozenset[str]]) -> frozenset[tuple[str, int]]:
     return frozenset((name, port) for host, port in address.hosts for name in known[host])
 
 
@@ -93,12 +93,12 @@ def resolve_hosts(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
         Thread(target=_look_up, args=(host, asked[host]), name=f"look up {host}", daemon=True).start()
     wait(asked.values(), LOOKUP_SECONDS)
     return {
-        host: frozenset((_plain(host),)) | (answer.result() if answer.done() else frozenset())
+        host: frozenset((_normalize_name(host),)) | (answer.result() if answer.done() else frozenset())
         for host, answer in asked.items()
     }
 
 
-def _plain(host: str) -> str:
+def _normalize_name(host: str) -> str:
     """A host name for comparison: in lower case, without the final dot."""
     name = host.lower().rstrip(".")
     return HERE if name == "localhost" else name
@@ -107,12 +107,12 @@ def _plain(host: str) -> str:
 def _look_up(host: str, answer: Future[frozenset[str]]) -> None:
     try:
         rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        answer.set_result(frozenset(_placed(str(row[4][0]).partition("%")[0]) for row in rows))
+        answer.set_result(frozenset(_normalize_ip(str(row[4][0]).partition("%")[0]) for row in rows))
     except (OSError, UnicodeError):
         answer.set_result(frozenset())
 
 
-def _placed(number: str) -> str:
+def _normalize_ip(number: str) -> str:
     """An IP address, or `HERE`. Other addresses of 127.0.0.0/8 may be tunnels, and stay as they are."""
     address = ipaddress.ip_address(number)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

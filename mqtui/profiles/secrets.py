@@ -65,7 +65,7 @@ def _option_of(profile: str, kind: BrokerKind, name: str, source: str) -> str:
         return os.environ[variable]
     sort, _, rest = source.partition(":")
     if sort == "command":
-        return _said_by(rest, profile, kind).decode("utf-8", "replace").rstrip("\r\n")
+        return _run_command(rest, profile, kind).decode("utf-8", "replace").rstrip("\r\n")
     found = read_source(source, profile, kind, (option_entry(profile, kind, name),))
     if found is None:
         raise NotAuthenticated(
@@ -205,10 +205,10 @@ def run_secret_command(command: str, profile: str, kind: BrokerKind | None) -> s
     Raises:
         NotAuthenticated: it can't be started, fails, writes nothing or takes more than a minute.
     """
-    return _said_by(command, profile, kind).splitlines()[0].decode("utf-8", "replace")
+    return _run_command(command, profile, kind).splitlines()[0].decode("utf-8", "replace")
 
 
-def _said_by(command: str, profile: str, kind: BrokerKind | None) -> bytes:
+def _run_command(command: str, profile: str, kind: BrokerKind | None) -> bytes:
     """The non-empty output of a command."""
     environment = {**os.environ, "MQTUI_PROFILE": profile, "MQTUI_KIND": kind.value if kind else ""}
     trouble, program = "", ""

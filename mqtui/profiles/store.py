@@ -184,9 +184,9 @@ class ProfileStore:
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError:
-            return self._parsed_telling(text)
+            return self._parse_with_lines(text)
 
-    def _parsed_telling(self, text: str) -> dict[str, Any]:
+    def _parse_with_lines(self, text: str) -> dict[str, Any]:
         """Parse with tomlkit, whose errors name the line."""
         import tomlkit
         from tomlkit.exceptions import ParseError, TOMLKitError
@@ -202,7 +202,7 @@ class ProfileStore:
         try:
             tables = msgspec.convert(self._parsed(text), FileTable).profile
         except msgspec.ValidationError as error:
-            raise self._mistake(text, str(error)) from None
+            raise self._invalid(text, str(error)) from None
         found: dict[str, Profile] = {}
         for place, table in enumerate(tables):
             try:
@@ -216,9 +216,9 @@ class ProfileStore:
             found[profile.name] = profile
         return list(found.values())
 
-    def _mistake(self, text: str, words: str) -> BadInput:
-        what, _, _ = words.partition(" - at ")
-        at, unknown = AT.search(words), UNKNOWN.search(words)
+    def _invalid(self, text: str, message: str) -> BadInput:
+        what, _, _ = message.partition(" - at ")
+        at, unknown = AT.search(message), UNKNOWN.search(message)
         if at is None:
             return BadInput(f"{self.path}: {what}", "", "A profile is a table [[profile]] with a name.")
         key = ".".join(part for part in (at[2] or "", unknown[1] if unknown else "") if part)

@@ -96,7 +96,7 @@ def reader_lines(record: RunRecord) -> list[str]:
     """A line for each consumer group as the monitor last saw it, and for each letter that came back."""
     told = msgspec.json.decode(record.result) if record.result else {}
     readers = msgspec.convert(told.get("readers") or (), tuple[ReaderProgress, ...])
-    return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
+    return [reader.text for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
 
 
 def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:

@@ -1,1 +1,1 @@
-"""What mqtui remembers on this machine."""
+"""Files that mqtui keeps on this machine: journal, audit log, bundles, peek budgets, identities, log."""

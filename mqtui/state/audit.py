@@ -142,9 +142,9 @@ class Audit:
                 with os.fdopen(open_private(self.path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as file:
                     end, last = _last_line(file)
                     known = anchor.head()
-                    before = _before(known, last)
+                    before = _head_to_continue(known, last)
                     forgotten = known is None and _is_anchored(last)
-                    lines, head = _lines_of(entry, before, key, turns=_turns(last, key), forgotten=forgotten)
+                    lines, head = _lines_of(entry, before, key, turns=_key_changes(last, key), forgotten=forgotten)
                     torn = b"\n" if end and not last.endswith(b"\n") else b""
                     anchor.put(replace(before, coming=head.hash))
                     append_whole(file, end, torn + lines)
@@ -175,7 +175,7 @@ class Audit:
             raise StorageFailed("The audit can't be read", f"{self.path}: {error.strerror or error}") from error
 
 
-def _before(known: ChainHead | None, last: bytes) -> ChainHead:
+def _head_to_continue(known: ChainHead | None, last: bytes) -> ChainHead:
     """The head that a new line continues: the one in the journal; in a file of format 1 that of its last line."""
     try:
         _, link, _ = parse_line(last)
@@ -196,7 +196,7 @@ def _is_anchored(last: bytes) -> bool:
         return False
 
 
-def _turns(last: bytes, key: bytes | None) -> bool:
+def _key_changes(last: bytes, key: bytes | None) -> bool:
     """Whether the chain continues with another key, or without one."""
     try:
         _, link, _ = parse_line(last)
@@ -209,12 +209,12 @@ def _lines_of(
     entry: AuditEntry, before: ChainHead, key: bytes | None, *, turns: bool, forgotten: bool
 ) -> tuple[bytes, ChainHead]:
     """The line of an entry, with notes about the chain before it, and the new head."""
-    said = [FORGOTTEN] if forgotten else []
+    notes = [FORGOTTEN] if forgotten else []
     if turns:
-        said.append(f"the chain goes on {'keyed' if key else 'unkeyed'} from here")
+        notes.append(f"the chain goes on {'keyed' if key else 'unkeyed'} from here")
     blank = replace(entry, event="note", verb="audit", run="", on=(), planned=None, command="")
     lines = b""
-    for each in (*(replace(blank, result=result) for result in said), entry):
+    for each in (*(replace(blank, result=result) for result in notes), entry):
         line, digest = encode_line(each, before, key)
         lines += line
         before = ChainHead(before.n + 1, digest)

@@ -21,8 +21,8 @@ def report_crash(error: BaseException) -> MqtuiError:
     try:
         file = state_dir() / "last-crash.txt"
         with os.fdopen(open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as kept:
-            told = "".join(traceback.format_exception(error)) + (f"The log: {log}\n" if log is not None else "")
-            kept.write(told.encode("utf-8", "replace"))
+            text = "".join(traceback.format_exception(error)) + (f"The log: {log}\n" if log is not None else "")
+            kept.write(text.encode("utf-8", "replace"))
     except (OSError, StorageFailed) as trouble:
         return MqtuiError(title, f"{type(error).__name__}; its trace could not be kept: {trouble}", hint)
     return MqtuiError(title, f"{type(error).__name__}; the trace is in {file}", hint)

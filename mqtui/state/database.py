@@ -102,7 +102,7 @@ class Database:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise _told(self.path, error) from error
+            raise _to_domain_error(self.path, error) from error
         except UnicodeDecodeError as error:
             raise damaged_error(self.path, "its texts are no texts any more") from error
 
@@ -111,7 +111,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _told(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
+def _to_domain_error(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
     """The error with the reason of the system or of SQLite, and what to do."""
     if isinstance(error, OSError):
         full, reason = error.errno in FULL, error.strerror or str(error)

@@ -33,7 +33,7 @@ from mqtui.state.process import host, is_alive
 
 __all__ = ["InFlight", "Journal", "LettersInFlight", "OutcomeRow", "OutcomeRows", "RunRecord", "UnfinishedBatch"]
 
-SHORTEST = 4
+MIN_PREFIX = 4
 COLUMNS_OF_LETTERS = 2
 """Since this format blobs may hold offset ranges and columns instead of lists of letters (`state.journal_codec`)."""
 
@@ -150,7 +150,7 @@ class Journal:
             ours = (record.host, record.pid, record.pid_start) == (host(), pid, pid_start)
             if record.state == "running" and not record.interrupted and not ours:
                 raise Held(
-                    f"The run {run[:SHORTEST].upper()} is still running",
+                    f"The run {run[:MIN_PREFIX].upper()} is still running",
                     f"Process {record.pid} on {record.host}, by {record.operator}.",
                     "Wait for its end, or end it there first.",
                 )
@@ -196,8 +196,9 @@ class Journal:
             NotFound: none does.
         """
         wanted = prefix.strip().lower()
-        if len(wanted) < SHORTEST or set(wanted) - set("0123456789abcdef"):
-            raise BadInput(f"{prefix} is no run id", "", f"Give at least {SHORTEST} hex digits, as `mqtui runs` shows.")
+        if len(wanted) < MIN_PREFIX or set(wanted) - set("0123456789abcdef"):
+            hint = f"Give at least {MIN_PREFIX} hex digits, as `mqtui runs` shows."
+            raise BadInput(f"{prefix} is no run id", "", hint)
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"SELECT {COLUMNS} FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
@@ -236,13 +237,13 @@ class Journal:
             hands = connection.execute(
                 "SELECT number, letters FROM hands WHERE run = ? ORDER BY number", (run,)
             ).fetchall()
-            said: dict[int, list[int]] = {}
+            recorded: dict[int, list[int]] = {}
             for number, letters in connection.execute("SELECT number, letters FROM dones WHERE run = ?", (run,)):
-                said.setdefault(number, []).append(letters)
-            doubtful = [number for number, letters in hands if said.get(number) != [letters]]
-            later = _said_since(connection, run, min(doubtful)) if doubtful else {}
+                recorded.setdefault(number, []).append(letters)
+            unfinished = [number for number, letters in hands if recorded.get(number) != [letters]]
+            later = _outcomes_since(connection, run, min(unfinished)) if unfinished else {}
             found: list[UnfinishedBatch] = []
-            for number in doubtful:
+            for number in unfinished:
                 blob = connection.execute("SELECT marks FROM hands WHERE number = ?", (number,)).fetchone()[0]
                 marks = tuple(mark for mark in decode_in_flight(blob) if later.get(mark[0], 0) < number)
                 if marks:
@@ -271,16 +272,16 @@ class Journal:
     def read_outcomes(self, run: str) -> Iterator[OutcomeRow]:
         """The outcome of each letter, in the order recorded; of several outcomes of a letter the last."""
         last: dict[str, int] = {}
-        for place, done in enumerate(self._said(run)):
+        for place, done in enumerate(self._iter_outcomes(run)):
             last[done[0]] = place
-        for place, done in enumerate(self._said(run)):
+        for place, done in enumerate(self._iter_outcomes(run)):
             if last[done[0]] == place:
                 yield done
 
     def count_outcomes(self, run: str) -> Mapping[str, int]:
         """The number of letters by their last outcome."""
         last: dict[str, str] = {}
-        for position, outcome, _, _ in self._said(run):
+        for position, outcome, _, _ in self._iter_outcomes(run):
             last[position] = intern(outcome)
         return Counter(last.values())
 
@@ -290,7 +291,7 @@ class Journal:
             before = connection.execute("SELECT max(id) FROM runs WHERE id < ?", (run,)).fetchone()[0]
             after = connection.execute("SELECT min(id) FROM runs WHERE id > ?", (run,)).fetchone()[0]
         shared = max(_shared(run, before or ""), _shared(run, after or ""))
-        return run[: max(SHORTEST, shared + 1)].upper()
+        return run[: max(MIN_PREFIX, shared + 1)].upper()
 
     def delete_ended(self, older_than_ms: int = 90 * DAY_MS) -> int:
         """Delete runs that ended longer ago, with their letters; returns the number of runs."""
@@ -313,28 +314,28 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _said(self, run: str) -> Iterator[OutcomeRow]:
+    def _iter_outcomes(self, run: str) -> Iterator[OutcomeRow]:
         seq = 0
         while True:
             with self._database.reading() as connection:
                 row = connection.execute(
                     "SELECT seq, outcomes FROM dones WHERE run = ? AND seq > ? ORDER BY seq LIMIT 1", (run, seq)
                 ).fetchone()
-                said = decode_outcomes(row[1]) if row else []
+                recorded = decode_outcomes(row[1]) if row else []
             if row is None:
                 return
             seq = row[0]
-            yield from said
+            yield from recorded
 
 
-def _said_since(connection: sqlite3.Connection, run: str, number: int) -> dict[str, int]:
+def _outcomes_since(connection: sqlite3.Connection, run: str, number: int) -> dict[str, int]:
     """For each position, the last batch from `number` on that has an outcome of it."""
-    said: dict[str, int] = {}
+    recorded: dict[str, int] = {}
     rows = connection.execute("SELECT number, outcomes FROM dones WHERE run = ? AND number >= ?", (run, number))
     for batch, outcomes in rows:
         for done in decode_outcomes(outcomes):
-            said[done[0]] = max(batch, said.get(done[0], 0))
-    return said
+            recorded[done[0]] = max(batch, recorded.get(done[0], 0))
+    return recorded
 
 
 def _only(connection: sqlite3.Connection, run: str) -> RunRecord:
@@ -350,7 +351,7 @@ def _record(row: tuple[object, ...]) -> RunRecord:
     (run, verb, profile, target, kind, name, broker, plan, plan_hash, operator, machine, pid, pid_start, *rest) = row
     started, ended, state, planned, result = rest
     if not (isinstance(target, bytes) and isinstance(name, bytes)):
-        raise ValueError(f"run {str(run)[:SHORTEST].upper()} has no target")
+        raise ValueError(f"run {str(run)[:MIN_PREFIX].upper()} has no target")
     for blob in (plan, result):
         if isinstance(blob, bytes) and blob[:1] == b"{":
             json.loads(blob)  # names that are not UTF-8 stand in it as lone surrogates

@@ -21,7 +21,7 @@ from mqtui.state.fsync import open_private
 LIBRARIES = {"mqtui": logging.DEBUG, "pika": logging.INFO, "kafka": logging.INFO, "redis": logging.INFO}
 """The loggers that are written, each from which level on. librdkafka's is `mqtui.kafka`."""
 
-SHORTEST = 3
+MIN_SECRET_LENGTH = 3
 """The least length of a secret that is masked: a shorter one would mask parts of every word."""
 
 
@@ -36,7 +36,7 @@ class _MaskedLines(logging.Formatter):
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these from now on, as they are and as they stand in a URL."""
         for secret in secrets:
-            if len(secret) >= SHORTEST:
+            if len(secret) >= MIN_SECRET_LENGTH:
                 self._secrets |= {secret, quote(secret, safe=""), repr(secret)[1:-1]}
 
     def formatMessage(self, record: logging.LogRecord) -> str:

@@ -47,7 +47,7 @@ def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
         blob = msgspec.msgpack.encode(rows)
     except UnicodeEncodeError:
         flags |= RAW_TEXT
-        blob = msgspec.msgpack.encode(plain(rows))
+        blob = msgspec.msgpack.encode(text_as_bytes(rows))
     middle = max(0, (len(blob) - SAMPLE) // 2)
     sample = blob[middle : middle + SAMPLE]
     if len(zlib.compress(sample, 1)) < WORTH * len(sample):
@@ -60,31 +60,31 @@ def decode_messages(packed: bytes) -> Iterator[tuple[str, Message]]:
     """The names and messages of a blob."""
     blob = zlib.decompress(packed[1:]) if packed[0] & PACKED else packed[1:]
     if packed[0] & RAW_TEXT:
-        yield from map(from_plain, msgspec.msgpack.decode(blob))
+        yield from map(decode_bytes_row, msgspec.msgpack.decode(blob))
         return
     for name, (resource, position, value, key, headers, timestamp, entries, envelope) in _rows.decode(blob):
-        yield name, Message(resource, place(position), value, key, headers, timestamp, entries, envelope)
+        yield name, Message(resource, decode_position(position), value, key, headers, timestamp, entries, envelope)
 
 
-def from_plain(row: Any) -> tuple[str, Message]:
+def decode_bytes_row(row: Any) -> tuple[str, Message]:
     """A name and its message, from a row whose text is stored as bytes."""
     name, (resource, position, value, key, headers, timestamp, entries, envelope) = row
     return (
-        text(name),
+        decode_text(name),
         Message(
-            Ref(Kind(text(resource["kind"])), text(resource["name"])),
-            place(position),
+            Ref(Kind(decode_text(resource["kind"])), decode_text(resource["name"])),
+            decode_position(position),
             value,
             key,
-            tuple((text(head), content, text(sort)) for head, content, sort in headers),
+            tuple((decode_text(head), content, decode_text(sort)) for head, content, sort in headers),
             timestamp,
             tuple((head, content) for head, content in entries),
-            None if envelope is None else wrapping(envelope),
+            None if envelope is None else decode_envelope(envelope),
         ),
     )
 
 
-def place(found: Mapping[str, int]) -> Position:
+def decode_position(found: Mapping[str, int]) -> Position:
     """A position, whose type follows from the names of its fields."""
     if "offset" in found:
         return Offset(found["partition"], found["offset"])
@@ -93,32 +93,35 @@ def place(found: Mapping[str, int]) -> Position:
     return Delivery(found["tag"])
 
 
-def wrapping(found: Mapping[str, Any]) -> Envelope:
+def decode_envelope(found: Mapping[str, Any]) -> Envelope:
     """An envelope from its fields."""
     left = found["left"]
     return Envelope(
-        text(found["exchange"]),
-        text(found["routing_key"]),
+        decode_text(found["exchange"]),
+        decode_text(found["routing_key"]),
         found["redelivered"],
-        tuple((text(name), value if isinstance(value, int) else text(value)) for name, value in found["properties"]),
+        tuple(
+            (decode_text(name), value if isinstance(value, int) else decode_text(value))
+            for name, value in found["properties"]
+        ),
         found["deliveries"],
-        Figure(left["number"], Exactness(text(left["sort"])), text(left["why"])),
+        Figure(left["number"], Exactness(decode_text(left["sort"])), decode_text(left["why"])),
     )
 
 
-def text(found: str | bytes) -> str:
+def decode_text(found: str | bytes) -> str:
     """Text that is stored as text or as bytes."""
     return found if isinstance(found, str) else name_text(found)
 
 
-def plain(thing: Any) -> Any:
+def text_as_bytes(thing: Any) -> Any:
     """The value with all text as bytes, except the names of dataclass fields."""
     match thing:
         case str():
             return name_bytes(thing)
         case tuple() | list():
-            return [plain(part) for part in thing]
+            return [text_as_bytes(part) for part in thing]
         case _ if is_dataclass(thing) and not isinstance(thing, type):
-            return {part.name: plain(getattr(thing, part.name)) for part in fields(thing)}
+            return {part.name: text_as_bytes(getattr(thing, part.name)) for part in fields(thing)}
         case _:
             return thing

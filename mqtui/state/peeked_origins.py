@@ -59,17 +59,17 @@ class PeekedOriginsStore:
             row = connection.execute("SELECT look FROM seen WHERE queue = ?", (name_bytes(queue),)).fetchone()
         if row is None:
             return None
-        told = json.loads(row[0])
-        routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in told["routes"]}
-        keys = {(key, is_first): count for key, is_first, count in told["keys"]}
-        return PeekedOrigins(told["at"], told["letters"], routes, keys, told["opened"], told["doubts"])
+        stored = json.loads(row[0])
+        routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in stored["routes"]}
+        keys = {(key, is_first): count for key, is_first, count in stored["keys"]}
+        return PeekedOrigins(stored["at"], stored["letters"], routes, keys, stored["opened"], stored["doubts"])
 
     def set(self, queue: str, seen: PeekedOrigins) -> None:
         """Store a result in place of the last one."""
         routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.targets_counted.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
-        told = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
-        look = json.dumps(told | {"opened": seen.opened, "doubts": dict(seen.doubts)})
+        stored = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
+        look = json.dumps(stored | {"opened": seen.opened, "doubts": dict(seen.doubts)})
         with self._database().transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO seen (queue, look) VALUES (?, ?)", (name_bytes(queue), look))
 

@@ -67,7 +67,7 @@ def test_damaged_gzip_is_binary_with_the_reason(monkeypatch: pytest.MonkeyPatch)
         found = decode(damaged)
         assert found.codec == "binary"
         assert found.attempts[0].why
-    monkeypatch.setattr(gzipped, "MOST", 100)
+    monkeypatch.setattr(gzipped, "MAX_BYTES", 100)
     assert "more than" in decode(whole).attempts[0].why
 
 

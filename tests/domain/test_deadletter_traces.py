@@ -3,7 +3,7 @@
 import pytest
 
 from mqtui.domain.stack_trace import RootException, find_root, split_heading
-from tests.domain.dead import TRACE
+from tests.domain.dead_letters import TRACE
 
 PYTHON = """Traceback (most recent call last):
   File "/usr/lib/python3.11/asyncio/base.py", line 7, in run

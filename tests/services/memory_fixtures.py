@@ -10,7 +10,7 @@ from mqtui.brokers.port import Adapter, Address
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
-from tests.domain.dead import death, x_death
+from tests.domain.dead_letters import death, x_death
 from tests.memory import MemoryKafka, MemoryRabbitMQ, MemoryRedis, MemoryWorld
 from tests.memory.clock import START
 

@@ -13,7 +13,7 @@ from mqtui.services import cause_grouping
 from mqtui.services.cause_grouping import complete_cause_id, group_by_cause
 from mqtui.services.conventions import load_conventions
 from mqtui.services.letter_selector import LetterSelector
-from tests.domain import dead
+from tests.domain import dead_letters
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def letter(message: str, time: int, exception: str = "shop.Late") -> Message:
         ("__connect.errors.exception.class.name", exception.encode(), ""),
         ("__connect.errors.exception.message", message.encode(), ""),
     )
-    return dead.kafka(headers, timestamp=time)
+    return dead_letters.kafka(headers, timestamp=time)
 
 
 async def batches(*all_letters: Sequence[Message]) -> AsyncIterator[Sequence[Message]]:
@@ -97,15 +97,17 @@ async def accepts(selection: Selection, conventions: Conventions, letter: Messag
 
 
 async def test_time_of_death_wins_over_the_messages_own(conventions: Conventions) -> None:
-    rejected = dead.rabbitmq([dead.x_death(dead.death("work", "rejected", seconds=50))], timestamp=1)
+    rejected = dead_letters.rabbitmq(
+        [dead_letters.x_death(dead_letters.death("work", "rejected", seconds=50))], timestamp=1
+    )
     assert await accepts(Selection(since=50_000, until=50_001), conventions, rejected)
-    timeless = dead.rabbitmq([])
+    timeless = dead_letters.rabbitmq([])
     assert not await accepts(Selection(since=0), conventions, timeless)
     assert not await accepts(Selection(partition=0), conventions, timeless)
 
 
 async def test_partition_of_a_letter(conventions: Conventions) -> None:
-    moved = Message(dead.kafka(()).resource, Offset(3, 1), b"{}")
+    moved = Message(dead_letters.kafka(()).resource, Offset(3, 1), b"{}")
     assert await accepts(Selection(partition=3), conventions, moved)
 
 

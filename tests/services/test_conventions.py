@@ -6,7 +6,7 @@ import pytest
 
 from mqtui.domain.errors import BadInput
 from mqtui.services.conventions import SHIPPED, load_conventions, read_convention
-from tests.domain import dead
+from tests.domain import dead_letters
 
 OWN = """
 name = "acme"
@@ -44,7 +44,7 @@ def test_a_users_own(own: Path, tmp_path: Path) -> None:
     loaded = load_conventions(tmp_path)
     assert loaded.notes == ()
     headers = (("acme-topic", b"orders", ""), ("acme-old-offset", b"7", ""), ("acme-failed", b"no stock", ""))
-    letter = dead.kafka(headers, "orders.graveyard")
+    letter = dead_letters.kafka(headers, "orders.graveyard")
     from mqtui.domain.deadletter import describe, redrive_target, split_headers
 
     death = describe(letter, loaded.conventions)
@@ -52,7 +52,7 @@ def test_a_users_own(own: Path, tmp_path: Path) -> None:
     assert death.origin is not None
     assert death.origin.offset == 7
     assert split_headers(letter, loaded.conventions).kept == ("acme-old-offset",)
-    by_name = redrive_target(dead.kafka((), "invoices.graveyard"), loaded.conventions)
+    by_name = redrive_target(dead_letters.kafka((), "invoices.graveyard"), loaded.conventions)
     assert by_name is not None
     assert by_name.ref.name == "invoices"
 

@@ -3,18 +3,18 @@
 from cryptography.fernet import Fernet
 
 from mqtui.services.decoding import decode_message
-from tests.domain import dead
+from tests.domain import dead_letters
 
 KEY = Fernet.generate_key()
 
 
 def test_a_record_is_its_value() -> None:
-    assert decode_message(dead.kafka(())).text == b'{"id":118203}'
+    assert decode_message(dead_letters.kafka(())).text == b'{"id":118203}'
 
 
 def test_an_entry_is_an_object_of_its_fields() -> None:
     sealed = Fernet(KEY).encrypt(b'{"cents":1.10}')
-    entry = dead.redis([(b"body", sealed), (b"user", b"u7"), (b"user", b"u8"), (b"\xff", b"\xfe")])
+    entry = dead_letters.redis([(b"body", sealed), (b"user", b"u7"), (b"user", b"u8"), (b"\xff", b"\xfe")])
     found = decode_message(entry, {"shop": KEY})
     assert found.text == '{"body":{"cents":1.10},"user":"u7","�":{"base64":"/g=="}}'.encode()
     assert found.codec == "fields"

@@ -16,7 +16,7 @@ from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services import jq_filter
 from mqtui.services.jq_filter import JqFilter
-from tests.domain import dead
+from tests.domain import dead_letters
 
 KEY = Fernet.generate_key()
 
@@ -64,7 +64,7 @@ async def answers(
 
 
 async def test_fields_of_a_redis_entry() -> None:
-    entry = dead.redis([(b"order", b"17"), (b"body", b'{"cents":5}'), (b"order", b"18"), (b"\xff", b"x")])
+    entry = dead_letters.redis([(b"order", b"17"), (b"body", b'{"cents":5}'), (b"order", b"18"), (b"\xff", b"x")])
     for program in (".order == 17 and .body.cents == 5", '$m.fields[2] == ["order", "18"] and $m.value == null'):
         assert await answers(program, [entry]) == ([True], [])
 

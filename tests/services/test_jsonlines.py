@@ -15,7 +15,7 @@ from mqtui.domain.message import Delivery, EntryId, Envelope, Message, Offset, O
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.jsonlines import to_json
 from mqtui.services.jsonlines_parse import parse_message
-from tests.domain import dead
+from tests.domain import dead_letters
 from tests.services import random_messages
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,7 +64,7 @@ def record() -> Message:
 
 def letter() -> Message:
     headers = (
-        dead.x_death(dead.death("work.invoices", "rejected")),
+        dead_letters.x_death(dead_letters.death("work.invoices", "rejected")),
         ("version", b"\0\x03", "int16"),
         ("ratio", b"\x3f\xfc\0\0\0\0\0\0", "double"),
         ("tenant", string("eu"), "string"),

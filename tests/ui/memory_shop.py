@@ -16,7 +16,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
-from tests.domain.dead import death, x_death
+from tests.domain.dead_letters import death, x_death
 from tests.memory import MemoryWorld
 from tests.memory.clock import START
 

@@ -11,7 +11,7 @@ from mqtui.domain.resource import Ref
 from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
 from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
 from mqtui.ui.screens.messages.messages import MessagesScreen
-from tests.domain.dead import TRACE, WRAPPER
+from tests.domain.dead_letters import TRACE, WRAPPER
 from tests.memory import MemoryKafka, MemoryWorld
 from tests.ui.destination_console import NARROW, DestinationConsole, message, open_destination
 

@@ -9,7 +9,7 @@ import msgspec
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command, join, needs_kind
-from mqtui.domain.times import calendar_time
+from mqtui.domain.times import to_datetime
 from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.state.journal import RunRecord
 
@@ -60,5 +60,5 @@ def command_of(request: RedriveRequest, target: str, allowed: Collection[str] = 
 
 def instant(time_ms: int | None) -> str:
     """A time in ms since the epoch as the command line takes it; "" where there is none."""
-    time = calendar_time(time_ms)
+    time = to_datetime(time_ms)
     return "" if time is None else time.isoformat(timespec="milliseconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mqtui.domain.figure import Figure
-from mqtui.domain.times import calendar_time, format_time
+from mqtui.domain.times import format_time, to_datetime
 
 
 def size(number: int) -> str:
@@ -50,7 +50,7 @@ def age(seconds: float | None, *, units: int = 1) -> str:
 
 def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
     """The age of a time in ms since the epoch; the bare number where it is no valid date."""
-    if time_ms is not None and calendar_time(time_ms) is None:
+    if time_ms is not None and to_datetime(time_ms) is None:
         return str(time_ms)
     return "?" if time_ms is None else age((now_ms - time_ms) / 1000, units=units)
 

@@ -21,7 +21,7 @@ from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.messages import stream_message
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Ref
-from mqtui.domain.times import EARLIEST, LATEST, calendar_time
+from mqtui.domain.times import EARLIEST, LATEST, to_datetime
 
 CREDIT = 1_000
 BATCH = 1_000
@@ -45,7 +45,7 @@ class StreamStart:
     def argument(self) -> Any:
         """The value of the consumer's argument `x-stream-offset`."""
         if self.time is not None:
-            return calendar_time(self.time) or (EARLIEST if self.time < 0 else LATEST)
+            return to_datetime(self.time) or (EARLIEST if self.time < 0 else LATEST)
         return self.offset if self.offset else "first"
 
 
