@@ -89,7 +89,7 @@ def opened(policy: Policy = OPEN) -> Shop:
     return shop
 
 
-async def test_the_audit_is_kept_before_the_first_byte_leaves() -> None:
+async def test_the_audit_entry_is_written_before_the_first_byte_is_sent() -> None:
     shop = opened()
     plan = shop.publishing()
     async with shop.guard.writing(plan, AGREED) as writer:
@@ -129,7 +129,7 @@ async def test_what_is_refused_reaches_neither_broker_nor_audit(
     assert shop.server.events == []
 
 
-async def test_a_refusing_risk_is_let_through_by_its_name_only() -> None:
+async def test_a_refusing_risk_is_allowed_by_its_name_only() -> None:
     shop = opened()
     plan = replace(shop.publishing(), risks=(Risk("room", "too little room", Severity.REFUSE),))
     with pytest.raises(Refused, match="room"):
@@ -239,7 +239,7 @@ async def test_only_the_plans_own_steps_are_applied() -> None:
     assert list(shop.server.streams["work"].groups["workers"].rows) == [entry]
 
 
-async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None:
+async def test_a_peek_is_at_the_plans_queue_and_no_larger_than_planned() -> None:
     world = MemoryWorld()
     server: MemoryRabbitMQ = world.rabbitmq()
     queue, other = server.declare("work"), server.declare("other")
@@ -254,7 +254,7 @@ async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None
     assert len(server.ready(queue)) == 1
 
 
-async def test_the_line_is_on_disk_when_the_first_byte_leaves(tmp_path: Path) -> None:
+async def test_the_audit_line_is_on_disk_before_the_first_byte_is_sent(tmp_path: Path) -> None:
     """With the audit of this machine itself: another process could read the line before anything is stored."""
     shop = opened()
     audit = state_audit.Audit(tmp_path / "audit.jsonl", ["mqtui", "publish"])

@@ -37,7 +37,7 @@ def test_a_read_only_profile_refuses_every_write(verb: Verb) -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(set(Verb) - WRITES))
-def test_a_read_only_profile_lets_every_look_through(verb: Verb) -> None:
+def test_a_read_only_profile_allows_every_read(verb: Verb) -> None:
     assert Policy("shop", read_only=True).permits(verb)
 
 
@@ -52,7 +52,7 @@ def test_a_denied_verb_leaves_the_others_alone() -> None:
 
 
 @pytest.mark.parametrize("verb", CHANGES)
-def test_nobody_agreed(verb: Verb) -> None:
+def test_without_consent_it_is_refused(verb: Verb) -> None:
     with pytest.raises(NeedsConsent) as needed:
         check(Policy("shop"), plan(verb), Consent())
     assert "--yes" in needed.value.hint
@@ -89,7 +89,7 @@ def test_a_final_risk_is_not_overridden() -> None:
     assert not refused.value.hint
 
 
-def test_a_look_that_spends_needs_its_own_yes_on_a_protected_profile() -> None:
+def test_a_peek_that_uses_up_deliveries_needs_yes_spend_on_a_protected_profile() -> None:
     with pytest.raises(NeedsConsent, match="uses up deliveries") as needed:
         check(PROD, plan(Verb.SPEND), Consent(yes=True, typed="prod"))
     assert needed.value.detail == "spends 1 of at most 20"
@@ -97,12 +97,12 @@ def test_a_look_that_spends_needs_its_own_yes_on_a_protected_profile() -> None:
     check(Policy("shop"), plan(Verb.SPEND), Consent())
 
 
-def test_a_look_that_spends_nothing_is_a_read_everywhere() -> None:
+def test_a_peek_that_uses_up_nothing_is_a_read_everywhere() -> None:
     free = plan(Verb.SPEND, spends=False)
     check(Policy("shop", read_only=True, protected=True), free, Consent())
 
 
-def test_a_price_that_cannot_be_paid_is_not_overridden() -> None:
+def test_a_refused_peek_is_not_overridden() -> None:
     last = Risk("last delivery", "1 delivery is left", Severity.REFUSE, final=True)
     with pytest.raises(Refused, match="last delivery"):
         check(Policy("shop"), plan(Verb.SPEND, last), Consent(spend=True, allowed=frozenset({"last delivery"})))

@@ -71,7 +71,7 @@ def test_damaged_gzip_is_binary_with_the_reason(monkeypatch: pytest.MonkeyPatch)
     assert "more than" in decode(whole).attempts[0].why
 
 
-def test_layers_end() -> None:
+def test_layers_are_limited() -> None:
     value = b"x y"
     for _ in range(8):
         value = gzip.compress(value)
@@ -112,12 +112,12 @@ def test_any_bytes_decode_and_lose_nothing() -> None:
             assert found.value() == value.decode()
 
 
-def test_deep_json_is_told_not_raised() -> None:
+def test_deep_json_is_reported_not_raised() -> None:
     assert decode(b"[" * 100_000 + b"]" * 100_000).codec == "text"
     assert decode(b"\x91" * 100_000 + b"\xff").codec == "binary"
 
 
-def test_seal() -> None:
+def test_encrypt() -> None:
     assert fernet.decrypt(fernet.encrypt(b"x", KEY), {"shop": KEY}) == (b"x", "shop")
     with pytest.raises(BadInput):
         fernet.encrypt(b"x", b"short")

@@ -25,11 +25,11 @@ from mqtui.domain.cause import cause_id, cause_text, normalize_message
         ("", ""),
     ],
 )
-def test_normalised(message: str, normal: str) -> None:
+def test_normalize_message(message: str, normal: str) -> None:
     assert normalize_message(message) == normal
 
 
-def test_normalised_stays_as_it_is() -> None:
+def test_a_normalised_message_stays_as_it_is() -> None:
     for text in ("payments did not answer within # ms", 'For input string: "…"', "<id> of <time> at <url>"):
         assert normalize_message(text) == text
 

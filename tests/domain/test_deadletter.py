@@ -199,19 +199,19 @@ def test_names_are_the_fall_back(
 
 
 @pytest.mark.parametrize("name", ["orders", "dlq", "dlq.orders", "dead-letter-topic-orders-in"])
-def test_no_origin_no_home(conventions: Conventions, name: str) -> None:
+def test_without_an_origin_there_is_no_target(conventions: Conventions, name: str) -> None:
     letter = dead_letters.kafka((), name)
     assert origin(letter, conventions) is None
     assert redrive_target(letter, conventions) is None
 
 
-def test_a_letter_that_names_its_own_place_has_no_home(conventions: Conventions) -> None:
+def test_a_letter_whose_origin_is_its_own_destination_has_no_target(conventions: Conventions) -> None:
     letter = dead_letters.kafka(dead_letters.SPRING, "orders")
     assert redrive_target(letter, conventions) is None
     assert redrive_target_of(origin(letter, conventions), letter) is None
 
 
-def test_springs_headers_stay_behind_and_the_records_own_go_home(conventions: Conventions) -> None:
+def test_springs_headers_are_stripped_and_the_records_own_are_sent(conventions: Conventions) -> None:
     parted = split_headers(dead_letters.kafka(dead_letters.SPRING), conventions)
     assert parted.kept == ("app-version",)
     assert parted.stripped == {name for name, _, _ in dead_letters.SPRING} - {"app-version"}

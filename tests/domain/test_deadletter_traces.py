@@ -61,7 +61,7 @@ def test_what_is_no_trace_has_no_root(trace: str) -> None:
     assert find_root(trace) is None
 
 
-def test_heading() -> None:
+def test_split_heading() -> None:
     assert split_heading("a.b.Problem: what: happened") == ("a.b.Problem", "what: happened")
     assert split_heading("a.b.Outer$Inner") == ("a.b.Outer$Inner", "")
     assert split_heading("no class: here") == ("", "no class: here")

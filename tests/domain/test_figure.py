@@ -19,7 +19,7 @@ from mqtui.domain.figure import Exactness, Figure, about, at_least, at_most, exa
         (unknown("not read"), "letter", "? letters"),
     ],
 )
-def test_counted(number: int | Figure, noun: str, written: str) -> None:
+def test_pluralize(number: int | Figure, noun: str, written: str) -> None:
     assert pluralize(number, noun) == written
 
 
@@ -38,6 +38,6 @@ def test_counted(number: int | Figure, noun: str, written: str) -> None:
         ([unknown("closed")], None, Exactness.UNKNOWN),
     ],
 )
-def test_a_sum_is_worth_what_its_parts_are(parts: list[Figure], number: int | None, sort: Exactness) -> None:
+def test_a_sum_is_as_exact_as_its_parts(parts: list[Figure], number: int | None, sort: Exactness) -> None:
     found = total(parts)
     assert (found.number, found.sort) == (number, sort)

@@ -30,7 +30,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
-from tests.memory.server import Marks, MemoryLease, MemoryServer, takes
+from tests.memory.server import Marks, MemoryLease, MemoryServer, takes_letters
 
 STALE_AFTER = 30_000
 
@@ -237,7 +237,7 @@ class MemoryKafka(MemoryServer):
 
     def check_plan(self, source: Source, plan: Plan) -> Plan:
         steps = plan.steps
-        if takes(plan) and self.state_topic not in self.topics:
+        if takes_letters(plan) and self.state_topic not in self.topics:
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
 

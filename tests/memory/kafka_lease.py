@@ -104,10 +104,10 @@ class KafkaLease:
         """As `move`, by the lanes."""
         assert isinstance(load, MemoryRawBatch)
         try:
-            return load.carried(self._moved(load.letters(), load.outgoing()))
+            return load.to_result(self._moved(load.letters(), load.outgoing()))
         except FencedDuringMove as error:
             assert not isinstance(error.results, BulkResult)
-            raise FencedDuringMove(Held(error.title, error.detail), load.carried(error.results)) from error
+            raise FencedDuringMove(Held(error.title, error.detail), load.to_result(error.results)) from error
 
     async def drain(self) -> None:
         """Nothing is in hand between batches: a topic lends nothing."""

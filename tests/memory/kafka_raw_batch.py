@@ -34,7 +34,7 @@ class MemoryRawBatch:
         """What is stored for each."""
         return [_sent(letter, lane) for letter, lane in zip(self._batch, self._ways, strict=True) if lane is not None]
 
-    def carried(self, receipts: Sequence[Receipt]) -> BulkResult:
+    def to_result(self, receipts: Sequence[Receipt]) -> BulkResult:
         """What became of each."""
         moved = [at for at, receipt in enumerate(receipts) if receipt.state is PublishStatus.STORED]
         topics = tuple(dict.fromkeys(self._lane(at).target.name for at in moved))

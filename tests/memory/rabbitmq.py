@@ -20,7 +20,7 @@ from mqtui.domain.topology import Destination, Group, GroupLag, Member, Partitio
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_lease import RabbitMQLease
 from tests.memory.rabbitmq_peek import look
-from tests.memory.server import Marks, MemoryLease, MemoryServer, takes
+from tests.memory.server import Marks, MemoryLease, MemoryServer, takes_letters
 
 
 @dataclass(slots=True, order=True)
@@ -114,7 +114,7 @@ class MemoryRabbitMQ(MemoryServer):
         exchange, key = (target.name, outgoing.routing_key) if is_exchange else ("", target.name)
         for name in reached:
             queue = self.queues[name]
-            queue.items.append(Item(self.next_seat(), outgoing, exchange, key, self.clock.now))
+            queue.items.append(Item(self.next_position(), outgoing, exchange, key, self.clock.now))
             if queue.max_length is not None and len(queue.items) > queue.max_length:
                 self.die(queue, queue.items.pop(0))
         return Receipt(PublishStatus.STORED)
@@ -128,7 +128,7 @@ class MemoryRabbitMQ(MemoryServer):
         fanout = exchange is not None and exchange.sort == "fanout"
         return [queue for bound, queue in bindings if (fanout or bound == key) and queue in self.queues]
 
-    def next_seat(self) -> int:
+    def next_position(self) -> int:
         """A place at the tail."""
         self._seat += 1
         return self._seat
@@ -162,7 +162,7 @@ class MemoryRabbitMQ(MemoryServer):
     def die(self, queue: Queue, item: Item) -> None:
         """Dead-letter a message, or drop it where nothing is set."""
         if queue.dead_to in self.queues:
-            item.seat, item.deliveries = self.next_seat(), 0
+            item.seat, item.deliveries = self.next_position(), 0
             self.queues[queue.dead_to].items.append(item)
         self.events.append(("died", queue.name))
 
@@ -170,7 +170,7 @@ class MemoryRabbitMQ(MemoryServer):
         """How often it can still be returned."""
         return unknown("no limit") if queue.limit is None else exact(queue.limit - item.deliveries)
 
-    def lent(self, ref: Ref, queue: Queue, item: Item, tag: int) -> Message:
+    def delivered(self, ref: Ref, queue: Queue, item: Item, tag: int) -> Message:
         """A delivered message."""
         counted = item.deliveries if queue.limit is not None else None
         properties = item.sent.properties
@@ -223,14 +223,12 @@ class MemoryRabbitMQ(MemoryServer):
     def heard(self, ref: Ref, marks: Marks) -> list[Message]:
         queue, newest = self.queue(ref), marks[0]
         assert isinstance(newest, Offset)
-        return [self.lent(ref, queue, item, item.seat) for item in queue.items if item.seat > newest.offset]
+        return [self.delivered(ref, queue, item, item.seat) for item in queue.items if item.seat > newest.offset]
 
     def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         queue = self.queue(ref)
         if queue.limit is None:
-            return PeekCost(
-                lends=True, spends=False, limit=unknown("none"), left=unknown("no limit"), text="lent, free"
-            )
+            return PeekCost(lends=True, spends=False, limit=unknown("none"), left=unknown("no limit"), text="free")
         text = f"spends 1 of at most {queue.limit}; what is left is unknown until read"
         refusal = "a message with 1 delivery left was seen here" if queue.last_look and queue.items else ""
         left = exact(1) if refusal else unknown("not read yet")
@@ -275,7 +273,7 @@ class MemoryRabbitMQ(MemoryServer):
             if target.kind is Kind.EXCHANGE:
                 bound = ", ".join(sorted({name for _, name in self.exchanges[target.name].bindings}))
                 risks.append(Risk("fan-out", f"every queue bound to {target.name} gets a copy: {bound or 'none is'}"))
-        if takes(plan) and source.readers:
+        if takes_letters(plan) and source.readers:
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))
 

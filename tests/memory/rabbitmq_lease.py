@@ -1,4 +1,4 @@
-"""Letters of a queue: lent by tag, stored elsewhere, then acknowledged; what is kept goes back to its place."""
+"""A queue lease: letters are delivered by tag, stored, then acknowledged; released ones are requeued."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RabbitMQLease:
-    """At most `terms.hand` letters are in hand; kept ones stay lent until the end (R5)."""
+    """At most `max_in_flight` letters are in flight; released ones stay unacknowledged until the end (R5)."""
 
     def __init__(self, server: MemoryRabbitMQ, queue: Queue, source: Source, terms: LeaseOptions) -> None:
         self._server = server
@@ -33,7 +33,7 @@ class RabbitMQLease:
     @classmethod
     @asynccontextmanager
     async def taken(cls, server: MemoryRabbitMQ, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
-        """Consume; whatever the end, what is still lent goes back."""
+        """Consume; what is still unacknowledged at the end is requeued."""
         queue = server.queue(source.ref)
         if queue.consumers and not terms.shared:
             raise Refused(f"{source.ref} has consumers", ", ".join(queue.consumers), "Agree with --yes-shared.")
@@ -44,11 +44,11 @@ class RabbitMQLease:
             lease.give_back()
 
     def lost(self) -> None:
-        """The connection is gone: the broker takes back what it lent."""
+        """The connection is lost: the broker requeues what is unacknowledged."""
         self.give_back()
 
     def give_back(self) -> None:
-        """Return all that is lent, in one go: the order stays."""
+        """Requeue all that is unacknowledged at once: the order stays."""
         for item in self._lent.values():
             self._server.give_back(self._queue, item)
         self._lent.clear()
@@ -70,7 +70,7 @@ class RabbitMQLease:
                     break
                 self._tag += 1
                 self._lent[self._tag] = item
-                batch.append(self._server.lent(self._source.ref, self._queue, item, self._tag))
+                batch.append(self._server.delivered(self._source.ref, self._queue, item, self._tag))
                 to_give -= 1
             if batch:
                 yield batch
@@ -111,7 +111,7 @@ class RabbitMQLease:
         return [Receipt(PublishStatus.STORED) for _ in letters]
 
     async def release(self, letters: Batch) -> None:
-        """They stay lent until the end."""
+        """They stay unacknowledged until the end."""
 
     def _ack(self, letter: Message) -> None:
         assert isinstance(letter.position, Delivery)

@@ -25,7 +25,7 @@ async def look(server: MemoryRabbitMQ, ref: Ref, count: int) -> AsyncGenerator[B
             item = server.take(queue)
             if item is None:
                 return
-            message = server.lent(ref, queue, item, tag)
+            message = server.delivered(ref, queue, item, tag)
             if queue.limit is not None and item.deliveries >= queue.limit:
                 rescue(server, queue, item)
             else:

@@ -33,7 +33,7 @@ from tests.memory.server import MemoryLease, MemoryServer, TracesHere
 BATCH = 1000
 
 
-class MemoryConversation:
+class MemoryConnection:
     """A server behind a login."""
 
     def __init__(self, server: MemoryServer, secret: str, identity: str) -> None:
@@ -58,46 +58,46 @@ class MemoryConversation:
 class MemoryCatalog:
     """What there is."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     async def describe_cluster(self) -> Cluster:
         """The broker as a whole."""
-        server = self._talk.server
+        server = self._connection.server
         return Cluster(server.kind, server.version, "memory")
 
     async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names, then depths."""
-        found = tuple(self._talk.server.destinations())
+        found = tuple(self._connection.server.destinations())
         yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
         yield Page(found)
 
     async def locate(self, ref: Ref) -> Destination:
         """One destination, without its figures."""
-        return replace(self._talk.server.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
+        return replace(self._connection.server.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
 
     async def describe(self, ref: Ref) -> Destination:
         """One destination."""
-        return self._talk.server.detail(ref)
+        return self._connection.server.detail(ref)
 
 
 class MemoryReader:
     """Looking at messages."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
         """First, end and count."""
-        return self._talk.server.extent(ref, partition)
+        return self._connection.server.extent(ref, partition)
 
     async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What a look costs."""
-        return self._talk.server.peek_cost(ref, count)
+        return self._connection.server.peek_cost(ref, count)
 
     async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages in order of position."""
-        found = self._talk.server.messages(ref, span)
+        found = self._connection.server.messages(ref, span)
         if span.start is Edge.NEWEST:
             found = sorted(found, key=lambda message: message.timestamp or 0)
             found = found[-limit:] if limit else found
@@ -108,7 +108,7 @@ class MemoryReader:
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Messages from now on."""
-        server = self._talk.server
+        server = self._connection.server
         marks = server.extent(ref, partition).end
         while True:
             if found := server.arrived_since(ref, marks):
@@ -121,18 +121,18 @@ class MemoryReader:
 class MemoryGroups:
     """Consumer groups."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All, or those of one destination."""
         if ref is not None:
-            self._talk.server.detail(ref)
-        return Inventory(tuple(self._talk.server.groups(ref)))
+            self._connection.server.detail(ref)
+        return Inventory(tuple(self._connection.server.groups(ref)))
 
     async def list_names(self) -> Inventory[Ref]:
         """Of all."""
-        return Inventory(tuple(group.ref for group in self._talk.server.groups(None)))
+        return Inventory(tuple(group.ref for group in self._connection.server.groups(None)))
 
     async def exists(self, ref: Ref) -> bool:
         """Whether it is among them."""
@@ -141,24 +141,24 @@ class MemoryGroups:
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """As the listing tells them."""
         names = {group.ref for group in groups}
-        told = [group for group in self._talk.server.groups(None) if group.ref in names]
+        told = [group for group in self._connection.server.groups(None) if group.ref in names]
         return Inventory(tuple(told), groups.missing)
 
     async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """By the snapshots, which know them."""
-        return {ref: self._talk.server.snapshot(ref).readers for ref in refs}
+        return {ref: self._connection.server.snapshot(ref).readers for ref in refs}
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """One after the other."""
         for group in groups:
-            yield self._talk.server.lag(group)
+            yield self._connection.server.lag(group)
 
 
 class MemoryPending:
     """Pending entries."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     async def list_entries(
         self,
@@ -171,17 +171,17 @@ class MemoryPending:
         limit: int = 100,
     ) -> Page[PendingEntry]:
         """A page, by id."""
-        server = self._talk.server
+        server = self._connection.server
         return server.pending(stream, group, min_idle=min_idle, consumer=consumer, after=cursor, limit=limit)
 
     async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
         """Of all that is pending."""
-        found = self._talk.server.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
+        found = self._connection.server.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
         return dict(Counter(entry.consumer for entry in found.items).most_common())
 
     async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves."""
-        found = {message.position: message for message in self._talk.server.messages(stream, ReadRange())}
+        found = {message.position: message for message in self._connection.server.messages(stream, ReadRange())}
         return [found.get(entry) for entry in ids]
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
@@ -192,8 +192,8 @@ class MemoryPending:
 class MemoryBroker:
     """One broker, to look at."""
 
-    def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection, kind: BrokerKind) -> None:
+        self._connection = talk
         self.kind = kind
         self.catalog: Catalog = MemoryCatalog(talk)
         self.reader: Reader = MemoryReader(talk)
@@ -202,15 +202,15 @@ class MemoryBroker:
 
     async def identity(self) -> str:
         """The server's name."""
-        return self._talk.identity
+        return self._connection.identity
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""
-        return self._talk.server.can(verb, ref)
+        return self._connection.server.can(verb, ref)
 
     async def survey(self) -> Survey:
         """Everything at one look; groups without their members, where that is how the broker tells them."""
-        server = self._talk.server
+        server = self._connection.server
         rows = Inventory(tuple(server.destinations()))
         if Verb.GROUPS in server.faults.denied:
             return Survey(rows, Inventory((), ("Not authorised to list groups",)), ())
@@ -230,7 +230,7 @@ class MemoryBroker:
 
     def _letters(self, ref: Ref) -> Figure:
         try:
-            return self._talk.server.snapshot(ref).count
+            return self._connection.server.snapshot(ref).count
         except CannotConnect:
             raise
         except MqtuiError as error:
@@ -238,15 +238,15 @@ class MemoryBroker:
 
     async def snapshot(self, source: Ref) -> Source:
         """The source as of now."""
-        return self._talk.server.snapshot(source)
+        return self._connection.server.snapshot(source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The broker's word on a plan."""
-        return self._talk.server.check_plan(source, plan)
+        return self._connection.server.check_plan(source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """The promise."""
-        return self._talk.server.guarantee(source, targets)
+        return self._connection.server.guarantee(source, targets)
 
 
 class MemoryTracingBroker(MemoryBroker):
@@ -254,7 +254,7 @@ class MemoryTracingBroker(MemoryBroker):
 
     async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the record of the run."""
-        server = self._talk.server
+        server = self._connection.server
         assert isinstance(server, TracesHere)
         return server.trace(source, terms, positions)
 
@@ -262,68 +262,68 @@ class MemoryTracingBroker(MemoryBroker):
 class MemoryPublisher:
     """Publishing with confirmation."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
-        return [self._talk.server.store(outgoing) for outgoing in batch]
+        return [self._connection.server.store(outgoing) for outgoing in batch]
 
 
 class MemoryWriter:
     """The changes of one permit."""
 
-    def __init__(self, talk: MemoryConversation) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection) -> None:
+        self._connection = talk
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
         """Publishing."""
-        yield MemoryPublisher(self._talk)
+        yield MemoryPublisher(self._connection)
 
     @asynccontextmanager
     async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
         """Taking letters."""
-        async with self._talk.server.lease(source, terms) as lease:
-            self._talk.leases.append(lease)
+        async with self._connection.server.lease(source, terms) as lease:
+            self._connection.leases.append(lease)
             yield lease
 
     async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look."""
-        async with aclosing(self._talk.server.peek_unacked(ref, count)) as batches:
+        async with aclosing(self._connection.server.peek_unacked(ref, count)) as batches:
             async for batch in batches:
                 yield batch
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """What comes to a source from now on; the first batch is empty."""
-        marks = self._talk.server.ends(source.ref)
+        marks = self._connection.server.ends(source.ref)
         yield ()
         while True:
-            if found := self._talk.server.heard(source.ref, marks):
-                marks = self._talk.server.ends(source.ref)
+            if found := self._connection.server.heard(source.ref, marks):
+                marks = self._connection.server.ends(source.ref)
                 yield found
             else:
-                await self._talk.server.next_arrival()
+                await self._connection.server.next_arrival()
 
     async def apply(self, step: Step) -> StepResult:
         """One step."""
-        return self._talk.server.apply(step)
+        return self._connection.server.apply(step)
 
 
 class MemoryAdapter:
     """One connected broker."""
 
-    def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
-        self._talk = talk
+    def __init__(self, talk: MemoryConnection, kind: BrokerKind) -> None:
+        self._connection = talk
         role = MemoryBroker if kind is BrokerKind.RABBITMQ else MemoryTracingBroker
         self.broker: Broker = role(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:
         """A writer for one permit."""
-        self._talk.server.events.append(("opened", permit.plan.id))
-        return MemoryWriter(self._talk)
+        self._connection.server.events.append(("opened", permit.plan.id))
+        return MemoryWriter(self._connection)
 
     async def close(self) -> None:
         """All connections are gone; what was lent goes back."""
-        for lease in self._talk.leases:
+        for lease in self._connection.leases:
             lease.lost()

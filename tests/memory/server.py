@@ -28,7 +28,7 @@ class MemoryLease(Lease, Protocol):
     """A lease that can lose its connection."""
 
     def lost(self) -> None:
-        """The connection is gone: the broker takes back what it lent."""
+        """The connection is lost: the broker requeues what is unacknowledged."""
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class TracesHere(Protocol):
         """As `TracesMoves.trace`."""
 
 
-def takes(plan: Plan) -> bool:
+def takes_letters(plan: Plan) -> bool:
     """Whether letters are taken from this server, not only delivered to it from another."""
     return any(isinstance(step, Take) for step in plan.steps)
 
@@ -156,7 +156,7 @@ class MemoryServer(ABC):
         receipt = self.put(outgoing)
         if receipt.state is PublishStatus.STORED:
             self.events.append(("stored", str(outgoing.target)))
-            self.rang()
+            self.on_message()
             self.faults.message_arrived()
             if self.faults.reply_lost():
                 return replace(receipt, state=PublishStatus.UNKNOWN, position=None, reason="the reply did not come")
@@ -164,7 +164,7 @@ class MemoryServer(ABC):
 
     # --- following
 
-    def rang(self) -> None:
+    def on_message(self) -> None:
         """Wake whoever follows a destination."""
         for event in self._arrivals:
             event.set()

@@ -77,7 +77,7 @@ async def test_a_lost_reply_is_unknown(made: type[Any3]) -> None:
     assert len(world.contents(ref)) == 2
 
 
-async def test_looks_at_a_quorum_queue_stop_before_they_kill() -> None:
+async def test_peeks_at_a_quorum_queue_stop_before_the_last_delivery() -> None:
     """R3: six looks at 10 messages with a limit of 3; the first reads all, all are there at the end."""
     world = MemoryRabbitMQWorld()
     adapter = world.connect()
@@ -94,7 +94,7 @@ async def test_looks_at_a_quorum_queue_stop_before_they_kill() -> None:
     assert world.contents(grave) == []
 
 
-async def test_a_message_with_no_delivery_left_is_rescued() -> None:
+async def test_a_message_with_no_delivery_left_is_published_again() -> None:
     world = MemoryRabbitMQWorld()
     adapter = world.connect()
     ref = world.server.declare("work", "quorum", limit=1, dead_to="grave")

@@ -8,7 +8,7 @@ from tests.memory.clock import Clock
 from tests.memory.kafka import MemoryKafka
 from tests.memory.rabbitmq import MemoryRabbitMQ
 from tests.memory.redis import MemoryRedis
-from tests.memory.roles import MemoryAdapter, MemoryConversation
+from tests.memory.roles import MemoryAdapter, MemoryConnection
 from tests.memory.server import MemoryServer
 
 SERVER_CLASSES: dict[BrokerKind, type[MemoryKafka] | type[MemoryRabbitMQ] | type[MemoryRedis]] = {
@@ -31,7 +31,7 @@ class MemoryWorld:
     def connect(self, address: Address) -> MemoryAdapter:
         """The adapter for an address: a `brokers.port.Connect`."""
         identity = f"{address.hosts[0][0]}/{address.path}"
-        return MemoryAdapter(MemoryConversation(self.server(address), address.secret, identity), address.kind)
+        return MemoryAdapter(MemoryConnection(self.server(address), address.secret, identity), address.kind)
 
     def server(self, address: Address) -> MemoryServer:
         """The server at an address; a new one where none was."""

@@ -38,7 +38,7 @@ def test_what_allows_more_is_named(asked: ProfileSettings, word: str) -> None:
     assert list_weakenings(THERE, ProfileSettings(Environment.PROD, True, True, deny=frozenset({"publish"}))) == []
 
 
-def test_a_weaker_word_needs_replace(mqtui: Mqtui) -> None:
+def test_a_weaker_setting_needs_replace(mqtui: Mqtui) -> None:
     (before,) = mqtui("profile", "add", "p", "kafka://h", *STRONG, "--json").ok().rows()
     flags = ("--environment", "dev", "--no-protected", "-o", "allow=publish")
     refused = mqtui("profile", "add", "p", "redis://h", *flags).fails(4, "--replace", "nothing of it was changed")
@@ -56,7 +56,7 @@ def test_what_was_not_asked_for_stays(mqtui: Mqtui) -> None:
     assert (row["mode"], row["environment"], row["brokers"]["redis"]["url"]) == ("read-only", "prod", "redis://h2:6379")
 
 
-def test_a_stricter_word_holds_for_all_brokers_and_is_said(mqtui: Mqtui) -> None:
+def test_a_stricter_setting_holds_for_all_brokers_and_is_reported(mqtui: Mqtui) -> None:
     mqtui("profile", "add", "p", "kafka://h").ok()
     added = mqtui("profile", "add", "p", "redis://h", "--read-only", "-o", "deny=publish", "--json").ok()
     assert "all of p: read_only = yes" in added.err and "all of p: deny = publish" in added.err

@@ -72,7 +72,7 @@ def test_other_names_that_can_not_be(name: str) -> None:
         ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://h", {}, {"ssl.key.pem": "hunter2"})}}),
     ],
 )
-def test_a_mistake_names_its_setting(key: str, setting: dict[str, Any]) -> None:
+def test_an_error_names_its_setting(key: str, setting: dict[str, Any]) -> None:
     with pytest.raises(BadProfile) as told:
         Profile(**{"name": "prod", "brokers": KAFKA, **setting})
     assert told.value.key == key

@@ -82,7 +82,7 @@ CLOSED = Policy("closed", Environment.STAGE, read_only=True, allow=frozenset({Ve
 DENIES = Policy("denies", deny=frozenset({Verb.DISCARD}))
 
 
-def test_policies_together_forbid_what_one_of_them_forbids() -> None:
+def test_combined_policies_forbid_what_one_of_them_forbids() -> None:
     made = strictest(OWN, [PROD, CLOSED, DENIES])
     assert (made.profile, made.environment) == ("prod", Environment.PROD)
     assert made.protected
@@ -92,7 +92,7 @@ def test_policies_together_forbid_what_one_of_them_forbids() -> None:
     assert "denies denies discard" in strictest(OWN, [DENIES]).permits(Verb.DISCARD).reason
 
 
-def test_policies_together_do_not_depend_on_how_they_came_together() -> None:
+def test_combined_policies_do_not_depend_on_the_order() -> None:
     step = strictest(strictest(OWN, [PROD]), [CLOSED, PROD])
     assert step == strictest(OWN, [PROD, CLOSED])
     assert strictest(step, [step]) == step

@@ -52,11 +52,11 @@ def test_secret_options_go_to_the_keyring(kept: Mqtui) -> None:
     assert "hunter2" not in told and b"hunter2" not in all_file_bytes(kept.folder)
 
 
-def test_no_password_is_told(kept: Mqtui) -> None:
+def test_no_password_is_shown(kept: Mqtui) -> None:
     kept("profile", "add", "n", "redis://h", "--password-stdin", given=b"\n").fails(2, "There is no password on stdin")
 
 
-def test_every_slot_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_option_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch) -> None:
     kept("profile", "add", "again", "kafka+ssl://h:1", "-o", f"ssl.key.pem={PEM}").ok()
     command = f'-o=ssl.key.password=command:{sys.executable} -c "print(1);print(2)"'
     kept("profile", "add", "again", "redis://h", "--password-stdin", "--protected", given=b"redis-hunter2\n").ok()
@@ -88,7 +88,7 @@ def test_every_slot_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch)
         ("amqps://h:1", "-o", "tls.key-password=hunter2"),
     ],
 )
-def test_without_a_keyring_no_secret_is_kept_or_said(bare: Mqtui, words: tuple[str, ...]) -> None:
+def test_without_a_keyring_no_secret_is_stored_or_shown(bare: Mqtui, words: tuple[str, ...]) -> None:
     refused = bare("profile", "add", "n", *words)
     assert refused.code in (1, 2) and "hunter2" not in refused.err + refused.text
     assert "env:NAME" in refused.err or "--password-stdin" in refused.err

@@ -60,7 +60,7 @@ def test_a_command_gives_its_first_line_and_knows_who_asks() -> None:
         ("command:'unclosed hunter2", "can't be read"),
     ],
 )
-def test_a_command_that_fails_is_told_without_its_words(source: str, words: str) -> None:
+def test_a_command_that_fails_is_reported_without_its_output(source: str, words: str) -> None:
     with pytest.raises(NotAuthenticated) as told:
         secrets.secret_of(profile(source), KAFKA)
     assert words in told.value.detail
@@ -74,13 +74,13 @@ def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "took more" in told.value.detail
 
 
-def test_a_secret_that_is_not_there_is_told_with_a_hint() -> None:
+def test_a_missing_secret_is_reported_with_a_hint() -> None:
     with pytest.raises(NotAuthenticated) as told:
         secrets.secret_of(profile("env:NOT_SET"), KAFKA)
     assert "NOT_SET" in told.value.detail and "MQTUI_SECRET_TEAM_A" in told.value.hint
 
 
-def test_a_real_keyring_keeps_and_forgets(real_keyring: None) -> None:
+def test_a_real_keyring_stores_and_deletes(real_keyring: None) -> None:
     asked = profile("keyring")
     with pytest.raises(NotAuthenticated, match="no secret"):
         secrets.secret_of(asked, KAFKA)
@@ -207,7 +207,7 @@ def test_a_target_is_a_profile_a_broker_of_it_or_a_url(monkeypatch: pytest.Monke
         ("kafka://h", BrokerKind.REDIS, BadInput),
     ],
 )
-def test_what_is_no_target_is_told(target: str, kind: BrokerKind | None, error: type[MqtuiError]) -> None:
+def test_what_is_no_target_is_reported(target: str, kind: BrokerKind | None, error: type[MqtuiError]) -> None:
     ProfileStore().add(profile())
     with pytest.raises(error):
         resolve_target(target, kind)

@@ -147,7 +147,7 @@ def test_replacing_keeps_comments_and_order(path: Path) -> None:
         ("[[profile]] #", "[[profiles]] #", "unknown field `profiles`"),
     ],
 )
-def test_a_mistake_names_file_line_and_key(path: Path, before: str, after: str, where: str) -> None:
+def test_an_error_names_file_line_and_key(path: Path, before: str, after: str, where: str) -> None:
     assert TEXT.count(before) >= 1
     path.write_text(TEXT.replace(before, after, 1))
     with pytest.raises(BadInput) as told:
@@ -156,13 +156,13 @@ def test_a_mistake_names_file_line_and_key(path: Path, before: str, after: str, 
     assert "hunter2" not in str(told.value)
 
 
-def test_what_is_not_utf8_is_said(path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported(path: Path) -> None:
     path.write_bytes(b'x = "\xff"')
     with pytest.raises(BadInput, match="not UTF-8"):
         ProfileStore().list_profiles()
 
 
-def test_a_file_with_a_mistake_is_not_written_over(path: Path) -> None:
+def test_an_invalid_file_is_not_overwritten(path: Path) -> None:
     path.write_text(TEXT + "oops")
     with pytest.raises(BadInput):
         ProfileStore().add(NEW)
@@ -179,7 +179,7 @@ def test_the_file_is_private_and_a_link_stays_one(path: Path, folders: Path) -> 
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".profiles-")] == []
 
 
-def test_what_can_not_be_written_is_said(folders: Path) -> None:
+def test_a_failed_write_is_reported(folders: Path) -> None:
     (folders / "config").mkdir()
     (folders / "config" / "profiles.toml").mkdir()
     with pytest.raises(StorageFailed):

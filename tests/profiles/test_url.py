@@ -141,7 +141,7 @@ def test_an_address_is_written_without_its_secret_and_read_back(url: str) -> Non
         ("amqp://h?management=http://h:99999", "no http URL"),
     ],
 )
-def test_a_mistake_is_told(url: str, title: str) -> None:
+def test_an_invalid_url_is_reported(url: str, title: str) -> None:
     with pytest.raises(BadInput, match=title):
         parse_url(url)
 
@@ -164,7 +164,7 @@ def test_a_mistake_is_told(url: str, title: str) -> None:
         "kafka://u:hunter2@h?x",
     ],
 )
-def test_a_mistake_is_told_without_the_password(url: str) -> None:
+def test_an_invalid_url_is_reported_without_the_password(url: str) -> None:
     with pytest.raises(BadInput) as told:
         parse_url(url)
     assert "hunter2" not in f"{told.value} {told.value!r}"

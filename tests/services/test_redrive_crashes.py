@@ -276,7 +276,7 @@ async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
     assert await operator.is_killed_during(lambda: operator.run(operator.request(limit=5)), 3)
     items = broker.server.queues["work.dlq"].items
     for item in items[:3]:
-        item.seat = broker.server.next_seat()
+        item.seat = broker.server.next_position()
     items.sort()
     assert broker.unhandled()[-3:] == [0, 1, 2]
     result = assert_complete(await operator.resume(last_run().id))

@@ -67,7 +67,7 @@ for _ in range(100):
     assert Audit().verify() is None
 
 
-def test_an_audit_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+def test_an_audit_that_can_not_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "audit.jsonl").mkdir()
     with pytest.raises(StorageFailed, match="nothing may be changed"):
         Audit(tmp_path / "audit.jsonl").begin(plan(), POLICY)

@@ -57,7 +57,7 @@ def test_nothing_is_made_before_the_first_letter() -> None:
     assert bundles.exists(RUN)
 
 
-def test_a_torn_last_block_is_passed_over_wherever_it_was_torn() -> None:
+def test_a_torn_last_frame_is_skipped_wherever_it_was_torn() -> None:
     path = filled([KAFKA], [RABBIT])
     whole = path.read_bytes()
     first = len(filled_alone(path))
@@ -78,7 +78,7 @@ def filled_alone(path: Path) -> bytes:
     return path.read_bytes()[:end]
 
 
-def test_a_torn_block_is_cut_off_before_more_is_added() -> None:
+def test_a_torn_frame_is_cut_off_before_more_is_added() -> None:
     path = filled([KAFKA], [RABBIT])
     path.write_bytes(path.read_bytes()[:-10])
     filled([RABBIT])
@@ -93,7 +93,7 @@ def test_a_bundle_torn_in_its_first_line_is_begun_again() -> None:
     assert [letter for _, letter in bundles.read(RUN, KEY)] == [RABBIT]
 
 
-def test_damage_before_the_last_block_is_said() -> None:
+def test_damage_before_the_last_frame_is_reported() -> None:
     path = filled([KAFKA], [RABBIT])
     whole = bytearray(path.read_bytes())
     whole[len(filled_alone(path)) - 5] ^= 1
@@ -112,7 +112,7 @@ def test_another_key_is_refused_not_taken_for_an_empty_bundle() -> None:
         Bundle(RUN, b"too short")
 
 
-def test_a_run_without_a_bundle_is_said() -> None:
+def test_a_run_without_a_bundle_is_reported() -> None:
     with pytest.raises(StorageFailed, match="can't be read"):
         list(bundles.read(RUN, KEY))
 

@@ -26,7 +26,7 @@ def killed(code: str, lines: int) -> list[str]:
     return said
 
 
-def test_the_journal_keeps_what_it_said_it_had_in_hand() -> None:
+def test_the_journal_keeps_the_batches_that_it_reported() -> None:
     code = """
 from mqtui.state.journal import Journal
 from tests.state.samples import RUN, record

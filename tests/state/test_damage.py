@@ -44,7 +44,7 @@ def test_a_bundle_cut_in_half_keeps_its_first_half(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.95])
-def test_one_flipped_byte_costs_one_block(bundle: Path, share: float) -> None:
+def test_one_flipped_byte_costs_one_frame(bundle: Path, share: float) -> None:
     whole = bytearray(bundle.read_bytes())
     whole[int(len(whole) * share)] ^= 0x20
     bundle.write_bytes(whole)
@@ -65,14 +65,14 @@ def test_a_bundle_of_zeros_is_none(bundle: Path) -> None:
         bundles.list_contents(RUN, KEY)
 
 
-def test_the_bundle_of_another_run_is_told(bundle: Path) -> None:
+def test_the_bundle_of_another_run_is_reported(bundle: Path) -> None:
     other = "b" * 32
     bundle.rename(bundles.bundle_path(other))
     with pytest.raises(StorageFailed, match="that of another run"):
         bundles.list_contents(other, KEY)
 
 
-def test_another_key_is_told(bundle: Path) -> None:
+def test_another_key_is_reported(bundle: Path) -> None:
     with pytest.raises(Refused, match="another key"):
         bundles.list_contents(RUN, OTHER)
 
@@ -144,7 +144,7 @@ def test_each_flipped_byte_of_the_journal_is_named_or_harmless() -> None:
             assert error.hint or error.detail
 
 
-def test_a_recipe_that_cant_be_read_is_called_damage() -> None:
+def test_a_request_that_cant_be_read_is_called_damage() -> None:
     with pytest.raises(StorageFailed, match="journal of runs is damaged"):
         decode_request(b'{"order":{"ve')
 

@@ -61,7 +61,7 @@ def test_no_link_is_followed(tmp_path: Path, name: str, write: Callable[[], None
     assert elsewhere.read_text() == "mine"
 
 
-def test_the_last_mistake_follows_no_link(tmp_path: Path) -> None:
+def test_the_crash_report_follows_no_link(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("mine")
     (state_dir() / "last-crash.txt").symlink_to(elsewhere)
@@ -111,7 +111,7 @@ def test_a_configuration_that_cant_be_made_holds_nothing(monkeypatch: pytest.Mon
     assert str(config_dir()) == "/proc/nope/config"
 
 
-def test_one_may_look_without_folders(tmp_path: Path, redis_url: str) -> None:
+def test_reading_works_without_folders(tmp_path: Path, redis_url: str) -> None:
     nowhere = {"MQTUI_STATE_DIR": "/proc/nope/state", "MQTUI_CONFIG_DIR": "/proc/nope/config"}
     mqtui = Mqtui(tmp_path, "", nowhere)
     mqtui("ls", redis_url).ok()

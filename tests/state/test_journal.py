@@ -94,7 +94,7 @@ def test_prefixes_are_as_short_as_they_can_be(runs: Journal) -> None:
         runs.find("beef")
 
 
-def test_letters_in_hand_are_open_until_something_is_said_of_them(runs: Journal) -> None:
+def test_letters_in_flight_are_unfinished_until_they_have_an_outcome(runs: Journal) -> None:
     runs.begin(record())
     first = runs.begin_batch(RUN, [mark("0/1"), mark("0/2")])
     second = runs.begin_batch(RUN, [mark("0/3")])
@@ -110,7 +110,7 @@ def test_letters_in_hand_are_open_until_something_is_said_of_them(runs: Journal)
     ]
 
 
-def test_a_letter_has_one_outcome_the_last_one_said(runs: Journal) -> None:
+def test_a_letter_has_one_outcome_the_last_one(runs: Journal) -> None:
     runs.begin(record())
     first = runs.begin_batch(RUN, [mark("0/1"), mark("0/2")])
     runs.record_outcomes(RUN, first, [("0/1", "unknown", "", ""), moved("0/2")])
@@ -122,14 +122,14 @@ def test_a_letter_has_one_outcome_the_last_one_said(runs: Journal) -> None:
     assert [done[0] for done in runs.read_outcomes(RUN)] == ["0/2", "0/9", "0/1"]
 
 
-def test_a_killed_hand_taken_again_is_no_longer_open(runs: Journal) -> None:
+def test_a_killed_batch_that_was_taken_again_is_finished(runs: Journal) -> None:
     runs.begin(record())
     runs.begin_batch(RUN, [mark("0/1"), mark("0/2")])
     runs.record_outcomes(RUN, runs.begin_batch(RUN, [mark("0/1")]), [moved("0/1")])
     assert runs.unfinished_letters(RUN) == [mark("0/2")]
 
 
-def test_letters_are_written_down_by_stretches(runs: Journal) -> None:
+def test_letters_are_recorded_as_offset_ranges(runs: Journal) -> None:
     """They read as if each had been written down alone; what was said of some of them leaves the others open."""
     runs.begin(record())
     hand = OffsetRanges.of([0, 0, 1, 1, 0], [7, 8, 3, 5, 9])
@@ -194,7 +194,7 @@ def test_interrupted_is_a_running_run_whose_process_is_gone(runs: Journal) -> No
     assert [run.id[0] for run in runs.list_interrupted(max_age_ms=1_800_000)] == ["a"]
 
 
-def test_an_interrupted_run_is_taken_up_by_one_process(runs: Journal) -> None:
+def test_an_interrupted_run_is_claimed_by_one_process(runs: Journal) -> None:
     pid, start = gone_process()
     runs.begin(record(pid=pid, pid_start=start))
     taken = runs.claim(RUN, os.getpid(), process_start(os.getpid()))
@@ -205,7 +205,7 @@ def test_an_interrupted_run_is_taken_up_by_one_process(runs: Journal) -> None:
         runs.claim("f" * 32, 1, 1)
 
 
-def test_old_runs_are_forgotten_with_their_letters(runs: Journal) -> None:
+def test_old_runs_are_deleted_with_their_letters(runs: Journal) -> None:
     runs.begin(record())
     runs.record_outcomes(RUN, runs.begin_batch(RUN, [mark("0/1")]), [moved("0/1")])
     runs.end(RUN, "done")
@@ -216,7 +216,7 @@ def test_old_runs_are_forgotten_with_their_letters(runs: Journal) -> None:
     assert list(runs.read_outcomes(RUN)) == []
 
 
-def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "broken.sqlite"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(StorageFailed, match="is damaged"):
@@ -229,7 +229,7 @@ def test_files_are_private(runs: Journal, state_folder: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in state_folder.iterdir()} == {0o600}
 
 
-def test_a_second_opening_in_one_process_lets_go_of_no_lock(tmp_path: Path) -> None:
+def test_a_second_opening_in_one_process_releases_no_lock(tmp_path: Path) -> None:
     """Else another process that looks takes itself for the last one, and removes the log that is written to."""
     path = tmp_path / "runs.sqlite"
     opened = [Journal(path), Journal(path)]

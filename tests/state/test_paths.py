@@ -29,7 +29,7 @@ def test_without_it_they_follow_the_platform(tmp_path: Path, monkeypatch: pytest
     assert tmp_path in state_dir().parents and state_dir().name == "mqtui"
 
 
-def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_can_not_be_made_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path / "file" / "x"))
     with pytest.raises(StorageFailed, match="can't be made"):
@@ -54,7 +54,7 @@ def test_a_killed_process_is_gone_before_it_is_waited_for() -> None:
     child.communicate()
 
 
-def test_the_fewest_deliveries_left_are_remembered_until_forgotten() -> None:
+def test_the_fewest_deliveries_left_are_kept_until_deleted() -> None:
     counts, other = StoredPeekBudget(), StoredPeekBudget()
     assert counts.get("amqp://h/ q") is None
     counts.set("amqp://h/ q", 3)
