@@ -48,13 +48,13 @@ class RestrictedWriter:
             yield RestrictedPublisher(publisher, targets)
 
     @asynccontextmanager
-    async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
+    async def lease(self, source: Source, options: LeaseOptions) -> AsyncIterator[Lease]:
         """A lease on the plan's source that moves letters to the plan's targets."""
         if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not take letters from {source.ref}")
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
         removes = any(isinstance(step, Remove) for step in self._plan.steps)
-        async with self._writer.lease(source, terms) as lease:
+        async with self._writer.lease(source, options) as lease:
             restricted: type[RestrictedLease] = RestrictedBulkLease if isinstance(lease, BulkLease) else RestrictedLease
             if isinstance(lease, ClaimsLetters):
                 restricted = RestrictedClaimingLease

@@ -161,8 +161,8 @@ def check_name(name: str) -> None:
 
 def valid_source(source: str) -> bool:
     """Whether a text says where a secret is."""
-    sort, colon, rest = source.partition(":")
-    match sort:
+    scheme, colon, rest = source.partition(":")
+    match scheme:
         case "keyring":
             return not colon
         case "env":

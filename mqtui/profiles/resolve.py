@@ -47,8 +47,8 @@ def resolve_target(target: str, kind: BrokerKind | None = None) -> ResolvedTarge
         raise BadInput(
             "That is no broker URL", mask_target(target), f"Two slashes follow its scheme: {scheme}://host:port"
         )
-    name, slash, sort = target.partition("/")
-    wanted = _kind(target, sort) if slash else kind
+    name, slash, kind_name = target.partition("/")
+    wanted = _kind(target, kind_name) if slash else kind
     if wanted is not None and kind is not None and wanted is not kind:
         raise BadInput(f"{mask_target(target)} is not of {kind}")
     if not name or ":" in name:

@@ -63,8 +63,8 @@ def _option_of(profile: str, kind: BrokerKind, name: str, source: str) -> str:
     variable = variable_of_option(profile, kind, name)
     if variable in os.environ:
         return os.environ[variable]
-    sort, _, rest = source.partition(":")
-    if sort == "command":
+    scheme, _, rest = source.partition(":")
+    if scheme == "command":
         return _run_command(rest, profile, kind).decode("utf-8", "replace").rstrip("\r\n")
     found = read_source(source, profile, kind, (option_entry(profile, kind, name),))
     if found is None:
@@ -188,10 +188,10 @@ def read_source(source: str, profile: str, kind: BrokerKind | None, entries: tup
     Raises:
         NotAuthenticated: the keyring or the command fails.
     """
-    sort, _, rest = source.partition(":")
-    if sort == "env":
+    scheme, _, rest = source.partition(":")
+    if scheme == "env":
         return os.environ.get(rest)
-    if sort == "command":
+    if scheme == "command":
         return run_secret_command(rest, profile, kind)
     try:
         return next((found for entry in entries if (found := keyring_store.get(entry)) is not None), None)
@@ -254,5 +254,5 @@ def as_variable(name: str) -> str:
 
 def describe_source(source: str) -> str:
     """A source as text, without the arguments of a command, which may have a secret."""
-    sort, _, rest = source.partition(":")
-    return {"keyring": "the keyring", "env": f"the environment variable {rest}"}.get(sort, "its command")
+    scheme, _, rest = source.partition(":")
+    return {"keyring": "the keyring", "env": f"the environment variable {rest}"}.get(scheme, "its command")

@@ -241,20 +241,20 @@ class MemoryKafka(MemoryServer):
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
 
-    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """Who handled them, by the marks."""
         handlers = [self.marked_by.get((source.identity, place)) for place in positions if isinstance(place, Offset)]
         return [
             Receipt(PublishStatus.UNKNOWN, reason="no run has handled it")
             if run is None
             else Receipt(PublishStatus.STORED)
-            if run == terms.run
+            if run == options.run
             else Receipt(PublishStatus.GONE, reason=f"{HANDLED_BY} run {run[:8]}")
             for run in handlers
         ]
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
-        return KafkaLease.taken(self, source, terms)
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
+        return KafkaLease.taken(self, source, options)
 
     def apply(self, step: Step) -> StepResult:
         match step:

@@ -36,34 +36,34 @@ class Run:
 class KafkaLease:
     """The letters between the handled watermark and the snapshot's end."""
 
-    def __init__(self, server: MemoryKafka, topic: Topic, source: Source, terms: LeaseOptions, mine: Run) -> None:
+    def __init__(self, server: MemoryKafka, topic: Topic, source: Source, options: LeaseOptions, mine: Run) -> None:
         self._server = server
         self._topic = topic
         self._source = source
-        self._terms = terms
+        self._options = options
         self._mine = mine
         self._draining = False
         self._unread: list[Message] = []
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, server: MemoryKafka, source: Source, terms: LeaseOptions) -> AsyncIterator[KafkaLease]:
+    async def taken(cls, server: MemoryKafka, source: Source, options: LeaseOptions) -> AsyncIterator[KafkaLease]:
         """Hold the topic, then read what is handled (K1)."""
         topic = server.topic(source.ref)
         if topic.id != source.identity:
             raise NotFound(f"{source.ref} was deleted and made again since the plan")
         before = server.runs.get(topic.id)
         holder = server.holder_of(topic)
-        if holder and not (holder.stale or terms.take_over or (terms.resumed and holder.run == terms.run)):
+        if holder and not (holder.stale or options.take_over or (options.resumed and holder.run == options.run)):
             raise Held(
                 f"{source.ref} is held by another run",
                 f"run {holder.run} of {holder.operator} on {holder.host}, renewed {holder.age:.0f} s ago",
                 "Wait for it, or fence it with --take-over.",
             )
         now, epoch = server.clock.now, before.epoch + 1 if before else 0
-        mine = server.runs[topic.id] = Run(terms.run, terms.operator, "memory", now, now, epoch)
+        mine = server.runs[topic.id] = Run(options.run, options.operator, "memory", now, now, epoch)
         try:
-            yield cls(server, topic, source, terms, mine)
+            yield cls(server, topic, source, options, mine)
         except Killed:
             raise
         except BaseException:
@@ -82,7 +82,7 @@ class KafkaLease:
             if isinstance(letter.position, Offset)
             and letter.position.offset < bounds.end.get(letter.position.partition, 0)
             and not handled.has(letter.position.partition, letter.position.offset)
-        ][: self._terms.limit]
+        ][: self._options.limit]
         while self._unread and not self._draining:
             batch, self._unread = self._unread[:size], self._unread[size:]
             yield batch
@@ -128,7 +128,7 @@ class KafkaLease:
             restore()
             raise
         gone = [letter for letter, receipt in zip(letters, receipts, strict=True) if receipt.state in PLACED]
-        self._server.mark(self._topic, self._terms.run, gone)
+        self._server.mark(self._topic, self._options.run, gone)
         self._mine.renewed = self._server.clock.now
         self._server.faults.batch_done()
         return receipts
@@ -137,7 +137,7 @@ class KafkaLease:
         """Mark them handled."""
         self._still_mine(letters)
         self._server.faults.conversation(self._server.address.secret)
-        self._server.mark(self._topic, self._terms.run, letters)
+        self._server.mark(self._topic, self._options.run, letters)
         return [Receipt(PublishStatus.STORED, letter.position) for letter in letters]
 
     def lost(self) -> None:

@@ -277,8 +277,8 @@ class MemoryRabbitMQ(MemoryServer):
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
-        return RabbitMQLease.taken(self, source, terms)
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
+        return RabbitMQLease.taken(self, source, options)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
         return look(self, ref, count)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class RabbitMQLease:
     """At most `max_in_flight` letters are in flight; released ones stay unacknowledged until the end (R5)."""
 
-    def __init__(self, server: MemoryRabbitMQ, queue: Queue, source: Source, terms: LeaseOptions) -> None:
+    def __init__(self, server: MemoryRabbitMQ, queue: Queue, source: Source, options: LeaseOptions) -> None:
         self._server = server
         self._queue = queue
         self._source = source
-        self._terms = terms
+        self._options = options
         self._draining = False
         self.end_reason = ""
         self._lent: dict[int, Item] = {}
@@ -32,12 +32,12 @@ class RabbitMQLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, server: MemoryRabbitMQ, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
+    async def taken(cls, server: MemoryRabbitMQ, source: Source, options: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
         """Consume; what is still unacknowledged at the end is requeued."""
         queue = server.queue(source.ref)
-        if queue.consumers and not terms.shared:
+        if queue.consumers and not options.shared:
             raise Refused(f"{source.ref} has consumers", ", ".join(queue.consumers), "Agree with --yes-shared.")
-        lease = cls(server, queue, source, terms)
+        lease = cls(server, queue, source, options)
         try:
             yield lease
         finally:
@@ -57,11 +57,11 @@ class RabbitMQLease:
         """Letters up to the count of the snapshot."""
         assert isinstance(self._source.bounds, CountBound) and self._source.bounds.at is not None
         to_give = self._source.bounds.ready
-        if self._terms.limit is not None:
-            to_give = min(to_give, self._terms.limit)
+        if self._options.limit is not None:
+            to_give = min(to_give, self._options.limit)
         while to_give and not self._draining:
             batch: list[Message] = []
-            while to_give and len(batch) < min(size, self._terms.max_in_flight):
+            while to_give and len(batch) < min(size, self._options.max_in_flight):
                 item = self._server.take(self._queue)
                 if item is None or item.timestamp > self._source.bounds.at:
                     self.end_reason = DIED_LATER if item is not None else ""

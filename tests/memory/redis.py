@@ -223,12 +223,12 @@ class MemoryRedis(MemoryServer):
     def check_plan(self, source: Source, plan: Plan) -> Plan:
         return replace(plan, guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
-        return RedisLease.taken(self, source, terms)
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
+        return RedisLease.taken(self, source, options)
 
-    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """What the run has moved, by its own record."""
-        moved = self.moved.get((source.ref.name, terms.run), {})
+        moved = self.moved.get((source.ref.name, options.run), {})
         return [
             Receipt(PublishStatus.STORED, moved[position])
             if isinstance(position, EntryId) and position in moved

@@ -19,18 +19,18 @@ GONE = Receipt(PublishStatus.GONE, reason="no longer in the source")
 class RedisLease:
     """The entries between the snapshot's ids. Nothing is held: another run may move them first."""
 
-    def __init__(self, server: MemoryRedis, stream: Stream, source: Source, terms: LeaseOptions) -> None:
+    def __init__(self, server: MemoryRedis, stream: Stream, source: Source, options: LeaseOptions) -> None:
         self._server = server
         self._stream = stream
         self._source = source
-        self._terms = terms
+        self._options = options
         self._draining = False
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, server: MemoryRedis, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
+    async def taken(cls, server: MemoryRedis, source: Source, options: LeaseOptions) -> AsyncIterator[RedisLease]:
         """Nothing to hold, nothing to return."""
-        yield cls(server, server.stream(source.ref), source, terms)
+        yield cls(server, server.stream(source.ref), source, options)
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Entries by id, as they are there when read."""
@@ -40,7 +40,7 @@ class RedisLease:
             return
         after = EntryId(bounds.first.ms, bounds.first.seq - 1)
         while not self._draining:
-            room = size if self._terms.limit is None else min(size, self._terms.limit - given)
+            room = size if self._options.limit is None else min(size, self._options.limit - given)
             ids = [entry for entry in sorted(self._stream.entries) if after < entry <= bounds.last]
             ids = [entry for entry in ids if entry not in self._stream.handled][:room]
             if not ids:
@@ -96,7 +96,7 @@ class RedisLease:
 
     def _record(self, letter: Message, place: Position | None) -> None:
         assert isinstance(letter.position, EntryId)
-        self._server.moved.setdefault((self._source.ref.name, self._terms.run), {})[letter.position] = place
+        self._server.moved.setdefault((self._source.ref.name, self._options.run), {})[letter.position] = place
 
     def _take_out(self, letter: Message) -> None:
         assert isinstance(letter.position, EntryId)

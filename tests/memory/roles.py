@@ -252,11 +252,11 @@ class MemoryBroker:
 class MemoryTracingBroker(MemoryBroker):
     """One that keeps which letters a run has moved."""
 
-    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the record of the run."""
         server = self._connection.server
         assert isinstance(server, TracesHere)
-        return server.trace(source, terms, positions)
+        return server.trace(source, options, positions)
 
 
 class MemoryPublisher:
@@ -282,9 +282,9 @@ class MemoryWriter:
         yield MemoryPublisher(self._connection)
 
     @asynccontextmanager
-    async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
+    async def lease(self, source: Source, options: LeaseOptions) -> AsyncIterator[Lease]:
         """Taking letters."""
-        async with self._connection.server.lease(source, terms) as lease:
+        async with self._connection.server.lease(source, options) as lease:
             self._connection.leases.append(lease)
             yield lease
 

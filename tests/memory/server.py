@@ -35,7 +35,7 @@ class MemoryLease(Lease, Protocol):
 class TracesHere(Protocol):
     """A server that keeps which letters a run has moved."""
 
-    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """As `TracesMoves.trace`."""
 
 
@@ -137,7 +137,7 @@ class MemoryServer(ABC):
         """Store one message, or say why not. Faults are added by `store`."""
 
     @abstractmethod
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         """Take letters."""
 
     @abstractmethod

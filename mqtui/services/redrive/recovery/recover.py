@@ -56,7 +56,7 @@ class CrashEvidence:
 
 
 async def trace_in_flight(
-    broker: Broker, source: Source, terms: LeaseOptions, marks: Iterable[InFlight]
+    broker: Broker, source: Source, options: LeaseOptions, marks: Iterable[InFlight]
 ) -> dict[str, Receipt]:
     """What the broker's own record says of letters that were in flight, by name; nothing where it keeps none.
 
@@ -69,7 +69,7 @@ async def trace_in_flight(
             places[mark[0]] = place
     if not places or not isinstance(broker, TracesMoves):
         return {}
-    receipts = await broker.trace(source, terms, list(places.values()))
+    receipts = await broker.trace(source, options, list(places.values()))
     return dict(zip(places, receipts, strict=True))
 
 
