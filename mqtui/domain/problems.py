@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag
 
-GONE = 3_600_000
+CONSUMER_GONE_MS = 3_600_000
 """Milliseconds without a request after which the consumers of a stream count as gone."""
 
 REFUSING = ("reject-publish", "reject-publish-dlx")
@@ -25,12 +25,12 @@ def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> 
     pending = group.pending
     if not group.member_count:
         if waits is not None and waits.number:
-            return f"stopped: nobody is in it, {waits} wait"
-        return f"nobody is in it, {pending} are pending" if pending.number else ""
+            return f"stopped: no members, {waits} waiting"
+        return f"no members, {pending} pending" if pending.number else ""
     idle = [member.idle for member in group.members if member.pending]
-    gone = [each for each in idle if each is not None and each > GONE]
+    gone = [each for each in idle if each is not None and each > CONSUMER_GONE_MS]
     if kind is BrokerKind.REDIS and idle and len(gone) == len(idle):
-        return f"{pending} are pending with consumers that asked nothing for {min(gone) / 3_600_000:.0f} h"
+        return f"{pending} pending with consumers idle for {min(gone) / 3_600_000:.0f} h"
     return ""
 
 
@@ -67,8 +67,8 @@ def _full(row: Destination) -> str:
     if row.ref.kind is not Kind.QUEUE or not isinstance(limit, int) or held is None or held < limit:
         return ""
     refuses = row.facts.get("overflow") in REFUSING
-    nobody = ", and nobody reads it" if row.facts.get("consumers") == 0 else ""
-    return f"full ({row.messages} of {limit:,}): {'refuses new ones' if refuses else 'drops the oldest'}{nobody}"
+    unread = ", no consumer" if row.facts.get("consumers") == 0 else ""
+    return f"full ({row.messages} of {limit:,}): {'refuses new ones' if refuses else 'drops the oldest'}{unread}"
 
 
 def _lost(row: Destination, known: Collection[Ref]) -> str:
@@ -77,8 +77,8 @@ def _lost(row: Destination, known: Collection[Ref]) -> str:
     if not isinstance(exchange, str) or row.dead_letters_to:
         return ""
     if exchange and Ref(Kind.EXCHANGE, exchange) not in known:
-        return f"its dead letters vanish: there is no exchange {exchange}"
+        return f"its dead letters are lost: there is no exchange {exchange}"
     key = row.facts.get("dead_letter_routing_key")
     if not exchange and isinstance(key, str) and not {Ref(Kind.QUEUE, key), Ref(Kind.STREAM, key)} & set(known):
-        return f"its dead letters vanish: there is no queue {key}"
+        return f"its dead letters are lost: there is no queue {key}"
     return ""

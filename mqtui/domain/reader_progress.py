@@ -26,5 +26,5 @@ class ReaderProgress:
     @property
     def text(self) -> str:
         """`payments (Stable) passed 11, 0 wait`."""
-        dead = ", nobody is in it" if self.alive is False else ""
+        dead = ", no members" if self.alive is False else ""
         return f"{self.group} ({self.state}{dead}): {self.passed:,} passed, {self.waiting:,} waiting"

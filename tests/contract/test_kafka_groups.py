@@ -141,7 +141,7 @@ async def test_share_groups_are_listed_and_told_apart(kafka: KafkaCluster, kafka
         found = await group_of(kafka_adapter, name)
         return found is not None and found.state == "Empty"
 
-    await eventually(left, "nobody is in it")
+    await eventually(left, "the group has no members")
     kafka.fill(ref, 7)
     await group_of(kafka_adapter, name)
     row = await lag_of(kafka_adapter, name)

@@ -26,11 +26,11 @@ def group(*members: Member, pending: int = 0) -> Group:
 @pytest.mark.parametrize(
     ("one", "waiting", "kind", "words"),
     [
-        (group(), exact(1140), BrokerKind.KAFKA, "stopped: nobody is in it, 1,140 wait"),
+        (group(), exact(1140), BrokerKind.KAFKA, "stopped: no members, 1,140 waiting"),
         (group(), exact(0), BrokerKind.KAFKA, ""),
         (group(), unknown("no commit"), BrokerKind.KAFKA, ""),
         (group(Member("a")), exact(1140), BrokerKind.KAFKA, ""),
-        (group(pending=3), exact(0), BrokerKind.REDIS, "nobody is in it, 3 are pending"),
+        (group(pending=3), exact(0), BrokerKind.REDIS, "no members, 3 pending"),
         (group(Member("a", pending=3, idle=5 * HOUR), pending=3), exact(0), BrokerKind.REDIS, "asked nothing for 5 h"),
         (group(Member("a", pending=3, idle=900), pending=3), exact(0), BrokerKind.REDIS, ""),
         (group(Member("a", pending=0, idle=5 * HOUR)), exact(0), BrokerKind.REDIS, ""),
@@ -47,13 +47,13 @@ def test_a_group(one: Group, waiting: Figure, kind: BrokerKind, words: str) -> N
 @pytest.mark.parametrize(
     ("held", "facts", "words"),
     [
-        (exact(500), {"max_length": 500, "consumers": 0}, "full (500 of 500): drops the oldest, and nobody reads it"),
+        (exact(500), {"max_length": 500, "consumers": 0}, "full (500 of 500): drops the oldest, no consumer"),
         (exact(500), {"max_length": 500, "overflow": "reject-publish"}, "full (500 of 500): refuses new ones"),
         (exact(499), {"max_length": 500}, ""),
         (unknown("down"), {"max_length": 500}, ""),
-        (exact(1), {"dead_letter_exchange": "gone"}, "its dead letters vanish: there is no exchange gone"),
+        (exact(1), {"dead_letter_exchange": "gone"}, "its dead letters are lost: there is no exchange gone"),
         (exact(1), {"dead_letter_exchange": "there"}, ""),
-        (exact(1), {"dead_letter_exchange": "", "dead_letter_routing_key": "x"}, "vanish: there is no queue x"),
+        (exact(1), {"dead_letter_exchange": "", "dead_letter_routing_key": "x"}, "lost: there is no queue x"),
         (exact(1), {"dead_letter_exchange": "", "dead_letter_routing_key": "work"}, ""),
         (exact(1), {"dead_letter_exchange": ""}, ""),
     ],

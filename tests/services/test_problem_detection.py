@@ -48,10 +48,10 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     lines, watch = await look(kafka_url, BrokerKind.KAFKA)
     (line,) = [line for line in lines if line.destination.ref == ref]
     assert DestinationRenderer().severity(line)
-    assert describe_destination(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
+    assert describe_destination(line) == f"{ref.name}: {name} stopped: no members, ≤ 4 waiting"
     (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.snapshot) if one.group.ref.name == name]
     assert GroupRenderer().severity(group)
-    assert describe_group(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
+    assert describe_group(group) == f"{name} stopped: no members, ≤ 4 waiting"
     kafka.close()
 
 
@@ -75,7 +75,7 @@ async def test_a_full_queue_and_one_whose_letters_vanish(rabbitmq_url: str) -> N
     assert "full (3 of 3): drops the oldest" in describe_destination(told[full])
     assert (
         describe_destination(told[losing])
-        == f"{losing.name}: its dead letters vanish: there is no exchange {losing.name}.gone"
+        == f"{losing.name}: its dead letters are lost: there is no exchange {losing.name}.gone"
     )
     assert [DestinationRenderer().severity(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
     world.close()

@@ -159,9 +159,7 @@ def describe_group(item: GroupRow) -> str:
     if item.wrong and not item.stalled:
         return f"{name} {item.wrong}{beside}"
     if item.stalled:
-        who = (
-            "nobody is in it: stopped" if not item.group.member_count else "a member is assigned: stalled, not stopped"
-        )
+        who = "no members: stopped" if not item.group.member_count else "a member is assigned: stalled, not stopped"
         return f"{name} stands still with {lag} waiting · {who}{beside}"
     if item.gain is not None and item.gain > 0:
         return f"{name} falls behind by {figures.rate(item.gain)}{beside}"

@@ -244,7 +244,7 @@ class RunScreen(ConsoleScreen):
 
 def _reader_line(reader: ReaderProgress) -> StyledLine:
     tone = "ok" if not reader.waiting else "lag" if reader.counts else "muted"
-    why = "nobody is in it" if reader.alive is False else "the letters did not fail there"
+    why = "no members" if reader.alive is False else "the letters did not fail there"
     note = f"  not waited for: {why}" if reader.waiting and not reader.counts else f"  {reader.state}"
     return [(f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting", tone), (note, "muted")]
 
