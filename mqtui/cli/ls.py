@@ -66,5 +66,5 @@ def _cells(row: Destination, spelling: UnambiguousNames) -> tuple[object, ...]:
 
 
 def _asked(figure: Figure) -> str:
-    """A figure; blank where nobody asked for it."""
+    """A figure; blank where it was not asked for."""
     return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)

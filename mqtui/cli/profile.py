@@ -121,7 +121,7 @@ def add_profile(
 @click.option("--confirm", metavar="NAME", default="", help="The profile's name once more.")
 @options.json_option
 def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
-    """Remove a profile and its secrets. The name is given twice."""
+    """Remove a profile and its secrets. The name has to be given twice."""
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.domain.errors import NeedsConsent

@@ -206,45 +206,45 @@ def explain_no_messages(ref: Ref, extent: Extent, start: StartPoint) -> str:
     return f"no messages: up to the end {ends} there are only transaction markers, aborted or deleted messages"
 
 
-async def explain_empty_peek(session: Session, looked: PeekRequest) -> str:
+async def explain_empty_peek(session: Session, request: PeekRequest) -> str:
     """The same for a peek that was made."""
-    extent = await session.broker.reader.extent(looked.ref, looked.span.partition)
-    return explain_no_messages(looked.ref, extent, looked.span.start)
+    extent = await session.broker.reader.extent(request.ref, request.span.partition)
+    return explain_no_messages(request.ref, extent, request.span.start)
 
 
-def plan_peek(session: Session, looked: PeekRequest) -> Plan:
+def plan_peek(session: Session, request: PeekRequest) -> Plan:
     """The plan of a peek that uses up deliveries."""
     import secrets
 
     from mqtui.domain.plan import PeekUnacked, Plan, Risk, Severity
 
-    risks = (Risk("price", looked.price.refusal, Severity.REFUSE, final=True),) if looked.price.refusal else ()
-    step = PeekUnacked(looked.ref, looked.count, looked.price.spends)
+    risks = (Risk("price", request.price.refusal, Severity.REFUSE, final=True),) if request.price.refusal else ()
+    step = PeekUnacked(request.ref, request.count, request.price.spends)
     return Plan(
         id=secrets.token_hex(16),
         verb=Verb.SPEND,
         profile=session.policy.profile,
         broker=session.broker.kind,
         steps=(step,),
-        count=exact(looked.count),
-        facts=(("price", looked.price.text),),
+        count=exact(request.count),
+        facts=(("price", request.price.text),),
         risks=risks,
     )
 
 
-async def peek(session: Session, looked: PeekRequest, consent: Consent) -> AsyncGenerator[Batch]:
+async def peek(session: Session, request: PeekRequest, consent: Consent) -> AsyncGenerator[Batch]:
     """The messages of a peek, in order.
 
     Raises:
         Refused: too few deliveries are left, or the profile forbids it.
         NeedsConsent: the profile is protected and the cost was not accepted.
     """
-    if not looked.price.lends:
-        async for batch in session.broker.reader.read(looked.ref, looked.span, limit=looked.count):
+    if not request.price.lends:
+        async for batch in session.broker.reader.read(request.ref, request.span, limit=request.count):
             yield batch
         return
-    async with session.guard.writing(plan_peek(session, looked), consent) as writer:
-        async for batch in writer.peek_unacked(looked.ref, looked.count):
+    async with session.guard.writing(plan_peek(session, request), consent) as writer:
+        async for batch in writer.peek_unacked(request.ref, request.count):
             yield batch
 
 

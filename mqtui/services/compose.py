@@ -61,13 +61,13 @@ def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
     if broker is BrokerKind.REDIS:
         fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in draft.headers))
         return Outgoing(to, fields=fields)
-    made = Outgoing(to, body, name_bytes(draft.key) if draft.key is not None else None)
+    outgoing = Outgoing(to, body, name_bytes(draft.key) if draft.key is not None else None)
     if broker is BrokerKind.KAFKA:
         headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in draft.headers)
-        return replace(made, headers=headers, partition=draft.partition)
+        return replace(outgoing, headers=headers, partition=draft.partition)
     typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
     route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
-    return replace(made, headers=typed, routing_key=route, properties=amqp_properties(draft))
+    return replace(outgoing, headers=typed, routing_key=route, properties=amqp_properties(draft))
 
 
 STORED_WHEN = {
@@ -85,7 +85,7 @@ def message_facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str
     """Facts of the plan for one message: target, key, headers or fields, properties, size, when it is stored."""
     place = "" if outgoing.partition is None else f", partition {outgoing.partition}"
     named = outgoing.fields or tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
-    told = [
+    facts = [
         ("to", f"{outgoing.target}{place}"),
         ("key", _shown(outgoing.key) if outgoing.key is not None else ""),
         ("routing", outgoing.routing_key or ""),
@@ -94,7 +94,7 @@ def message_facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str
         ("size", f"{outgoing.size:,} B"),
         ("stored", STORED_WHEN[broker]),
     ]
-    return [(label, text) for label, text in told if text]
+    return [(label, text) for label, text in facts if text]
 
 
 def _shown(text: bytes) -> str:

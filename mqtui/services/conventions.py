@@ -35,7 +35,7 @@ class FieldSourceFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ExceptionFile(msgspec.Struct, forbid_unknown_fields=True):
-    """How the root exception is told from its wrappers."""
+    """How the root exception is distinguished from its wrappers."""
 
     wrappers: list[str] = []
     after: list[str] = []

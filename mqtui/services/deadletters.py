@@ -23,7 +23,7 @@ from mqtui.services.session import Session
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterDestination:
-    """A destination that holds dead letters. `letters` are those nobody handled; `told_by` says how it was known.
+    """A destination that holds dead letters. `letters` are the unhandled ones; `detected_by` says how it was detected.
 
     `readers` is None where they were not asked for, or the broker does not tell.
     """
@@ -46,9 +46,9 @@ class RetryStage:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSurvey:
-    """All places, the fullest first, the retry stages beside them, and how many destinations were not looked into.
+    """All dead-letter destinations, the fullest first, the retry stages, and how many destinations are unclassified.
 
-    Those are destinations of which neither the broker's settings nor a name tells whether they hold dead letters.
+    Those are destinations for which neither the broker's settings nor a name says whether they hold dead letters.
     `missing` says why there may be more.
     """
 
@@ -67,7 +67,7 @@ async def find_dead_letters(
 ) -> DeadLetterSurvey:
     """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
 
-    What only headers tell counts where nobody reads. Without a search the first few destinations are looked into.
+    Headers alone count only where no group reads. Without a `search` the first few destinations are searched.
     """
     search = search or HeaderSearch()
     rows = await list_destinations(session.broker)
@@ -77,9 +77,9 @@ async def find_dead_letters(
 
 
 async def find_one_destination(session: Session, conventions: Conventions, ref: Ref) -> DeadLetterDestination | None:
-    """One destination, if its name or its newest message tells that it holds dead letters; no list is asked for.
+    """One destination, if its name or its newest message shows that it holds dead letters, without listing others.
 
-    On RabbitMQ mostly the settings of the other queues tell it, which only the list of all has.
+    On RabbitMQ it is mostly the settings of other queues that show it, which only the list of all has.
 
     Raises:
         NotFound: there is no such thing.
@@ -93,7 +93,7 @@ async def find_one_destination(session: Session, conventions: Conventions, ref: 
     candidates, search = (await classify(session.broker.kind, conventions, rows)).only(ref), HeaderSearch()
     await search.search(session, conventions, candidates.without_origin, candidates.unclassified)
     found = await count_dead_letters(session, candidates, search)
-    return next((place for place in found.destinations if place.ref == ref), None)
+    return next((destination for destination in found.destinations if destination.ref == ref), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class DeadLetterCandidates:
     known: Mapping[Ref, tuple[tuple[Ref, ...], str]]
     retry_stages: Mapping[Ref, str]
     unclassified: Sequence[Destination]
-    """Those of which nothing is told, and which hold something."""
+    """Destinations with messages for which neither settings nor names say anything."""
 
     @property
     def without_origin(self) -> list[Destination]:
@@ -113,7 +113,7 @@ class DeadLetterCandidates:
 
     def only(self, ref: Ref) -> DeadLetterCandidates:
         """Only this one; the others were needed to interpret its name."""
-        known = {each: told for each, told in self.known.items() if each == ref}
+        known = {each: evidence for each, evidence in self.known.items() if each == ref}
         return replace(self, known=known, unclassified=[row for row in self.unclassified if row.ref == ref])
 
 
@@ -154,32 +154,39 @@ async def classify(
 async def count_dead_letters(
     session: Session, candidates: DeadLetterCandidates, search: HeaderSearch, groups: Sequence[Group] | None = None
 ) -> DeadLetterSurvey:
-    """The places among candidates with their letters, and who reads them as far as these groups tell.
+    """Count the letters of the candidates, and find the groups that read them, among `groups` where they are given.
 
-    Of places that only headers tell of the broker is asked who reads them: a list of all groups is dear.
+    Without `groups` only those of destinations found by headers are asked for: listing all groups is expensive.
     """
     await yield_to_loop()
-    told = search.known_findings(candidates.without_origin, candidates.unclassified)
+    from_headers = search.known_findings(candidates.without_origin, candidates.unclassified)
     await yield_to_loop()
-    findings = dict(candidates.known) | {ref: (finding.origins, finding.detected_by) for ref, finding in told.items()}
+    findings = dict(candidates.known) | {
+        ref: (finding.origins, finding.detected_by) for ref, finding in from_headers.items()
+    }
     rows = [candidates.rows[ref] for ref in findings]
     doubtful = [row.ref for row in rows if row.ref not in candidates.known]
     readers = await _readers(session, doubtful) if groups is None else readers_among(groups, rows)
     rows = [row for row in rows if row.ref in candidates.known or not readers.get(row.ref)]
     letters = await session.broker.count_letters(rows)
-    places = [DeadLetterDestination(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
-    places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
+    destinations_found = [
+        DeadLetterDestination(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()
+    ]
+    destinations_found.sort(key=lambda destination: (-(destination.letters.number or 0), destination.ref))
     stages = sorted(candidates.retry_stages.items())
     await yield_to_loop()
     waiting = tuple(RetryStage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
-    return DeadLetterSurvey(tuple(places), waiting, search.count_unsearched(candidates.unclassified))
+    return DeadLetterSurvey(tuple(destinations_found), waiting, search.count_unsearched(candidates.unclassified))
 
 
 async def add_readers(session: Session, found: DeadLetterSurvey) -> DeadLetterSurvey:
     """The same, each destination with the groups that read it, from one list of all groups."""
-    readers = await _readers(session, [place.ref for place in found.destinations])
+    readers = await _readers(session, [destination.ref for destination in found.destinations])
     return replace(
-        found, destinations=tuple(replace(place, readers=readers.get(place.ref)) for place in found.destinations)
+        found,
+        destinations=tuple(
+            replace(destination, readers=readers.get(destination.ref)) for destination in found.destinations
+        ),
     )
 
 
@@ -203,11 +210,11 @@ def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mappi
             if ref in found and (ref.kind is Kind.TOPIC or one.member_count):
                 name = one.ref.name
                 found[ref].append(name.removeprefix(f"{ref.name}/") if ref.kind is Kind.STREAM else name)
-    told = {ref: tuple(names) for ref, names in found.items()}
+    readers = {ref: tuple(names) for ref, names in found.items()}
     for row in rows:
         if isinstance(consumers := row.facts.get("consumers"), int):
-            told[row.ref] = (pluralize(consumers, "consumer"),) if consumers else ()
-    return told
+            readers[row.ref] = (pluralize(consumers, "consumer"),) if consumers else ()
+    return readers
 
 
 def _is_exclusive(row: Destination) -> bool:
@@ -224,7 +231,10 @@ async def read_causes(
     Raises:
         Refused, NeedsConsent: the price can't be paid, or was not agreed to.
     """
-    from mqtui.services.cause_grouping import CauseGrouping, group_by_cause  # what only finds places groups no letters
+    from mqtui.services.cause_grouping import (
+        CauseGrouping,
+        group_by_cause,
+    )  # not needed where only destinations are listed
     from mqtui.services.redrive.planning.scan import read_unhandled
 
     source = await session.broker.snapshot(ref)

@@ -49,7 +49,7 @@ def decode_fields(listed: Sequence[Field], keys: FernetKeys = NO_KEYS) -> Decode
 
 
 def unwrap_large(value: bytes, keys: FernetKeys = NO_KEYS) -> UnwrappedValue:
-    """A large value without its layers, not parsed: whether it is JSON is told by its first and last sign."""
+    """Unwrap the layers of a large value without parsing it: its first and last character say whether it is JSON."""
     attempts: list[Attempt] = []
     layers: list[str] = []
     while (outer := sniff(value)) in ("gzip", "fernet"):

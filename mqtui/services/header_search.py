@@ -103,13 +103,13 @@ class HeaderSearch:
         wanted = [row for row in places if self._is_wanted(row, now)]
         rows = [*wanted, *new[: self._most], *moved[:MAX_CONCURRENT]]
         self._refused |= {row.ref: now + MAX_PAUSE for row in rows}
-        told = await self._search_rows(session, conventions, rows)
-        for row, found in told:
+        results = await self._search_rows(session, conventions, rows)
+        for row, found in results:
             del self._refused[row.ref]
             before = self._known.get(row.ref)
             pause = FIRST_PAUSE if before is None else min(before.pause * 2, MAX_PAUSE)
             self._known[row.ref] = SearchedDestination(found, _progress_of(row), now + pause, pause)
-        return bool(told)
+        return bool(results)
 
     def count_unsearched(self, others: Iterable[Destination]) -> int:
         """How many of these were never searched."""
@@ -131,7 +131,7 @@ class HeaderSearch:
         reader = session.broker.reader
         if not isinstance(reader, ReadsNewest):
             return await self._search_one_by_one(session, conventions, rows)
-        kind, told = session.broker.kind, []
+        kind, results = session.broker.kind, []
         for start in range(0, len(rows), MAX_SEARCHED):
             some = rows[start : start + MAX_SEARCHED]
             try:
@@ -140,12 +140,12 @@ class HeaderSearch:
                 raise
             except MqtuiError:
                 continue  # they count as not searched
-            told += [
+            results += [
                 (row, _classify_newest(kind, conventions, row.ref, newest[row.ref]))
                 for row in some
                 if row.ref in newest
             ]
-        return told
+        return results
 
     async def _search_one_by_one(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
@@ -209,5 +209,5 @@ def _classify_newest(
 
 
 def _progress_of(row: Destination) -> float | None:
-    """How many messages ever arrived, else how many it holds: it tells whether something arrived since."""
+    """How many messages ever arrived, else how many it holds: a change means that something arrived."""
     return row.messages.number if row.arrived is NOT_ASKED else row.arrived.number

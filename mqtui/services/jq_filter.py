@@ -75,7 +75,7 @@ class JqFilter:
         """
         for chunk in self._chunks(messages):
             place = 0
-            async with aclosing(self._process.evaluate([given for given, _ in chunk])) as answered:
+            async with aclosing(self._process.evaluate([jq_input for jq_input, _ in chunk])) as answered:
                 async for answers in answered:
                     for answer in answers:
                         yield self._record_answer(answer, chunk[place][1])
@@ -87,7 +87,7 @@ class JqFilter:
         room = 0
         for message in messages:
             line = to_json(message) if self._needs_message else b""
-            given = (
+            jq_input = (
                 JqInput(None, list(message.fields), line)
                 if isinstance(message.position, EntryId)
                 else JqInput(message.value, None, line)
@@ -96,7 +96,7 @@ class JqFilter:
             if not chunks or size > room or len(chunks[-1]) == CHUNK_MESSAGES:
                 chunks.append([])
                 room = CHUNK_BYTES
-            chunks[-1].append((given, message))
+            chunks[-1].append((jq_input, message))
             room -= size
         return chunks
 

@@ -95,7 +95,7 @@ class JqProcess:
             await self._why_it_ended()
 
     async def evaluate(self, inputs: Sequence[JqInput]) -> AsyncGenerator[Sequence[Answer]]:
-        """An answer for each input, as they come. Where one used up the budget, a new worker goes on with the next.
+        """An answer for each input, as they come. After one that exceeded the budget a new worker continues.
 
         Leaving early kills the worker.
         """
@@ -109,7 +109,7 @@ class JqProcess:
                 try:
                     await self._write(inputs[done:])
                     while failures := await self._read(list[JqFailure]):
-                        whys.update((each.place, each.why) for each in failures)
+                        whys.update((each.index, each.why) for each in failures)
                     marks = os.read(self._marks, len(inputs))
                 except (EOFError, ConnectionError):
                     reason, marks = await self._why_it_ended()
@@ -135,8 +135,8 @@ class JqProcess:
         self._process = None
         return EXIT_REASONS.get(code, CRASHED), marks
 
-    async def _write(self, told: object) -> None:
-        body = msgspec.msgpack.encode(told)
+    async def _write(self, value: object) -> None:
+        body = msgspec.msgpack.encode(value)
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.writelines((len(body).to_bytes(4, "big"), body))

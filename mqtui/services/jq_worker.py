@@ -62,7 +62,7 @@ class JqInput(msgspec.Struct, array_like=True):
 class JqFailure(msgspec.Struct, array_like=True):
     """jq's error on the message at an index of its frame; left out where memory was short."""
 
-    place: int
+    index: int
     why: str
 
 
@@ -127,16 +127,16 @@ def _limit_memory(base: int, size: int) -> None:
 
 
 def _answer(sink: BinaryIO, inputs: list[JqInput], job: JqJob, test: Callable[[str], Any], base: int) -> None:
-    for place, given in enumerate(inputs):
-        _limit_memory(base, len(given.value or b"") + len(given.line))
+    for index, jq_input in enumerate(inputs):
+        _limit_memory(base, len(jq_input.value or b"") + len(jq_input.line))
         mark = PASSED
         try:
-            mark = CHOSEN if test(_text(given, job)) else PASSED
+            mark = CHOSEN if test(_text(jq_input, job)) else PASSED
         except StopIteration:
             pass
         except ValueError as error:
             mark = FAILED
-            _write_frame(sink, [JqFailure(place, str(error)[:LONGEST_FAILURE] or "error")])
+            _write_frame(sink, [JqFailure(index, str(error)[:LONGEST_FAILURE] or "error")])
         except MemoryError:
             mark = FAILED
         os.write(MARKS, bytes((mark,)))
@@ -144,12 +144,12 @@ def _answer(sink: BinaryIO, inputs: list[JqInput], job: JqJob, test: Callable[[s
     _write_frame(sink, [])
 
 
-def _text(given: JqInput, job: JqJob) -> str:
+def _text(jq_input: JqInput, job: JqJob) -> str:
     """The program's input: the decoded value, with the whole message where it uses `$m`."""
-    found = decode(given.value, job.keys) if given.fields is None else decode_fields(given.fields, job.keys)
+    found = decode(jq_input.value, job.keys) if jq_input.fields is None else decode_fields(jq_input.fields, job.keys)
     text = found.text
     if job.whole:
-        text = b'{"m":%b,"v":%b}' % (given.line, text)
+        text = b'{"m":%b,"v":%b}' % (jq_input.line, text)
     return text.decode()
 
 
@@ -165,8 +165,8 @@ def _read_frame(source: BinaryIO) -> bytes:
     return source.read(int.from_bytes(head, "big"))
 
 
-def _write_frame(sink: BinaryIO, told: object) -> None:
-    body = msgspec.msgpack.encode(told)
+def _write_frame(sink: BinaryIO, value: object) -> None:
+    body = msgspec.msgpack.encode(value)
     sink.write(len(body).to_bytes(4, "big") + body)
     sink.flush()
 

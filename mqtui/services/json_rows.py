@@ -98,16 +98,16 @@ def reader_row(reader: ReaderProgress) -> Json:
     }
 
 
-def monitor_row(verdict: MonitorResult) -> Json:
+def monitor_row(result: MonitorResult) -> Json:
     """What the monitor of published messages found; figures are null where they can't be known, as `verdict` says."""
     return {
-        "came_back": verdict.returned_count,
-        "passed": verdict.passed,
-        "waiting": verdict.waiting,
-        "readers": [reader_row(reader) for reader in verdict.readers],
-        "watched": round(verdict.seconds, 1),
-        "verdict": _clean(verdict.describe()),
-    } | ({"back": [_clean(letter) for letter in verdict.returned_letters]} if verdict.returned_letters else {})
+        "came_back": result.returned_count,
+        "passed": result.passed,
+        "waiting": result.waiting,
+        "readers": [reader_row(reader) for reader in result.readers],
+        "watched": round(result.seconds, 1),
+        "verdict": _clean(result.describe()),
+    } | ({"back": [_clean(letter) for letter in result.returned_letters]} if result.returned_letters else {})
 
 
 def suspect_rows(result: Result) -> list[Json]:
@@ -134,12 +134,12 @@ def cause_row(cause: Cause) -> Json:
     }
 
 
-def dead_letters_row(place: DeadLetterDestination) -> Json:
+def dead_letters_row(destination: DeadLetterDestination) -> Json:
     """A destination that holds dead letters; `letters` are the unhandled ones."""
-    row = _ref_fields(place.ref)
-    row |= {"origins": [name_or_base64(ref.name) for ref in place.origins], "known_by": place.detected_by}
-    row |= {"readers": None if place.readers is None else [name_or_base64(name) for name in place.readers]}
-    return add_figures(row, letters=place.letters)
+    row = _ref_fields(destination.ref)
+    row |= {"origins": [name_or_base64(ref.name) for ref in destination.origins], "known_by": destination.detected_by}
+    row |= {"readers": None if destination.readers is None else [name_or_base64(name) for name in destination.readers]}
+    return add_figures(row, letters=destination.letters)
 
 
 def destination_row(destination: Destination) -> Json:

@@ -74,12 +74,12 @@ def figure_json(figure: Figure) -> int | float | Json | None:
     """A number, `{"about": n}`, `{"at_least": n}`, `{"at_most": n}` (each with `why` where it is known), or None."""
     if figure.sort is Exactness.EXACT or figure.number is None:
         return figure.number
-    told: Json = {figure.sort.value: figure.number}
-    return told | {"why": figure.why} if figure.why else told
+    row: Json = {figure.sort.value: figure.number}
+    return row | {"why": figure.why} if figure.why else row
 
 
 def add_figures(row: Json, **figures: Figure) -> Json:
-    """The row with figures under their names; why numbers are missing is told in `why`, named where there are more."""
+    """The row with figures under their names; `why` says why numbers are missing, by name where there are several."""
     row |= {name: figure_json(figure) for name, figure in figures.items()}
     whys = {name: figure.why for name, figure in figures.items() if figure.number is None and figure.why}
     if whys:

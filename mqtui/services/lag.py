@@ -71,12 +71,12 @@ def lag_notes(row: PartitionLag | GroupLag) -> list[str]:
     """Notes to a lag: messages that were lost, that are not committed yet, and why it is not known."""
     kind = row.resource.kind if isinstance(row, PartitionLag) else row.parts[0].resource.kind if row.parts else None
     figure = row.lag if isinstance(row, PartitionLag) else row.total
-    told = [f"{row.lost} {LOST_WORDS.get(kind, 'lost')}"] if row.lost.number else []
+    notes = [f"{row.lost} {LOST_WORDS.get(kind, 'lost')}"] if row.lost.number else []
     if row.uncommitted:
-        told.append(f"{row.uncommitted:,} not yet committed by their writer")
+        notes.append(f"{row.uncommitted:,} not yet committed by their writer")
     if figure.sort not in (Exactness.EXACT, Exactness.AT_MOST) and figure.why:
-        told.append(figure.why)
-    return told
+        notes.append(figure.why)
+    return notes
 
 
 LOST_WORDS: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STREAM: "lost to trimming"}

@@ -60,17 +60,17 @@ class LetterSelector:
         Raises:
             OverBudget: the jq program uses up its budget on too many letters.
         """
-        fitting = list(range(len(letters))) if self._everything else await self._matching(letters)
+        matching = list(range(len(letters))) if self._everything else await self._matching(letters)
         wanted = [False] * len(letters)
         if self.jq_filter is None or most == 0:
-            for place in fitting[:most]:
-                wanted[place] = True
+            for index in matching[:most]:
+                wanted[index] = True
             return wanted
         chosen = 0
-        async with aclosing(self.jq_filter.select([letters[place] for place in fitting])) as answers:
-            places = iter(fitting)
+        async with aclosing(self.jq_filter.select([letters[index] for index in matching])) as answers:
+            indices = iter(matching)
             async for answer in answers:
-                wanted[next(places)] = answer
+                wanted[next(indices)] = answer
                 chosen += answer
                 if chosen == most:
                     break
@@ -79,18 +79,18 @@ class LetterSelector:
     async def _matching(self, letters: Sequence[Message]) -> list[int]:
         """Indices of the letters that match all but the jq program."""
         found, slices = list[int](), TimeSlices()
-        for place, letter in enumerate(letters):
+        for index, letter in enumerate(letters):
             if slices.is_over:
                 await slices.yield_to_loop()
             if self._matches(letter):
-                found.append(place)
+                found.append(index)
         return found
 
     def _matches(self, letter: Message) -> bool:
         """Whether it matches all but the jq program; the cheap tests come first."""
         if self._partition is not None:
-            place = letter.position
-            if not isinstance(place, Offset) or place.partition != self._partition:
+            position = letter.position
+            if not isinstance(position, Offset) or position.partition != self._partition:
                 return False
         if self._timed and not self._is_in_time_range(letter):
             return False

@@ -35,7 +35,7 @@ PAGES_OF_COMMANDS = {
     "profile": "configuration",
     "audit": "security",
 }
-"""The page that tells of a command."""
+"""The page that explains a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,11 @@ async def plan_claim(
         raise NotFound(f"Nothing to claim in {group}: {words}", "Trimmed or deleted.", "mqtui ack takes them off.")
     seen = tuple((entry.id, entry.idle, entry.read_at) for entry in there)
     owners = Counter(entry.consumer for entry in there)
-    told = next(iter(owners))
+    owners_text = next(iter(owners))
     if len(owners) > 1:
-        told = ", ".join(f"{owner} {number:,}" for owner, number in sorted(owners.items()))
+        owners_text = ", ".join(f"{owner} {number:,}" for owner, number in sorted(owners.items()))
     facts = [
-        ("from", f"{told} in group {group} of {stream.name}"),
+        ("from", f"{owners_text} in group {group} of {stream.name}"),
         ("to", to),
         ("lock", "an entry that somebody touches before us stays where it is; delivery counts are not raised"),
         ("idle", "starts at 0 again for each, so that others wait as long as if it were just delivered"),

@@ -118,35 +118,35 @@ class Poller:
 
     async def poll(self) -> float:
         """Poll once; the seconds until the next poll."""
-        seen, began = self.snapshot, monotonic()
+        snapshot, began = self.snapshot, monotonic()
         try:
-            await self._refresh(seen)
+            await self._refresh(snapshot)
         except MqtuiError as error:
-            pause = RETRIES[min(seen.retry_number, len(RETRIES) - 1)]
-            seen.unreachable_since = seen.unreachable_since or time()
-            seen.error, seen.retry_number, seen.retry_at = error, seen.retry_number + 1, time() + pause
+            pause = RETRIES[min(snapshot.retry_number, len(RETRIES) - 1)]
+            snapshot.unreachable_since = snapshot.unreachable_since or time()
+            snapshot.error, snapshot.retry_number, snapshot.retry_at = error, snapshot.retry_number + 1, time() + pause
             return pause
-        seen.error, seen.retry_number, seen.unreachable_since = None, 0, 0.0
-        seen.as_of, seen.poll_seconds = time(), monotonic() - began
-        return max(POLL_SECONDS[self.session.broker.kind], seen.poll_seconds * IDLE_FACTOR)
+        snapshot.error, snapshot.retry_number, snapshot.unreachable_since = None, 0, 0.0
+        snapshot.as_of, snapshot.poll_seconds = time(), monotonic() - began
+        return max(POLL_SECONDS[self.session.broker.kind], snapshot.poll_seconds * IDLE_FACTOR)
 
-    async def _refresh(self, seen: BrokerSnapshot) -> None:
+    async def _refresh(self, snapshot: BrokerSnapshot) -> None:
         broker = self.session.broker
-        if not seen.as_of:
-            await self._list_names(seen)
+        if not snapshot.as_of:
+            await self._list_names(snapshot)
         survey = await broker.survey()
         groups = await self._add_members(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
         await yield_to_loop()
         rows = sort_destinations(survey.destinations)
         await yield_to_loop()
-        gone = _unanswered_groups(seen.groups, groups) if groups.missing else []
-        seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
-        seen.lags = {row.group: row for row in survey.lags}
+        gone = _unanswered_groups(snapshot.groups, groups) if groups.missing else []
+        snapshot.groups = sorted([*groups, *gone], key=lambda group: group.ref)
+        snapshot.lags = {row.group: row for row in survey.lags}
         await yield_to_loop()
-        seen.destinations = lag.add_backlogs(rows, survey.lags, groups.missing)
-        seen.partial = tuple(dict.fromkeys(partial))
-        await self._find_dead_letters(seen)
+        snapshot.destinations = lag.add_backlogs(rows, survey.lags, groups.missing)
+        snapshot.partial = tuple(dict.fromkeys(partial))
+        await self._find_dead_letters(snapshot)
 
     async def _add_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """Add members where they are on screen, else only where entries are pending: their consumers may be gone."""
@@ -159,7 +159,7 @@ class Poller:
         filled = {group.ref: group for group in await told.with_members(holding)} if holding else {}
         return Inventory(tuple(filled.get(group.ref, group) for group in groups), groups.missing)
 
-    async def _list_names(self, seen: BrokerSnapshot) -> None:
+    async def _list_names(self, snapshot: BrokerSnapshot) -> None:
         """List the names first, before any figures are known."""
         names: dict[Ref, Destination] = {}
         async with aclosing(self.session.broker.catalog.list_destinations()) as pages:
@@ -167,57 +167,57 @@ class Poller:
                 if names and (not page.items or any(row.ref in names for row in page.items)):
                     return
                 names |= {row.ref: row for row in page.items}
-                seen.destinations = sort_destinations(names.values())
+                snapshot.destinations = sort_destinations(names.values())
                 self._on_change()
 
-    async def _find_dead_letters(self, seen: BrokerSnapshot) -> None:
+    async def _find_dead_letters(self, snapshot: BrokerSnapshot) -> None:
         """By settings, names and earlier findings; then the headers of unclassified destinations are searched."""
-        candidates = await deadletters.classify(self.session.broker.kind, self._conventions, seen.destinations)
+        candidates = await deadletters.classify(self.session.broker.kind, self._conventions, snapshot.destinations)
         self._set_dead_letters(
-            seen, await deadletters.count_dead_letters(self.session, candidates, self._search, seen.groups)
+            snapshot, await deadletters.count_dead_letters(self.session, candidates, self._search, snapshot.groups)
         )
-        await self._add_samples(seen)
-        if not seen.as_of:
-            seen.as_of = time()
+        await self._add_samples(snapshot)
+        if not snapshot.as_of:
+            snapshot.as_of = time()
             self._on_change()
-        if seen.cluster is None:
-            seen.cluster = await self.session.broker.catalog.describe_cluster()
+        if snapshot.cluster is None:
+            snapshot.cluster = await self.session.broker.catalog.describe_cluster()
         if await self._search.search(
             self.session, self._conventions, candidates.without_origin, candidates.unclassified
         ):
             self._set_dead_letters(
-                seen, await deadletters.count_dead_letters(self.session, candidates, self._search, seen.groups)
+                snapshot, await deadletters.count_dead_letters(self.session, candidates, self._search, snapshot.groups)
             )
 
     @staticmethod
-    def _set_dead_letters(seen: BrokerSnapshot, found: deadletters.DeadLetterSurvey) -> None:
-        seen.dead_letters, seen.unclassified = list(found.destinations), found.unclassified
-        seen.retry_stages = {stage.ref: stage for stage in found.retry_stages}
+    def _set_dead_letters(snapshot: BrokerSnapshot, found: deadletters.DeadLetterSurvey) -> None:
+        snapshot.dead_letters, snapshot.unclassified = list(found.destinations), found.unclassified
+        snapshot.retry_stages = {stage.ref: stage for stage in found.retry_stages}
 
-    async def _add_samples(self, seen: BrokerSnapshot) -> None:
+    async def _add_samples(self, snapshot: BrokerSnapshot) -> None:
         now = monotonic()
-        holding = [row for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
+        holding = [row for row in snapshot.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
         await yield_to_loop()
         waits = [row.backlog for row in holding if row.backlog is not NOTHING_WAITS]
-        seen.backlog = total(waits) if waits else NOTHING_WAITS
+        snapshot.backlog = total(waits) if waits else NOTHING_WAITS
         await yield_to_loop()
-        waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
-        seen.waiting.add(now, sum(waiting) if waiting else None)
-        for number, row in enumerate(seen.destinations, 1):
+        waiting = [row.backlog.number for row in snapshot.destinations if row.backlog.number is not None]
+        snapshot.waiting.add(now, sum(waiting) if waiting else None)
+        for number, row in enumerate(snapshot.destinations, 1):
             arrived = row.messages if row.arrived is NOT_ASKED else row.arrived
-            seen.trend(row.ref, "arrived").add(now, arrived.number)
-            seen.trend(row.ref, "backlog").add(now, row.backlog.number)
+            snapshot.trend(row.ref, "arrived").add(now, arrived.number)
+            snapshot.trend(row.ref, "backlog").add(now, row.backlog.number)
             if number % SAMPLES_PER_SLICE == 0:
                 await yield_to_loop()
-        for number, (ref, figures) in enumerate(seen.lags.items()):
-            seen.trend(ref, "lag").add(now, figures.total.number)
+        for number, (ref, figures) in enumerate(snapshot.lags.items()):
+            snapshot.trend(ref, "lag").add(now, figures.total.number)
             if number % SAMPLES_PER_SLICE == 0:
                 await yield_to_loop()
-        for place in seen.dead_letters:
-            seen.trend(place.ref, "letters").add(now, place.letters.number)
+        for place in snapshot.dead_letters:
+            snapshot.trend(place.ref, "letters").add(now, place.letters.number)
         await yield_to_loop()
-        known = {row.ref for row in seen.destinations} | set(seen.lags)
-        for series in seen.series.values():
+        known = {row.ref for row in snapshot.destinations} | set(snapshot.lags)
+        for series in snapshot.series.values():
             await yield_to_loop()
             for ref in series.keys() - known:
                 del series[ref]

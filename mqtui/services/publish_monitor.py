@@ -70,14 +70,14 @@ def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
     return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
 
 
-async def plan_monitored(session: Session, planned: Plan, target: Ref, hearing: DeadLetterSource) -> Plan:
+async def plan_monitored(session: Session, planned: Plan, target: Ref, dead_letter_source: DeadLetterSource) -> Plan:
     """The plan with the step that listens for dead letters, and the risks of what can't be observed."""
     risks = list(planned.risks)
-    if hearing.not_observable:
-        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.not_observable}"))
+    if dead_letter_source.not_observable:
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {dead_letter_source.not_observable}"))
     if why := await why_no_consumer(session.broker, target):
         risks.append(Risk(NO_CONSUMER_RISK, why))
-    listening = (Listen(hearing.source),) if hearing.source is not None else ()
+    listening = (Listen(dead_letter_source.source),) if dead_letter_source.source is not None else ()
     return replace(planned, steps=(*listening, *planned.steps), risks=tuple(risks))
 
 
@@ -86,7 +86,7 @@ async def publish_monitored(
     planned: Plan,
     consent: Consent,
     message: Outgoing,
-    hearing: DeadLetterSource,
+    dead_letter_source: DeadLetterSource,
     conventions: Conventions,
     seconds: float,
     tell: Callable[[Receipt], None],
@@ -98,11 +98,13 @@ async def publish_monitored(
         Refused, NeedsConsent: from the write gate.
         MqtuiError: the connection broke.
     """
-    aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.not_observable)
-    aftermath.noun = "message"
-    aftermath.message_ids = [str(value) for name, value in message.properties if name == MESSAGE_ID]
+    monitor = ConsumptionMonitor(
+        session.broker, dead_letter_source.source, planned.id, conventions, dead_letter_source.not_observable
+    )
+    monitor.noun = "message"
+    monitor.message_ids = [str(value) for name, value in message.properties if name == MESSAGE_ID]
     async with session.guard.writing(planned, consent) as writer:
-        await aftermath.start(writer)
+        await monitor.start(writer)
         try:
             async with writer.publisher() as publisher:
                 (receipt,) = await publisher.send([message])
@@ -110,7 +112,7 @@ async def publish_monitored(
             tell(receipt)
             if receipt.state is not PublishStatus.STORED:
                 return None
-            aftermath.copies.add_published(message.target, [receipt.position])
-            return await aftermath.watch(seconds, NO_RETURN_ACCEPTED, lambda _: None, stop)
+            monitor.copies.add_published(message.target, [receipt.position])
+            return await monitor.watch(seconds, NO_RETURN_ACCEPTED, lambda _: None, stop)
         finally:
-            await aftermath.close()
+            await monitor.close()

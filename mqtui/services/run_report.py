@@ -38,8 +38,8 @@ def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
     """Letters by outcome: from the result of a finished run (planned is their sum, C8), else from the journal."""
     if record.result is None or record.state == "running":
         return {name: number for name, number in journal.count_outcomes(record.id).items() if name in set(Outcome)}
-    told = msgspec.json.decode(record.result)
-    return {outcome.value: told[outcome] for outcome in Outcome if told.get(outcome)}
+    result = msgspec.json.decode(record.result)
+    return {outcome.value: result[outcome] for outcome in Outcome if result.get(outcome)}
 
 
 def run_row(journal: Journal, record: RunRecord) -> Json:
@@ -82,21 +82,21 @@ def describe_run(journal: Journal, record: RunRecord) -> str:
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short_id(record.id)} ({run_state(record)})"
-    told = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
+    result = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
     parts += [
-        f"{told[name]:,} {words}"
+        f"{result[name]:,} {words}"
         for name, words in MONITOR_COUNTS.items()
-        if told.get("verdict") and told[name] is not None
+        if result.get("verdict") and result[name] is not None
     ]
-    ending = "".join(f"; {sentence.rstrip('.')}" for name in ("why", "verdict") if (sentence := told.get(name)))
+    ending = "".join(f"; {sentence.rstrip('.')}" for name in ("why", "verdict") if (sentence := result.get(name)))
     return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}{ending}"
 
 
 def reader_lines(record: RunRecord) -> list[str]:
     """A line for each consumer group as the monitor last saw it, and for each letter that came back."""
-    told = msgspec.json.decode(record.result) if record.result else {}
-    readers = msgspec.convert(told.get("readers") or (), tuple[ReaderProgress, ...])
-    return [reader.text for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
+    result = msgspec.json.decode(record.result) if record.result else {}
+    readers = msgspec.convert(result.get("readers") or (), tuple[ReaderProgress, ...])
+    return [reader.text for reader in readers] + [f"came back: {letter}" for letter in result.get("back") or ()]
 
 
 def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:

@@ -1,4 +1,4 @@
-"""Ground for one test on one broker: names of its own, filled and read by the broker's own client library.
+"""One test's own destinations on one broker, filled and read by the broker's own client library.
 
 Letters say where they came from: on Kafka in Spring's headers, on Redis in fields, on RabbitMQ by the broker's own
 dead lettering. Each carries a number to be told apart by.
@@ -175,7 +175,7 @@ class RedisDeadLetters(RedisWorld):
 
 @dataclass(frozen=True, slots=True)
 class BrokerFixture:
-    """A broker by its URL, and its world."""
+    """A broker by its URL, with what a test may create, fill and read there."""
 
     kind: BrokerKind
     url: str
@@ -212,7 +212,7 @@ class BrokerFixture:
     def add_dead_letters(
         self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0
     ) -> None:
-        """Dead letters of one cause."""
+        """Add dead letters of one cause."""
         letters = [self.dead_letter(number, origin, cause) for number in numbers]
         if isinstance(self.world, RabbitMQDeadLetters):
             self.world.die(origin, dlq, letters, cause)
@@ -220,7 +220,7 @@ class BrokerFixture:
             self.world.put(dlq, letters, partition=partition)
 
     def dead_letter(self, number: int, origin: Ref, cause: str = "bad") -> Letter:
-        """A dead letter that says where it came from and why it died."""
+        """A dead letter with headers for its origin and error."""
         exception, message = DIED[cause]
         name = origin.name.encode()
         body = json.dumps({"number": number, "odd": bool(number % 2)}).encode()
@@ -234,7 +234,7 @@ class BrokerFixture:
         return Letter(body, headers=(("kept", b"\xff\x00"),))
 
     def is_requeued(self, dlq: Ref) -> bool:
-        """Whether a queue has back what a killed process had in its hands; elsewhere nothing is lent."""
+        """Whether a queue has requeued what a killed process had unacknowledged; True on other brokers."""
         if not isinstance(self.world, RabbitMQDeadLetters):
             return True
         return self.world.unlent(dlq)
@@ -262,7 +262,7 @@ class BrokerFixture:
         return [name for name, _ in letter.headers]
 
     def count_unhandled(self, mqtui: Mqtui, dlq: Ref) -> int:
-        """Letters in the source that nobody handled. On Kafka a plan knows, elsewhere the source itself does."""
+        """Unhandled letters in the source: on Kafka from a plan, elsewhere from the source itself."""
         if self.kind is not BrokerKind.KAFKA:
             return len(self.world.contents(dlq))
         told = mqtui("discard", self.url, dlq.name, "--dry-run", "--json").ok().rows()[0]["plan"]["count"]
@@ -293,7 +293,7 @@ def with_dead_letter_exchange(broker: BrokerFixture) -> tuple[Ref, Ref]:
 
 
 def broker_fixture_of(kind: BrokerKind, url: str) -> BrokerFixture:
-    """Ground on a broker."""
+    """The fixture of a broker."""
     match kind:
         case BrokerKind.KAFKA:
             return BrokerFixture(kind, url, KafkaDeadLetters(url))
@@ -309,7 +309,7 @@ BrokerFixtureOn: TypeAlias = Callable[[str], BrokerFixture]
 def add_profile(
     mqtui: Mqtui, broker: BrokerFixture, name: str, *flags: str, options: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """A profile of the ground's broker; the password, if any, comes from the environment."""
+    """Add a profile of the broker; the password, if any, comes from the environment."""
     parts = urlsplit(broker.url)
     mqtui.extra[f"MQTUI_SECRET_{name.upper()}"] = parts.password or ""
     url = broker.url.replace(f":{parts.password}@", "@") if parts.password else broker.url

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: bytes
@@ -37,13 +37,13 @@ class CommandResult:
         return told
 
     def ok(self) -> CommandResult:
-        """Itself, where all went well."""
+        """The result itself, where it exited with 0."""
         assert self.code == 0, f"exit {self.code}\n{self.err}\n{self.text[-2000:]}"
         assert "Traceback" not in self.err
         return self
 
     def fails(self, code: int, *words: str) -> CommandResult:
-        """Itself, where it ended with this code and said these words."""
+        """The result itself, where it exited with this code and printed these words on stderr."""
         assert self.code == code, f"exit {self.code}, not {code}\n{self.err}\n{self.text[-2000:]}"
         assert "Traceback" not in self.err and "Internal error in mqtui" not in self.err, self.err
         for word in words:

@@ -44,19 +44,19 @@ def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
 
 @pytest.fixture
 def mqtui(tmp_path: Path) -> Mqtui:
-    """Mqtui with folders of its own and a bundle key."""
+    """The command line with its own folders and a bundle key."""
     return Mqtui(tmp_path, base64.urlsafe_b64encode(os.urandom(32)).decode())
 
 
 @pytest.fixture(params=list(BrokerKind))
 def broker(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
-    """Ground for one test, on each broker in turn."""
+    """The fixture of each broker in turn."""
     yield from _ground(request, request.param)
 
 
 @pytest.fixture
 def broker_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], BrokerFixture]]:
-    """Ground on the broker of a kind."""
+    """Makes the fixture of a kind of broker."""
     with ExitStack() as stack:
 
         def made(kind: str) -> BrokerFixture:
@@ -69,19 +69,19 @@ def broker_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Broker
 
 @pytest.fixture
 def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
-    """Ground on Kafka."""
+    """The fixture of Kafka."""
     yield from _ground(request, BrokerKind.KAFKA)
 
 
 @pytest.fixture
 def rabbitmq(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
-    """Ground on RabbitMQ."""
+    """The fixture of RabbitMQ."""
     yield from _ground(request, BrokerKind.RABBITMQ)
 
 
 @pytest.fixture
 def redis(request: pytest.FixtureRequest) -> Iterator[BrokerFixture]:
-    """Ground on Redis."""
+    """The fixture of Redis."""
     yield from _ground(request, BrokerKind.REDIS)
 
 

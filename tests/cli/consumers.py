@@ -1,4 +1,4 @@
-"""Consumers that work while a command runs: they commit or acknowledge, leave it, or let what they read die again."""
+"""Consumers that run beside a command: they commit, acknowledge, leave messages pending, or dead-letter them again."""
 
 from __future__ import annotations
 

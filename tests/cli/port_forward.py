@@ -1,4 +1,4 @@
-"""Another address of a broker: a port that leads to its own."""
+"""A second address of a broker: a port that forwards to its own."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ CONFIRM = "--confirm prod"
 
 
 def addressed(broker: BrokerFixture, host: str, port: int) -> str:
-    """The ground's URL with another host and port."""
+    """The broker's URL with another host and port."""
     parts = urlsplit(broker.url)
     login, at, _ = parts.netloc.rpartition("@")
     query = f"?{parts.query}" if parts.query else ""

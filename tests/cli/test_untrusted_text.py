@@ -24,7 +24,7 @@ OBEYED = re.compile(rb"\x1b\]|\x07|\xc2\x9b|\x0d|\xe2\x80[\xae\xa8]")
 
 @pytest.fixture
 def stranger(redis: BrokerFixture) -> Iterator[Redis]:
-    """A client of somebody else, whose streams begin as the ground's."""
+    """A client of somebody else, whose streams begin like the fixture's."""
     client: Redis = Redis.from_url(redis.url)
     yield client
     for key in client.scan_iter(match=f"{redis.world.prefix}*"):

@@ -1,4 +1,4 @@
-"""A small broker of each kind in memory: dead letters, and the place they came from. Letters are numbers."""
+"""An in-memory broker of each kind with a dead-letter destination and its origin. Letters are numbered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXCEPTIONS = ("SchemaMismatch", "NoStock", "Timeout")
 
 
 class MemoryFixture(ABC):
-    """`put` fills the dead letters; letter n died of `WHY[n % 3]`. `home` and `left` read back what is where."""
+    """Letter n failed with `EXCEPTIONS[n % 3]`. `returned` are those at the origin, `unhandled` those in the source."""
 
     kind: BrokerKind
     url: str
@@ -26,7 +26,7 @@ class MemoryFixture(ABC):
     source: Ref
     origin: Ref
     may_duplicate = False
-    """Whether a letter may come twice after a crash, named as a suspect."""
+    """Whether a crash may duplicate a letter, which is then named as a suspect."""
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
@@ -39,16 +39,16 @@ class MemoryFixture(ABC):
         """A dead letter."""
 
     def time(self, number: int) -> int:
-        """When letter n of a ground filled from 0 on died, in ms."""
+        """When letter n was dead-lettered, in ms, where letters were added from 0 on."""
         return START + 1 + number
 
     @abstractmethod
     def values(self, ref: Ref) -> list[int]:
-        """All letters of a place, in order."""
+        """All letters of a destination, in order."""
 
     @abstractmethod
     def unhandled(self) -> list[int]:
-        """Dead letters nobody has handled, in order."""
+        """Unhandled dead letters, in order."""
 
     @abstractmethod
     def create(self, name: str) -> Ref:
@@ -120,7 +120,7 @@ class KafkaFixture(MemoryFixture):
 
 
 class RabbitMQFixture(MemoryFixture):
-    """A classic queue whose rejected messages lie in another."""
+    """A classic queue whose rejected messages go to another."""
 
     kind = BrokerKind.RABBITMQ
     url = "amqp://memory:5672"

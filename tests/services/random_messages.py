@@ -1,4 +1,4 @@
-"""Messages of each broker, made up at random from a seed."""
+"""Random messages of each broker, from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator at a broker in memory: plans, runs, is killed, resumes and puts back, each in a process of its own."""
+"""Plans, runs, kills, resumes and puts back on in-memory brokers, each as if in its own process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONFIRMED = Consent(yes=True)
 
 
 class CrashingJournal(Journal):
-    """A journal of a process that can be killed: after that nothing more is written."""
+    """The journal of a process that can be killed: after that nothing more is written."""
 
     def __init__(self, faults: Sequence[Faults]) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class CrashingJournal(Journal):
 
 
 def mark_processes_dead() -> None:
-    """Let the processes of all running runs be gone: their ids are reused by processes that started at other times."""
+    """Make the processes of all running runs look dead: their ids belong to processes with other start times."""
     with sqlite3.connect(state_dir() / "runs.sqlite") as database:
         database.execute("UPDATE runs SET pid_start = 1 WHERE state = 'running'")
     database.close()
@@ -72,7 +72,7 @@ def mark_processes_dead() -> None:
 
 @dataclass(slots=True)
 class Operator:
-    """Works on one ground; `remote` is where letters cross over to."""
+    """Works on one broker; `remote` is the other one that letters go to."""
 
     source: MemoryFixture
     remote: MemoryFixture | None = None
@@ -81,7 +81,7 @@ class Operator:
 
     target: str = ""
     remote_target: str = ""
-    """Profiles instead of the grounds' URLs."""
+    """Profiles instead of the brokers' URLs."""
 
     @property
     def fixtures(self) -> list[MemoryFixture]:
@@ -127,7 +127,7 @@ class Operator:
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
     async def resume(self, name: str, consent: Consent = CONFIRMED) -> Result:
-        """Take up a run."""
+        """Resume a run."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
             journal = self.journal()
@@ -198,13 +198,13 @@ def last_run() -> RunRecord:
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Let runs walk in batches of `size`, seen or unseen."""
+    """Let runs move batches of `size`, parsed or raw."""
     monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", size)
     monkeypatch.setattr("mqtui.services.redrive.run.loop.RAW_BATCH_SIZE", size)
 
 
 def assert_complete(result: Result) -> Result:
-    """Itself, where the outcomes sum up to what was planned (C8)."""
+    """The result itself, where the outcomes sum up to what was planned (C8)."""
     parts = (result.moved, result.refused, result.unknown, result.skipped, result.left)
     assert sum(parts) == result.planned, result
     return result

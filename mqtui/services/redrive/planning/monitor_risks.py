@@ -15,7 +15,7 @@ from mqtui.services.redrive.run.group_progress import find_reading_groups, has_l
 from mqtui.services.session import Session
 
 NOT_OBSERVABLE_RISK = "not-heard"
-"""The risk that letters are dead-lettered again unobserved. Accepted by name, a run goes on after its first stage."""
+"""The risk that letters are dead-lettered again unobserved. Where it is accepted, a run continues after stage 1."""
 
 RETURNS_NOT_OBSERVABLE = "letters that are dead-lettered again can't be observed"
 
@@ -33,7 +33,7 @@ async def why_not_observable(
     """Why letters that are dead-lettered again would not be seen in the source, or not all of them.
 
     "" where they would, or where the run is not monitored. `original_targets` are the destinations that letters name as
-    their origin: what dies there comes to the source.
+    their origin: dead letters of those arrive in the source.
     """
     if not request.stages.is_watched or request.verb is Verb.DISCARD:
         return ""

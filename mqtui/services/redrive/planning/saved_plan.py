@@ -86,7 +86,7 @@ def require_same_terms(saved: Json, now: Json) -> None:
         names.remove(hashed)
     if not names:
         return
-    told = [
+    differences = [
         "which of their headers are stripped"
         if name == hashed
         else f"{name}: {_shown(before, name)} was saved, {_shown(after, name)} it is now"
@@ -94,7 +94,7 @@ def require_same_terms(saved: Json, now: Json) -> None:
     ]
     raise Refused(
         "The plan is not the one that was saved",
-        "; ".join(told) + ".",
+        "; ".join(differences) + ".",
         "Use the terms it was saved with; or delete the file and make it again with --dry-run.",
     )
 

@@ -87,11 +87,13 @@ async def read_unhandled(broker: Broker, source: Source, partition: int | None =
 
 
 def _is_unhandled(letter: Message, source: Source, ends: dict[int, int]) -> bool:
-    place, bounds = letter.position, source.bounds
-    if isinstance(place, Offset):
-        return place.offset < ends.get(place.partition, 0) and not source.handled.has(place.partition, place.offset)
-    if isinstance(place, EntryId) and isinstance(bounds, IdBounds):
-        return bounds.last is not None and place <= bounds.last
+    position, bounds = letter.position, source.bounds
+    if isinstance(position, Offset):
+        return position.offset < ends.get(position.partition, 0) and not source.handled.has(
+            position.partition, position.offset
+        )
+    if isinstance(position, EntryId) and isinstance(bounds, IdBounds):
+        return bounds.last is not None and position <= bounds.last
     return True
 
 

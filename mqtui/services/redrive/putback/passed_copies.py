@@ -18,7 +18,7 @@ from mqtui.state.journal import RunRecord
 COPIES_STAY = "the copies stay in their targets: what was processed there is processed again after another redrive"
 
 
-async def describe_passed(session: Session, record: RunRecord, places: Sequence[str]) -> str:
+async def describe_passed(session: Session, record: RunRecord, positions: Sequence[str]) -> str:
     """A sentence for each group that reads a topic the copies went to; "" where nothing can be told.
 
     `places` are `topic partition/offset`, as the journal has them.
@@ -26,7 +26,7 @@ async def describe_passed(session: Session, record: RunRecord, places: Sequence[
     if record.broker is not BrokerKind.KAFKA or decode_request(record.plan).request.to_target:
         return ""
     sentences: list[str] = []
-    for topic, copies in (await run_in_thread("copies", partial(_by_topic, places))).items():
+    for topic, copies in (await run_in_thread("copies", partial(_by_topic, positions))).items():
         try:
             groups = await session.broker.groups.list_groups(Ref(Kind.TOPIC, topic))
         except NotFound:
@@ -42,10 +42,10 @@ async def describe_passed(session: Session, record: RunRecord, places: Sequence[
     return "; ".join(sentences)
 
 
-def _by_topic(places: Sequence[str]) -> dict[str, TargetCopies]:
+def _by_topic(positions: Sequence[str]) -> dict[str, TargetCopies]:
     found: dict[str, TargetCopies] = {}
-    for place in places:
-        topic, _, position = place.rpartition(" ")
+    for stored_at in positions:
+        topic, _, position = stored_at.rpartition(" ")
         if topic:
             found.setdefault(topic, TargetCopies()).add(parse_offset(position))
     return found

@@ -49,10 +49,10 @@ class CrashEvidence:
         name = mark[0]
         if name in self.proven:
             return Receipt(PublishStatus.STORED, None, STORED_BEFORE)
-        told = self.traced.get(name)
-        if told is None or (told.state is PublishStatus.UNKNOWN and not told.reason):
+        traced = self.traced.get(name)
+        if traced is None or (traced.state is PublishStatus.UNKNOWN and not traced.reason):
             return Receipt(PublishStatus.UNKNOWN, None, FATE_UNKNOWN)
-        return told
+        return traced
 
 
 async def trace_in_flight(
@@ -62,15 +62,15 @@ async def trace_in_flight(
 
     It is read before the source is: a Kafka run marks the gaps that it meets as handled.
     """
-    places: dict[str, Position] = {}
+    positions: dict[str, Position] = {}
     for mark in marks:
-        place = _position(broker.kind, mark)
-        if place is not None:
-            places[mark[0]] = place
-    if not places or not isinstance(broker, TracesMoves):
+        position = _position(broker.kind, mark)
+        if position is not None:
+            positions[mark[0]] = position
+    if not positions or not isinstance(broker, TracesMoves):
         return {}
-    receipts = await broker.trace(source, options, list(places.values()))
-    return dict(zip(places, receipts, strict=True))
+    receipts = await broker.trace(source, options, list(positions.values()))
+    return dict(zip(positions, receipts, strict=True))
 
 
 def _position(kind: BrokerKind, mark: InFlight) -> Position | None:

@@ -25,7 +25,7 @@ TAKEN_BY_OTHERS = "stored here, and somebody else took it from the source meanwh
 
 
 class CopyObserver(Protocol):
-    """Is told where copies were stored: the monitor, which watches whether consumers pass them."""
+    """Gets the positions of stored copies: the monitor, which watches whether consumers pass them."""
 
     def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Take the receipts of a batch of messages."""

@@ -24,27 +24,27 @@ class BulkRoutes:
     def discriminating_headers(self, letter: Message) -> tuple[int, ...]:
         """Indices of the headers that a route depends on: origin, failed group, number of earlier redrives."""
         slots = self._conventions.layout(letter).slots
-        places = {at for at, (name, _, _) in enumerate(letter.headers) if name == COUNT}
+        indices = {at for at, (name, _, _) in enumerate(letter.headers) if name == COUNT}
         if self._targets_vary and "origin" in slots:
-            places.add(slots["origin"].first)
+            indices.add(slots["origin"].first)
         if "group" in slots:
-            places.add(slots["group"].last)
-        return tuple(sorted(places))
+            indices.add(slots["group"].last)
+        return tuple(sorted(indices))
 
     def route_for(self, letter: Message) -> RouteTemplate | None:
         """The route of this letter as a template; None where it has none, or goes elsewhere than the plan says."""
-        route, place = self._router.route(letter), letter.position
+        route, position = self._router.route(letter), letter.position
         if (
             not isinstance(route, Transfer)
             or route.content is not None
             or route.target.kind is not Kind.TOPIC
-            or not isinstance(place, Offset)
+            or not isinstance(position, Offset)
         ):
             return None
         added, origin = route.added, None
         if added and added[0][0] == ORIGIN:
             origin = origin_encoder(letter.resource.name)
-            if added[0][1] != origin(place.partition, place.offset, letter.timestamp):
+            if added[0][1] != origin(position.partition, position.offset, letter.timestamp):
                 return None
             added = added[1:]
         kept = tuple(at for at, (name, _, _) in enumerate(letter.headers) if name not in route.stripped)

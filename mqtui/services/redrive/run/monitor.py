@@ -189,7 +189,7 @@ class ConsumptionMonitor:
         )
 
     def _why_listening_ended(self) -> str:
-        """Why listening ended by itself; "" while it goes on."""
+        """Why listening ended by itself; "" while it continues."""
         if self._listening is None or not self._listening.done():
             return ""
         error = None if self._listening.cancelled() else self._listening.exception()

@@ -69,7 +69,7 @@ def no_progress(_: OutcomeCounter) -> None:
 
 
 class RedriveRun:
-    """A planned run. `counter` counts while it goes on, so that its figures survive an error."""
+    """A planned run. `counter` counts while it runs, so that its figures survive an error."""
 
     def __init__(
         self,
