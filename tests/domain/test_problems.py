@@ -31,7 +31,7 @@ def group(*members: Member, pending: int = 0) -> Group:
         (group(), unknown("no commit"), BrokerKind.KAFKA, ""),
         (group(Member("a")), exact(1140), BrokerKind.KAFKA, ""),
         (group(pending=3), exact(0), BrokerKind.REDIS, "no members, 3 pending"),
-        (group(Member("a", pending=3, idle=5 * HOUR), pending=3), exact(0), BrokerKind.REDIS, "asked nothing for 5 h"),
+        (group(Member("a", pending=3, idle=5 * HOUR), pending=3), exact(0), BrokerKind.REDIS, "idle for 5 h"),
         (group(Member("a", pending=3, idle=900), pending=3), exact(0), BrokerKind.REDIS, ""),
         (group(Member("a", pending=0, idle=5 * HOUR)), exact(0), BrokerKind.REDIS, ""),
     ],
