@@ -106,31 +106,31 @@ def describe(message: Message, conventions: Conventions) -> DeadLetterInfo:
     """All that is known of the letter. A malformed header counts as unknown and is never an error."""
     layout = conventions.layout(message)
     found = _origin(message, layout, conventions)
-    exception, wrapper = _exception(message, layout)
-    normal = normalize_message(exception.message) if exception.message else ""
+    root, wrapper = _exception(message, layout)
+    normal = normalize_message(root.message) if root.message else ""
     latest = _text(layout.read_last(message, "origin"))
     return DeadLetterInfo(
         layout.convention or (found.convention if found else ""),
         found,
         _ref(layout.kind, latest) if latest else None,
         dead_letter_time(message, layout),
-        exception.exception,
+        root.exception,
         wrapper,
-        exception.message,
+        root.message,
         normal,
-        exception.frame,
+        root.frame,
         _text(layout.read_last(message, "group")),
         _number(layout.read_last(message, "attempts")),
-        cause_id(exception.exception, normal, str(found.ref) if found else ""),
+        cause_id(root.exception, normal, str(found.ref) if found else ""),
     )
 
 
 def cause_id_of(message: Message, conventions: Conventions) -> str:
     """The cause id that `describe` gives, in half the time."""
     layout = conventions.layout(message)
-    exception, _ = _exception(message, layout)
-    normal = normalize_message(exception.message) if exception.message else ""
-    return cause_id(exception.exception, normal, _origin_text(layout, message, conventions))
+    root, _ = _exception(message, layout)
+    normal = normalize_message(root.message) if root.message else ""
+    return cause_id(root.exception, normal, _origin_text(layout, message, conventions))
 
 
 def redrive_target_of(found: Origin | None, message: Message) -> RedriveTarget | None:
@@ -139,8 +139,8 @@ def redrive_target_of(found: Origin | None, message: Message) -> RedriveTarget |
         return None
     ref = found.ref
     if ref.kind is Kind.EXCHANGE:
-        return _route(ref.name, found.routing_key or "")
-    return _home(ref.kind, ref.name, message.resource.name if found.by_name else "")
+        return _exchange_target(ref.name, found.routing_key or "")
+    return _target(ref.kind, ref.name, message.resource.name if found.by_name else "")
 
 
 def redrive_target(message: Message, conventions: Conventions) -> RedriveTarget | None:
@@ -151,16 +151,16 @@ def redrive_target(message: Message, conventions: Conventions) -> RedriveTarget 
 def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conventions) -> RedriveTarget | None:
     """`redrive_target` for a message whose layout is known."""
     name = layout.read(message, "origin")
-    lies_in = message.resource.name
+    destination = message.resource.name
     if not isinstance(name, str) or not name:
-        named = conventions.by_name(layout.broker, lies_in)
+        named = conventions.by_name(layout.broker, destination)
         if named and named.origin:
-            return _home(named.kind, named.origin, lies_in)
+            return _target(named.kind, named.origin, destination)
         first = _first_route(layout, message)
         return first if first is None or first.ref != message.resource else None
-    if name == lies_in and layout.kind is message.resource.kind:
+    if name == destination and layout.kind is message.resource.kind:
         return None
-    return _home(layout.kind, name, "")
+    return _target(layout.kind, name, "")
 
 
 def original_key(layout: Layout, message: Message) -> str | None:
@@ -179,12 +179,12 @@ def dead_letter_time(message: Message, layout: Layout) -> int | None:
 
     None where the first of these is out of the range of dates (K20).
     """
-    died = _number(layout.read_last(message, "died"))
-    if died is None:
-        died = message.timestamp
-    if died is None and isinstance(message.position, EntryId):
-        died = message.position.ms
-    return None if to_datetime(died) is None else died
+    time = _number(layout.read_last(message, "died"))
+    if time is None:
+        time = message.timestamp
+    if time is None and isinstance(message.position, EntryId):
+        time = message.position.ms
+    return None if to_datetime(time) is None else time
 
 
 def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:
@@ -228,7 +228,7 @@ def _first_route(layout: Layout, message: Message) -> RedriveTarget | None:
     exchange, key = _name(layout.read(message, "exchange")), original_key(layout, message)
     if exchange is None or not (exchange or key):
         return None
-    return _route(exchange, key or "") if exchange else _home(Kind.QUEUE, key or "", "")
+    return _exchange_target(exchange, key or "") if exchange else _target(Kind.QUEUE, key or "", "")
 
 
 def _exception(message: Message, layout: Layout) -> tuple[RootException, str]:
@@ -273,14 +273,14 @@ def _ref(kind: Kind, name: str) -> Ref:
 
 
 @lru_cache(maxsize=4096)
-def _home(kind: Kind, name: str, by_name: str) -> RedriveTarget:
+def _target(kind: Kind, name: str, by_name: str) -> RedriveTarget:
     return RedriveTarget(
         _ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {by_name}" if by_name else ""
     )
 
 
 @lru_cache(maxsize=4096)
-def _route(exchange: str, key: str) -> RedriveTarget:
+def _exchange_target(exchange: str, key: str) -> RedriveTarget:
     return RedriveTarget(_ref(Kind.EXCHANGE, exchange), key)
 
 

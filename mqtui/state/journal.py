@@ -56,6 +56,8 @@ CREATE TABLE dones (
 );
 CREATE INDEX dones_of_run ON dones (run, number)
 """
+"""Table `hands` has the batches, recorded before they are moved, and `dones` the outcomes of their letters."""
+
 POLICIES = "CREATE TABLE policies (run TEXT PRIMARY KEY, policies BLOB NOT NULL) WITHOUT ROWID"
 AUDIT_HEAD = "CREATE TABLE audit_head (one INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash TEXT, coming TEXT NOT NULL)"
 FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES), (4, AUDIT_HEAD))
@@ -146,7 +148,7 @@ class Journal:
             Held: its process still runs, or it runs on another host.
         """
         with self._database.transaction() as connection:
-            record = _only(connection, run)
+            record = _find_run(connection, run)
             ours = (record.host, record.pid, record.pid_start) == (host(), pid, pid_start)
             if record.state == "running" and not record.interrupted and not ours:
                 raise Held(
@@ -159,7 +161,7 @@ class Journal:
                 "WHERE id = ?",
                 (host(), pid, pid_start, run),
             )
-            return _only(connection, run)
+            return _find_run(connection, run)
 
     def begin_batch(self, run: str, marks: LettersInFlight) -> int:
         """Record a batch of letters before it is moved; returns its number."""
@@ -234,13 +236,13 @@ class Journal:
     def unfinished_batches(self, run: str) -> Sequence[UnfinishedBatch]:
         """The batches with letters without an outcome, and those letters: the suspects of a killed run."""
         with self._database.reading() as connection:
-            hands = connection.execute(
+            batches = connection.execute(
                 "SELECT number, letters FROM hands WHERE run = ? ORDER BY number", (run,)
             ).fetchall()
             recorded: dict[int, list[int]] = {}
             for number, letters in connection.execute("SELECT number, letters FROM dones WHERE run = ?", (run,)):
                 recorded.setdefault(number, []).append(letters)
-            unfinished = [number for number, letters in hands if recorded.get(number) != [letters]]
+            unfinished = [number for number, letters in batches if recorded.get(number) != [letters]]
             later = _outcomes_since(connection, run, min(unfinished)) if unfinished else {}
             found: list[UnfinishedBatch] = []
             for number in unfinished:
@@ -261,22 +263,22 @@ class Journal:
             found = {mark[0]: mark for (blob,) in rows for mark in decode_in_flight(blob) if mark[0] in names}
         return list(found.values())
 
-    def letters_of_last_batches(self, run: str, hands: int) -> Sequence[InFlight]:
+    def letters_of_last_batches(self, run: str, batches: int) -> Sequence[InFlight]:
         """The letters of the last batches, with or without an outcome."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, hands)
+                "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, batches)
             ).fetchall()
             return [mark for (blob,) in rows for mark in decode_in_flight(blob)]
 
     def read_outcomes(self, run: str) -> Iterator[OutcomeRow]:
         """The outcome of each letter, in the order recorded; of several outcomes of a letter the last."""
         last: dict[str, int] = {}
-        for place, done in enumerate(self._iter_outcomes(run)):
-            last[done[0]] = place
-        for place, done in enumerate(self._iter_outcomes(run)):
-            if last[done[0]] == place:
-                yield done
+        for place, row in enumerate(self._iter_outcomes(run)):
+            last[row[0]] = place
+        for place, row in enumerate(self._iter_outcomes(run)):
+            if last[row[0]] == place:
+                yield row
 
     def count_outcomes(self, run: str) -> Mapping[str, int]:
         """The number of letters by their last outcome."""
@@ -333,12 +335,12 @@ def _outcomes_since(connection: sqlite3.Connection, run: str, number: int) -> di
     recorded: dict[str, int] = {}
     rows = connection.execute("SELECT number, outcomes FROM dones WHERE run = ? AND number >= ?", (run, number))
     for batch, outcomes in rows:
-        for done in decode_outcomes(outcomes):
-            recorded[done[0]] = max(batch, recorded.get(done[0], 0))
+        for row in decode_outcomes(outcomes):
+            recorded[row[0]] = max(batch, recorded.get(row[0], 0))
     return recorded
 
 
-def _only(connection: sqlite3.Connection, run: str) -> RunRecord:
+def _find_run(connection: sqlite3.Connection, run: str) -> RunRecord:
     query = f"SELECT {COLUMNS} FROM runs WHERE id = ?"
     row = connection.execute(query, (run,)).fetchone()
     if row is None:
