@@ -28,11 +28,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mqtui.demo.servers import KINDS, Arrival, KafkaMissing, Servers
-from mqtui.demo.servers.borrowed import VARIABLES
+from mqtui.demo.servers.external_brokers import VARIABLES
 from mqtui.demo.servers.progress import Tell, tell_nobody
+from mqtui.demo.shop.demo_summary import Trouble, what_is_wrong
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.trouble import Trouble, what_is_wrong
 
 _SEED_SECONDS: Final = 90.0
 _GOODBYE_SECONDS: Final = 4.0

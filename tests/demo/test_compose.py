@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mqtui.demo.servers import KINDS, borrowed, compose, kafka
+from mqtui.demo.servers import KINDS, compose, external_brokers, kafka
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 
@@ -38,8 +38,8 @@ def test_ports_are_published_on_the_loopback_address_alone(services: dict[str, A
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_urls_lead_to_the_published_ports(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(borrowed.VARIABLES[kind], compose.URLS[kind])
-    assert borrowed.borrowed_url(kind) == compose.URLS[kind]
+    monkeypatch.setenv(external_brokers.VARIABLES[kind], compose.URLS[kind])
+    assert external_brokers.external_url(kind) == compose.URLS[kind]
     for port in compose.PORTS[kind][:2]:
         assert f":{port}" in compose.URLS[kind]
     assert compose.URLS[kind] in FILE.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from mqtui.demo.servers import KINDS, BorrowedServer, Progress, ServerFailed, Servers
-from mqtui.demo.servers.borrowed import VARIABLES
+from mqtui.demo.servers.external_brokers import VARIABLES
 from tests.demo.processes import until
 
 pytestmark = pytest.mark.timeout(240)  # the first run of a machine downloads Kafka

@@ -1,4 +1,4 @@
-"""Nothing is left: no process, no port, no folder, however the parent or the keeper ends."""
+"""Nothing is left: no process, no port, no folder, however the parent or the supervisor ends."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mqtui.demo.servers import Servers, ServersClosed
-from mqtui.demo.servers.borrowed import VARIABLES
-from mqtui.demo.servers.kept import Kept
-from mqtui.demo.servers.recipe import Process
+from mqtui.demo.servers.external_brokers import VARIABLES
+from mqtui.demo.servers.server_spec import Process
+from mqtui.demo.servers.supervisor_client import SupervisorClient
 from tests.demo.processes import alive, at_home_in, listens, until
 
 pytestmark = [
@@ -29,7 +29,7 @@ from mqtui.demo.servers import Servers
 servers = Servers()
 urls = servers.start_all(sys.argv[1].split(","))
 ports = [port for name in urls for port in servers.ports(name).values()]
-print(json.dumps({"folder": str(servers.folder), "keeper": servers.keeper_pid, "ports": ports}), flush=True)
+print(json.dumps({"folder": str(servers.folder), "supervisor": servers.supervisor_pid, "ports": ports}), flush=True)
 signal.pause()
 """
 
@@ -39,14 +39,14 @@ class Owner:
     """A process that owns servers, and what it told about them."""
 
     pid: int
-    keeper: int
+    supervisor: int
     folder: Path
     ports: list[int]
 
     def gone(self) -> bool:
-        """Say whether neither keeper, servers, folder nor any port is left."""
+        """Say whether neither supervisor, servers, folder nor any port is left."""
         return not (
-            alive(self.keeper)
+            alive(self.supervisor)
             or at_home_in(self.folder)
             or self.folder.exists()
             or any(listens(port) for port in self.ports)
@@ -60,7 +60,7 @@ def owner(kinds: str) -> Iterator[Owner]:
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
-            yield Owner(process.pid, told["keeper"], Path(told["folder"]), told["ports"])
+            yield Owner(process.pid, told["supervisor"], Path(told["folder"]), told["ports"])
         finally:
             process.kill()
 
@@ -76,25 +76,25 @@ def test_all_three_are_gone_five_seconds_after_their_parent(number: signal.Signa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_keeper_that_is_asked_to_end_takes_all_with_it(number: signal.Signals) -> None:
+def test_a_supervisor_that_is_asked_to_end_takes_all_with_it(number: signal.Signals) -> None:
     with owner("redis") as parent:
-        os.kill(parent.keeper, number)
-        until(parent.gone, 5, f"gone after {number.name} to the keeper")
+        os.kill(parent.supervisor, number)
+        until(parent.gone, 5, f"gone after {number.name} to the supervisor")
         assert alive(parent.pid)
 
 
-def test_servers_die_with_a_killed_keeper_and_the_owner_removes_the_folder() -> None:
+def test_servers_die_with_a_killed_supervisor_and_the_owner_removes_the_folder() -> None:
     with Servers() as servers:
         servers.start_redis("mine")
-        os.kill(servers.keeper_pid, signal.SIGKILL)
-        until(lambda: not at_home_in(servers.folder), 5, "no process without a keeper")
+        os.kill(servers.supervisor_pid, signal.SIGKILL)
+        until(lambda: not at_home_in(servers.folder), 5, "no process without a supervisor")
         with pytest.raises(ServersClosed):
             servers.start_redis("another")
     assert not servers.folder.exists()
 
 
 def test_a_process_that_ignores_sigterm_and_one_that_fled_its_group_are_killed(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = SupervisorClient(tmp_path)
     script = "trap '' TERM; setsid sh -c \"trap '' TERM; sleep 300; :\" & sleep 300; :"
     kept.start(Process("stubborn", ("sh", "-c", script), dict(os.environ), kept.folder, kept.folder / "log"))
     until(lambda: len(at_home_in(kept.folder)) >= 4, 10, "two shells and what they started")
@@ -104,7 +104,7 @@ def test_a_process_that_ignores_sigterm_and_one_that_fled_its_group_are_killed(t
 
 
 def test_what_a_killed_server_leaves_in_its_group_is_killed_too(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
+    kept = SupervisorClient(tmp_path)
     script = "sleep 300 & exec sleep 301"
     pid = kept.start(Process("parent", ("sh", "-c", script), dict(os.environ), kept.folder, kept.folder / "log"))
     until(lambda: len(at_home_in(kept.folder)) == 2, 10, "both sleepers")

@@ -12,14 +12,14 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from mqtui.demo.shop import orders
-from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import kafka_settings
-from mqtui.demo.shop.kafka_sending import Parcel, Sent, received, send_all
+from mqtui.demo.shop.kafka_producing import Parcel, Sent, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.kafka_traffic import billing
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 from tests.demo.processes import until
 
 SECONDS = 30.0

@@ -14,12 +14,12 @@ import pytest
 from cryptography.fernet import Fernet
 from pika.adapters.blocking_connection import BlockingChannel
 
-from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.names import RabbitNames
 from mqtui.demo.shop.rabbitmq_traffic import booking, counter
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 from tests.demo.processes import until
 
 SECONDS = 20.0

@@ -12,13 +12,13 @@ import redis
 from cryptography.fernet import Fernet
 
 from mqtui.demo.shop import payments
-from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import redis_client
 from mqtui.demo.shop.names import RedisNames
 from mqtui.demo.shop.redis_entries import add
 from mqtui.demo.shop.redis_traffic import fraud, ledger
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 from tests.demo.processes import until
 
 SECONDS = 15.0

@@ -8,9 +8,9 @@ import pytest
 from mqtui.demo.servers import KafkaMissing, Servers
 from mqtui.demo.session import DemoSession
 from mqtui.demo.shop.connections import amqp_connection, kafka_settings, redis_client
+from mqtui.demo.shop.demo_summary import what_is_wrong
 from mqtui.demo.shop.loopback import RemoteRefused, refuse_remote
 from mqtui.demo.shop.names import RedisNames
-from mqtui.demo.shop.trouble import what_is_wrong
 from tests.demo.processes import at_home_in, until
 
 URLS = {

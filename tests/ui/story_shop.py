@@ -11,9 +11,9 @@ from threading import Event
 import pytest
 from cryptography.fernet import Fernet
 
-from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import TopicPartition
 
-from mqtui.demo.shop.branches import open_branch
-from mqtui.demo.shop.kafka_sending import Sent, received
+from mqtui.demo.shop.brokers import open_branch
+from mqtui.demo.shop.kafka_producing import Sent, received
 from mqtui.demo.shop.kafka_topics import open_consumer
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.domain.resource import BrokerKind

@@ -25,7 +25,7 @@ from mqtui.demo.servers.errors import (
     ServerTrouble,
 )
 from mqtui.demo.servers.progress import Progress
-from mqtui.demo.servers.rack import KINDS, Arrival, Servers
+from mqtui.demo.servers.server_set import KINDS, Arrival, Servers
 
 __all__ = [
     "KINDS",

@@ -30,7 +30,7 @@ class ServerFailed(ServerTrouble):
 
 
 class ServersClosed(ServerTrouble):
-    """The servers were closed, or their keeper was killed, while something was wanted of them."""
+    """The servers were closed, or their supervisor was killed, while something was wanted of them."""
 
 
 class BorrowedServer(ServerTrouble):

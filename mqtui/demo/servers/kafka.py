@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mqtui.demo.servers import java
 from mqtui.demo.servers.ports import LOOPBACK, free_ports
-from mqtui.demo.servers.recipe import Process, Recipe
+from mqtui.demo.servers.server_spec import Process, ServerSpec
 
 KAFKA_VERSION = "4.3.1"
 SCALA_VERSION = "2.13"
@@ -72,7 +72,7 @@ def start_flags(home: Path, runtime: java.Java) -> tuple[str, ...]:
     return (_QUICK,)
 
 
-def recipe(
+def server_spec(
     name: str,
     folder: Path,
     runtime: java.Java,
@@ -83,8 +83,8 @@ def recipe(
     config: Sequence[str] = (),
     sasl_users: Mapping[str, str] | None = None,
     listeners: Mapping[str, str] | None = None,
-    joins: Recipe | None = None,
-) -> Recipe:
+    joins: ServerSpec | None = None,
+) -> ServerSpec:
     """Write a node's files into ``folder``, a new one, and return how it is started.
 
     ``config`` are further lines of server.properties. With ``sasl_users`` (passwords by user) a third listener,
@@ -113,7 +113,7 @@ def recipe(
         cwd=folder,
         log=folder / "kafka.log",
     )
-    return Recipe(name, f"kafka://{LOOPBACK}:{plain}", ports, main, lambda: answers(plain))
+    return ServerSpec(name, f"kafka://{LOOPBACK}:{plain}", ports, main, lambda: answers(plain))
 
 
 def format_process(name: str, folder: Path, runtime: java.Java, jars: Sequence[Path]) -> Process:
@@ -177,7 +177,7 @@ def _copy_template(template: Path, data: Path) -> None:
     _write_meta(data, _read_meta(data) | {"cluster.id": _random_id(), "directory.id": _random_id()})
 
 
-def _join(data: Path, first: Recipe) -> dict[str, str]:
+def _join(data: Path, first: ServerSpec) -> dict[str, str]:
     """Make a copied folder one of another node's cluster, and return the settings of a broker more in it."""
     shutil.rmtree(data / "__cluster_metadata-0", ignore_errors=True)
     cluster = _read_meta(first.main.cwd / "data")["cluster.id"]

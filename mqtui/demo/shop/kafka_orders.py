@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.failures import Failure, payment_timeout
-from mqtui.demo.shop.kafka_sending import Header, Parcel, Sent, send_all
+from mqtui.demo.shop.kafka_producing import Header, Parcel, Sent, send_all
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers, delivery_attempt, letter_partition
 

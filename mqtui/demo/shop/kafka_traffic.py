@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Message
 
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.kafka_orders import ATTEMPTS, letter
-from mqtui.demo.shop.kafka_sending import FLUSH_SECONDS, Parcel, Sent, hand_over, received, send_all
+from mqtui.demo.shop.kafka_producing import FLUSH_SECONDS, Parcel, Sent, hand_over, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mqtui.demo.servers.borrowed import ALLOW_REMOTE, hosts, is_loopback
+from mqtui.demo.servers.external_brokers import ALLOW_REMOTE, hosts, is_loopback
 
 
 class RemoteRefused(ValueError):

@@ -19,7 +19,7 @@ from mqtui.demo.shop.kafka_orders import seed_orders
 from mqtui.demo.shop.kafka_traffic import checkout
 from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.names import KafkaNames
-from mqtui.demo.shop.staff import Staff
+from mqtui.demo.shop.workers import Staff
 
 _BROKERS: Final = 1
 _SECONDS: Final = 10.0

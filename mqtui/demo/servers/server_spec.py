@@ -17,7 +17,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ServerSpec:
     """A server that can be started: every file it needs is written, its ports are chosen.
 
     ``url`` is in the form of mqtui's command line. ``ports`` names each listener. ``main`` is the server itself,

@@ -12,7 +12,7 @@ ALLOW_REMOTE = "MQTUI_ALLOW_REMOTE"
 _SCHEMES = {"kafka": ("kafka",), "rabbitmq": ("amqp", "amqps"), "redis": ("redis", "rediss")}
 
 
-def borrowed_url(kind: str) -> str | None:
+def external_url(kind: str) -> str | None:
     """Return the URL set for a kind of broker, or None.
 
     Raises BorrowedServer where it is of another kind, or where a host is not this machine and MQTUI_ALLOW_REMOTE

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Self
 
 from mqtui.demo.servers import kafka, kafka_cache, rabbitmq, redis
-from mqtui.demo.servers.borrowed import borrowed_url
 from mqtui.demo.servers.errors import BorrowedServer, ServerFailed, ServersClosed, ServerTrouble
-from mqtui.demo.servers.kept import Kept
+from mqtui.demo.servers.external_brokers import external_url
 from mqtui.demo.servers.progress import Progress, Tell, tell_nobody
-from mqtui.demo.servers.recipe import Recipe
+from mqtui.demo.servers.server_spec import ServerSpec
+from mqtui.demo.servers.supervisor_client import SupervisorClient
 
 KINDS = ("kafka", "rabbitmq", "redis")
 _STOPPING = 30.0
@@ -42,10 +42,10 @@ class Servers:
     """
 
     def __init__(self, folder: Path | None = None, progress: Tell = tell_nobody) -> None:
-        self._kept = Kept(folder)
+        self._kept = SupervisorClient(folder)
         self._progress = progress
         self._closing = threading.Event()
-        self._recipes: dict[str, Recipe] = {}
+        self._recipes: dict[str, ServerSpec] = {}
         self._borrowed: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Servers:
         return self._kept.folder
 
     @property
-    def keeper_pid(self) -> int:
+    def supervisor_pid(self) -> int:
         """The process that ends everything when this one is gone."""
         return self._kept.pid
 
@@ -129,7 +129,7 @@ class Servers:
         self._check_new(name)
         installed = kafka_cache.prepare(self._kept, self._tell)
         return self._start(
-            kafka.recipe(
+            kafka.server_spec(
                 name,
                 self.folder / name,
                 installed.runtime,
@@ -159,7 +159,7 @@ class Servers:
         if name == "rabbitmq" and not config and script is None and (url := self._borrow("rabbitmq")):
             return url
         self._check_new(name)
-        return self._start(rabbitmq.recipe(name, self.folder / name, config=config, script=script, env=env))
+        return self._start(rabbitmq.server_spec(name, self.folder / name, config=config, script=script, env=env))
 
     def start_redis(self, name: str = "redis", *, config: Sequence[str] = (), server: Path | None = None) -> str:
         """Start a Redis server and return its URL; ``config`` are lines of redis.conf, ``server`` another program.
@@ -169,7 +169,7 @@ class Servers:
         if name == "redis" and not config and server is None and (url := self._borrow("redis")):
             return url
         self._check_new(name)
-        return self._start(redis.recipe(name, self.folder / name, config=config, server=server))
+        return self._start(redis.server_spec(name, self.folder / name, config=config, server=server))
 
     # --- a server that is there
 
@@ -221,7 +221,7 @@ class Servers:
     # ---
 
     def _borrow(self, kind: str) -> str | None:
-        url = borrowed_url(kind)
+        url = external_url(kind)
         if url:
             self._borrowed[kind] = url
             self._tell(Progress(kind, "ready"))
@@ -233,12 +233,12 @@ class Servers:
         if name in self._recipes or name in self._borrowed:
             raise ValueError(f"there is a server {name} already")
 
-    def _own(self, name: str) -> Recipe:
+    def _own(self, name: str) -> ServerSpec:
         if name in self._borrowed:
             raise BorrowedServer(f"{name} was not started here and is left alone")
         return self._recipes[name]
 
-    def _start(self, recipe: Recipe) -> str:
+    def _start(self, recipe: ServerSpec) -> str:
         self._tell(Progress(recipe.name, "starting"))
         self._recipes[recipe.name] = recipe
         try:
@@ -251,7 +251,7 @@ class Servers:
         self._tell(Progress(recipe.name, "ready"))
         return recipe.url
 
-    def _await(self, recipe: Recipe) -> None:
+    def _await(self, recipe: ServerSpec) -> None:
         until = time.monotonic() + recipe.patience
         while not recipe.answers():
             code = self._kept.code(recipe.name)
@@ -264,7 +264,7 @@ class Servers:
             if self._closing.wait(0.03):
                 raise ServersClosed("the servers were closed")
 
-    def _end(self, recipe: Recipe, number: int) -> None:
+    def _end(self, recipe: ServerSpec, number: int) -> None:
         self._kept.signal(recipe.name, number)
         if number == signal.SIGTERM:
             self._kept.signal(recipe.name, signal.SIGCONT)

@@ -3,7 +3,7 @@
 import pytest
 
 from mqtui.demo.servers import BorrowedServer, Servers
-from mqtui.demo.servers.borrowed import borrowed_url, hosts, is_loopback
+from mqtui.demo.servers.external_brokers import external_url, hosts, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ from mqtui.demo.servers.borrowed import borrowed_url, hosts, is_loopback
 )
 def test_a_url_of_this_machine_is_used(kind: str, variable: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, url)
-    assert borrowed_url(kind) == url
+    assert external_url(kind) == url
     monkeypatch.setenv(variable, "")
-    assert borrowed_url(kind) is None
+    assert external_url(kind) is None
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_a_url_of_another_machine_needs_a_word(
     monkeypatch.delenv("MQTUI_ALLOW_REMOTE", raising=False)
     monkeypatch.setenv(variable, url)
     with pytest.raises(BorrowedServer, match=host) as refused:
-        borrowed_url(kind)
+        external_url(kind)
     assert "MQTUI_ALLOW_REMOTE=1" in refused.value.remedy
     monkeypatch.setenv("MQTUI_ALLOW_REMOTE", "1")
-    assert borrowed_url(kind) == url
+    assert external_url(kind) == url
 
 
 def test_a_url_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MQTUI_REDIS", "kafka://127.0.0.1:9092")
     with pytest.raises(BorrowedServer, match="no redis URL"):
-        borrowed_url("redis")
+        external_url("redis")
 
 
 def test_a_refusal_is_an_arrival_without_url(monkeypatch: pytest.MonkeyPatch) -> None:

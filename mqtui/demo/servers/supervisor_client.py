@@ -1,4 +1,4 @@
-"""This side of the keeper: a process of its own that outlives us just long enough to clean up."""
+"""This side of the supervisor: a process of its own that outlives us just long enough to clean up."""
 
 import json
 import shutil
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from mqtui.demo.servers.errors import ServerFailed, ServersClosed
-from mqtui.demo.servers.recipe import Process
+from mqtui.demo.servers.server_spec import Process
 
-_KEEPER = Path(__file__).with_name("keeper.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PATIENCE = 10.0
 
 
-class Kept:
+class SupervisorClient:
     """Processes that die with this one. Every method may be called from any thread.
 
-    ``folder`` is private and removed by the keeper. Raises ServersClosed once the keeper is gone.
+    ``folder`` is private and removed by the supervisor. Raises ServersClosed once the supervisor is gone.
     """
 
     def __init__(self, under: Path | None = None) -> None:
@@ -31,30 +31,30 @@ class Kept:
         self._refused: dict[str, str] = {}
         self.folder = Path()
         self._over = False
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_KEEPER)],
+        self._supervisor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_SUPERVISOR)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._ears = threading.Thread(target=self._listen, name="servers-keeper", daemon=True)
-        self._ears.start()
+        self._listener = threading.Thread(target=self._listen, name="servers-supervisor", daemon=True)
+        self._listener.start()
         self._order({"under": str((under or Path(tempfile.gettempdir())).resolve())})
         with self._news:
             self._news.wait_for(lambda: self._over or self.folder.name, _PATIENCE)
             if not self.folder.name:
-                raise ServersClosed("the keeper of the servers did not start")
+                raise ServersClosed("the supervisor of the servers did not start")
 
     @property
     def pid(self) -> int:
-        """The keeper's process id."""
-        return self._keeper.pid
+        """The supervisor's process id."""
+        return self._supervisor.pid
 
     def start(self, process: Process) -> int:
         """Start a process and return its id, which is also its group's.
 
-        Raises ServerFailed where the system refuses and ServersClosed where the keeper is gone.
+        Raises ServerFailed where the system refuses and ServersClosed where the supervisor is gone.
         """
         name = process.name
         with self._news:
@@ -73,7 +73,7 @@ class Kept:
             if name in self._refused:
                 raise ServerFailed(f"{name} cannot be started: {self._refused[name]}")
             if name not in self._pids:
-                raise ServersClosed(f"{name} cannot be started: the keeper of the servers is gone")
+                raise ServersClosed(f"{name} cannot be started: the supervisor of the servers is gone")
             return self._pids[name]
 
     def signal(self, name: str, number: int) -> None:
@@ -83,11 +83,11 @@ class Kept:
     def code(self, name: str) -> int | None:
         """Return how a process ended (negative: by that signal), or None while it runs.
 
-        Raises ServersClosed where the keeper is gone.
+        Raises ServersClosed where the supervisor is gone.
         """
         with self._news:
             if name not in self._codes and self._over:
-                raise ServersClosed("the keeper of the servers is gone")
+                raise ServersClosed("the supervisor of the servers is gone")
             return self._codes.get(name)
 
     def wait(self, name: str, seconds: float) -> int | None:
@@ -98,18 +98,18 @@ class Kept:
 
     def close(self) -> None:
         """End everything and wait until it is gone; a second call does nothing."""
-        if self._keeper.stdin is not None and not self._keeper.stdin.closed:
+        if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
             with suppress(BrokenPipeError):
-                self._keeper.stdin.close()
+                self._supervisor.stdin.close()
         try:
-            self._keeper.wait(_PATIENCE)
+            self._supervisor.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._keeper.kill()
-            self._keeper.wait()
-        self._ears.join(_PATIENCE)
-        self._remove_what_a_killed_keeper_left()
+            self._supervisor.kill()
+            self._supervisor.wait()
+        self._listener.join(_PATIENCE)
+        self._clean_up_after_kill()
 
-    def _remove_what_a_killed_keeper_left(self) -> None:
+    def _clean_up_after_kill(self) -> None:
         until = time.monotonic() + 2.0
         while self.folder.name and self.folder.exists() and time.monotonic() < until:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -118,17 +118,17 @@ class Kept:
         line = json.dumps(order).encode() + b"\n"
         try:
             with self._news:
-                if self._keeper.stdin is None or self._keeper.stdin.closed:
+                if self._supervisor.stdin is None or self._supervisor.stdin.closed:
                     raise ServersClosed("the servers are closed")
-                self._keeper.stdin.write(line)
-                self._keeper.stdin.flush()
+                self._supervisor.stdin.write(line)
+                self._supervisor.stdin.flush()
         except OSError as error:
-            raise ServersClosed("the keeper of the servers is gone") from error
+            raise ServersClosed("the supervisor of the servers is gone") from error
 
     def _listen(self) -> None:
-        out = self._keeper.stdout
+        out = self._supervisor.stdout
         if out is None:
-            raise AssertionError("the keeper is always started with a pipe")
+            raise AssertionError("the supervisor is always started with a pipe")
         with out:
             for line in out:
                 self._note(json.loads(line))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.staff import Role
+from mqtui.demo.shop.workers import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def _trouble(kind: str) -> tuple[type[Exception], ...]:
     if kind == "kafka":
         from confluent_kafka import KafkaException
 
-        from mqtui.demo.shop.kafka_sending import NotDelivered
+        from mqtui.demo.shop.kafka_producing import NotDelivered
 
         return (KafkaException, NotDelivered, BufferError)
     if kind == "rabbitmq":

@@ -1,6 +1,6 @@
 """The process that keeps the servers: it starts them, and ends them when whoever asked for them is gone.
 
-Run as ``python -I -S keeper.py`` with pipes on stdin and stdout, in a session of its own; standard library only,
+Run as ``python -I -S supervisor.py`` with pipes on stdin and stdout, in a session of its own; standard library only,
 so that it starts in 50 ms. One JSON object a line. The first line in is ``{"under": FOLDER}``, the answer
 ``{"folder": PATH}`` names the private folder made there. Then, at any time:
 
@@ -11,7 +11,7 @@ so that it starts in 50 ms. One JSON object a line. The first line in is ``{"und
 
 End of stdin, a parent that is gone, SIGTERM, SIGINT or SIGHUP end it all: SIGTERM to every group, SIGKILL two
 seconds later, and the folder is removed [measured: 3.3 s after ``kill -9`` of the parent nothing is left].
-On Linux the servers also die with the keeper (PR_SET_PDEATHSIG), and what they leave behind falls to the keeper
+On Linux the servers also die with the supervisor (PR_SET_PDEATHSIG), and what they leave behind falls to the supervisor
 (PR_SET_CHILD_SUBREAPER) and is killed too.
 """
 
@@ -39,7 +39,7 @@ def _die_with_parent() -> None:
         _LIBC.prctl(_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
-class Keeper:
+class Supervisor:
     """The servers of one parent, by name."""
 
     def __init__(self, folder: Path) -> None:
@@ -150,16 +150,16 @@ def _tell(event: dict[str, Any]) -> None:
         return
 
 
-def _serve(keeper: Keeper, wake: int, parent: int, rest: bytes) -> None:
+def _serve(supervisor: Supervisor, wake: int, parent: int, rest: bytes) -> None:
     """Obey until the parent is gone or a signal asks to end."""
     while os.getppid() == parent:
         *lines, rest = rest.split(b"\n")
         for line in lines:
-            keeper.obey(json.loads(line))
+            supervisor.obey(json.loads(line))
         ready = select.select([0, wake], [], [], 0.5)[0]
         if wake in ready and set(os.read(wake, 512)) - {signal.SIGCHLD}:
             return
-        keeper.reap()
+        supervisor.reap()
         if 0 in ready:
             chunk = os.read(0, 1 << 16)
             if not chunk:
@@ -189,12 +189,12 @@ def main() -> None:
         return
     folder = Path(json.loads(first)["under"]) / f"mqtui-{os.getpid()}-{os.urandom(4).hex()}"
     folder.mkdir(mode=0o700, parents=True)
-    keeper = Keeper(folder)
+    supervisor = Supervisor(folder)
     try:
         _tell({"folder": str(folder)})
-        _serve(keeper, wake, parent, rest)
+        _serve(supervisor, wake, parent, rest)
     finally:
-        keeper.end(wake)
+        supervisor.end(wake)
 
 
 if __name__ == "__main__":
