@@ -1,4 +1,4 @@
-"""One name means one thing: public classes, and the rule codes that docstrings cite."""
+"""Names: one for each meaning, none of the old private language, and rule codes that lead somewhere."""
 
 from __future__ import annotations
 
@@ -44,6 +44,28 @@ def defined(path: Path) -> list[str]:
     """Names of all classes and functions of a module."""
     nodes = ast.walk(ast.parse(path.read_bytes()))
     return [node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+OLD_WORDS = frozenset(
+    """
+    ahead aftermath arrivals carried casebook coach convoy crossing desk ears flight freight garbage hand hands
+    homecoming keeper keeping kept lane lanes loan outbox parcel parcels presence radar rack rescue said sheet
+    sighting sightings staff stretch swift told trail underway vault verdict wish word workbench
+    """.split()
+)
+"""Metaphors that modules and classes had once, where the field has terms of its own."""
+
+
+def test_no_module_or_class_has_a_name_of_the_private_language() -> None:
+    left: list[str] = []
+    for path in modules():
+        if OLD_WORDS & set(path.stem.split("_")):
+            left.append(shown(path))
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef):
+                parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z0-9]+", node.name)}
+                left += [f"{shown(path)}: {node.name}"] if parts & OLD_WORDS else []
+    assert left == []
 
 
 def test_no_two_public_classes_share_a_name() -> None:

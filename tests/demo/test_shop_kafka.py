@@ -14,12 +14,12 @@ from confluent_kafka.admin import AdminClient
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import kafka_settings
-from mqtui.demo.shop.kafka_producing import Parcel, Sent, received, send_all
+from mqtui.demo.shop.kafka_producing import Sent, ShopRecord, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.kafka_traffic import billing
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 from tests.demo.processes import until
 
 SECONDS = 30.0
@@ -48,7 +48,7 @@ def shop(kafka_url: str) -> Shop:
 @pytest.fixture
 def billed(shop: Shop) -> Iterator[Producer]:
     """Billing at work on the shop's orders, and a producer for more of them."""
-    staff = Staff()
+    staff = Workers()
     staff.hire(lambda stop: billing(shop.url, shop.names, stop), AssertionError)
     yield open_producer(shop.url)
     staff.send_home(10.0)
@@ -160,7 +160,7 @@ def test_one_group_keeps_up_one_is_slow_one_has_stopped(shop: Shop) -> None:
 
 def test_a_bad_order_dies_comes_back_unrepaired_and_passes_repaired(shop: Shop, billed: Producer) -> None:
     order = {"id": secrets.randbelow(10**9) + 10**9, "user": "u7", "total": 12.5}
-    bad = Parcel(shop.names.orders, b"u7", orders.body(order), (("app-version", b"1.4.2"),), 1_795_475_111_678)
+    bad = ShopRecord(shop.names.orders, b"u7", orders.body(order), (("app-version", b"1.4.2"),), 1_795_475_111_678)
     (first,) = send_all(billed, [bad])
 
     def deaths() -> list[Sent]:
@@ -172,14 +172,16 @@ def test_a_bad_order_dies_comes_back_unrepaired_and_passes_repaired(shop: Shop, 
     assert values(letter, "kafka_dlt-original-partition") == [first.partition]
     assert values(letter, "kafka_deliveryAttempt") == [3]
 
-    (second,) = send_all(billed, [Parcel(shop.names.orders, b"u7", bad.value, letter.parcel.headers, bad.timestamp)])
+    (second,) = send_all(
+        billed, [ShopRecord(shop.names.orders, b"u7", bad.value, letter.parcel.headers, bad.timestamp)]
+    )
     until(lambda: len(deaths()) == 2, SECONDS, "the unrepaired order in the DLQ again")
     (again,) = [one for one in deaths() if len(values(one, "kafka_dlt-original-offset")) == 2]
     assert values(again, "kafka_dlt-original-offset") == [first.offset, second.offset]
     assert values(again, "kafka_deliveryAttempt") == [3, 3]
 
     repaired = orders.body({"id": order["id"], "user": "u7", "amount": 12.5})
-    send_all(billed, [Parcel(shop.names.orders, b"u7", repaired, (), bad.timestamp)])
+    send_all(billed, [ShopRecord(shop.names.orders, b"u7", repaired, (), bad.timestamp)])
 
     def captured() -> bool:
         events = read_all(shop, shop.names.payments_events)
@@ -192,7 +194,7 @@ def test_a_bad_order_dies_comes_back_unrepaired_and_passes_repaired(shop: Shop, 
 def test_a_letter_of_a_cause_that_is_gone_passes(shop: Shop, billed: Producer) -> None:
     letters = read_all(shop, shop.names.orders_dlq)
     timeouts = [one for one in letters if "PaymentTimeout" in root_cause(one)]
-    home = [Parcel(shop.names.orders, one.parcel.key, one.parcel.value, (), 1_795_475_111_678) for one in timeouts]
+    home = [ShopRecord(shop.names.orders, one.parcel.key, one.parcel.value, (), 1_795_475_111_678) for one in timeouts]
     send_all(billed, home)
     wanted = {json.loads(one.value or b"")["id"] for one in home}
 

@@ -19,7 +19,7 @@ from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.names import RabbitNames
 from mqtui.demo.shop.rabbitmq_traffic import booking, counter
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 from tests.demo.processes import until
 
 SECONDS = 20.0
@@ -148,7 +148,7 @@ def test_work_waits_in_every_queue_that_should_have_some(shop: Shop, channel: Bl
 
 def test_rpc_answers_and_a_bad_invoice_dies_again_until_it_is_repaired(shop: Shop, channel: BlockingChannel) -> None:
     channel.queue_purge(shop.names.invoices)
-    staff = Staff()
+    staff = Workers()
     staff.hire(lambda stop: counter(shop.url, shop.names, stop), AssertionError)
     staff.hire(lambda stop: booking(shop.url, shop.names, KEY, stop), AssertionError)
     try:

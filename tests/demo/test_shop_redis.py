@@ -18,7 +18,7 @@ from mqtui.demo.shop.names import RedisNames
 from mqtui.demo.shop.redis_entries import add
 from mqtui.demo.shop.redis_traffic import fraud, ledger
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 from tests.demo.processes import until
 
 SECONDS = 15.0
@@ -93,7 +93,7 @@ def test_some_bodies_are_sealed_with_the_given_key(shop: Shop, client: Any) -> N
 
 def test_worker_2_books_what_it_is_given_and_buries_what_it_cannot_book(shop: Shop, client: Any) -> None:
     names = shop.names
-    staff = Staff()
+    staff = Workers()
     staff.hire(lambda stop: ledger(shop.url, names, KEY, stop), AssertionError)
     staff.hire(lambda stop: fraud(shop.url, names, stop), AssertionError)
     try:

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
@@ -39,7 +39,7 @@ class StoryShop:
     kind: BrokerKind
     url: str
     key: str
-    staff: Staff
+    staff: Workers
 
     @property
     def spec(self) -> Spec:
@@ -67,7 +67,7 @@ def story_shop(brokers: Brokers, kind: BrokerKind) -> Iterator[StoryShop]:
         BrokerKind.RABBITMQ: servers.start_rabbitmq,
         BrokerKind.REDIS: servers.start_redis,
     }
-    url, staff = start[kind](name), Staff()
+    url, staff = start[kind](name), Workers()
     shop = StoryShop(kind, url, Fernet.generate_key().decode(), staff)
     try:
         open_branch(kind).seed(shop.spec)

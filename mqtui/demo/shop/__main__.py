@@ -21,7 +21,7 @@ from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.loopback import RemoteRefused
 from mqtui.demo.shop.spec import Spec
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 
 _GOODBYE_SECONDS = 2.0
 _UNREADABLE = 2
@@ -32,14 +32,14 @@ _printing = threading.Lock()
 def main() -> None:
     """Run the shop; see the module."""
     threading.excepthook = _close_down
-    staff = Staff()
+    staff = Workers()
     live(lambda: _trade(staff))
     staff.send_home(_GOODBYE_SECONDS)
     sys.stdout.flush()
     os._exit(0)
 
 
-def _trade(staff: Staff) -> None:
+def _trade(staff: Workers) -> None:
     try:
         spec = Spec.from_line(sys.stdin.buffer.readline())
     except msgspec.DecodeError as unreadable:
@@ -50,7 +50,7 @@ def _trade(staff: Staff) -> None:
     sys.stdin.buffer.read()
 
 
-def _open(kind: str, spec: Spec, staff: Staff) -> None:
+def _open(kind: str, spec: Spec, staff: Workers) -> None:
     begun = time.monotonic()
     branch = open_branch(kind)
     troubles: tuple[type[Exception], ...] = (*branch.trouble, RemoteRefused)

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from mqtui.demo.shop import connect, spring
 from mqtui.demo.shop.failures import Failure, not_json, tax_number_unknown
-from mqtui.demo.shop.kafka_producing import Parcel, Sent, send_all
+from mqtui.demo.shop.kafka_producing import Sent, ShopRecord, send_all
 from mqtui.demo.shop.names import KafkaNames
 
 INVOICES: Final = 40
@@ -39,21 +39,23 @@ def seed_connect(producer: Producer, names: KafkaNames) -> int:
     now = int(time.time() * 1000)
     bodies = [b"\xff\xfe\x00raw" if number % 2 else f"paid {number}".encode() for number in range(CONNECT_LETTERS)]
     parcels = [
-        Parcel(names.payments_events, f"u{dice.randint(1, 99)}".encode(), body, (("source", b"till-4"),), now - 900_000)
+        ShopRecord(
+            names.payments_events, f"u{dice.randint(1, 99)}".encode(), body, (("source", b"till-4"),), now - 900_000
+        )
         for body in bodies
     ]
     send_all(producer, [_sink_letter(names, sent) for sent in send_all(producer, parcels)])
     return CONNECT_LETTERS
 
 
-def _invoice(names: KafkaNames, number: int, moment: int, dice: random.Random) -> Parcel:
+def _invoice(names: KafkaNames, number: int, moment: int, dice: random.Random) -> ShopRecord:
     tax_number = f"DE{dice.randint(100_000_000, 999_999_999)}"
     body = f'{{"inv":{9_900 + number},"eur":"{dice.randint(100, 9_999) / 100:.2f}","tax":"{tax_number}"}}'
     headers = (("__TypeId__", b"shop.invoicing.Invoice"),)
-    return Parcel(names.invoices, f"c{number % 17}".encode(), body.encode(), headers, moment)
+    return ShopRecord(names.invoices, f"c{number % 17}".encode(), body.encode(), headers, moment)
 
 
-def _hop(names: KafkaNames, sent: Sent, topic: str, hop: int, number: int) -> Parcel:
+def _hop(names: KafkaNames, sent: Sent, topic: str, hop: int, number: int) -> ShopRecord:
     record = sent.parcel
     delivery = spring.FailedRecord(
         topic=record.topic,
@@ -72,10 +74,10 @@ def _hop(names: KafkaNames, sent: Sent, topic: str, hop: int, number: int) -> Pa
         attempts=attempts,
         backoff_until=record.timestamp + _BACKOFF_MS,
     )
-    return Parcel(topic, record.key, record.value, tuple(headers), record.timestamp + _BACKOFF_MS, sent.partition)
+    return ShopRecord(topic, record.key, record.value, tuple(headers), record.timestamp + _BACKOFF_MS, sent.partition)
 
 
-def _sink_letter(names: KafkaNames, sent: Sent) -> Parcel:
+def _sink_letter(names: KafkaNames, sent: Sent) -> ShopRecord:
     record = sent.parcel
     sink = connect.SinkFailure(
         topic=record.topic,
@@ -88,7 +90,7 @@ def _sink_letter(names: KafkaNames, sent: Sent) -> Parcel:
         failure=_conversion_failed(record.value or b""),
     )
     headers = tuple(connect.dead_letter_headers(record.headers, sink))
-    return Parcel(names.connect_dlq, record.key, record.value, headers, record.timestamp)
+    return ShopRecord(names.connect_dlq, record.key, record.value, headers, record.timestamp)
 
 
 def _conversion_failed(body: bytes) -> Failure:

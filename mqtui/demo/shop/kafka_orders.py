@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.failures import Failure, payment_timeout
-from mqtui.demo.shop.kafka_producing import Header, Parcel, Sent, send_all
+from mqtui.demo.shop.kafka_producing import Header, Sent, ShopRecord, send_all
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers, delivery_attempt, letter_partition
 
@@ -37,7 +37,7 @@ def seed_orders(producer: Producer, names: KafkaNames) -> int:
     return len(letters)
 
 
-def letter(names: KafkaNames, order: Sent, failure: Failure) -> Parcel:
+def letter(names: KafkaNames, order: Sent, failure: Failure) -> ShopRecord:
     """Make the dead letter of an order as billing's error handler does, after its last attempt."""
     record = order.parcel
     delivery = FailedRecord(
@@ -49,7 +49,7 @@ def letter(names: KafkaNames, order: Sent, failure: Failure) -> Parcel:
         listener=LISTENER,
         headers=(*record.headers, delivery_attempt(ATTEMPTS)),
     )
-    return Parcel(
+    return ShopRecord(
         topic=names.orders_dlq,
         key=record.key,
         value=record.value,
@@ -67,7 +67,7 @@ def _sorts(dice: random.Random) -> dict[int, str]:
     return {place * _ORDERS_A_LETTER: sort for place, sort in enumerate(twice + once)}
 
 
-def _order(names: KafkaNames, number: int, sort: str | None, now: int, dice: random.Random) -> Parcel:
+def _order(names: KafkaNames, number: int, sort: str | None, now: int, dice: random.Random) -> ShopRecord:
     order = orders.draw(orders.FIRST_NUMBER + number, dice)
     if sort == "schema":
         order = orders.without_amount(order)
@@ -75,7 +75,7 @@ def _order(names: KafkaNames, number: int, sort: str | None, now: int, dice: ran
         order = orders.with_comma(order)
     headers: tuple[Header, ...] = orders.headers("1.4.2" if sort == "schema" else "1.5.0", dice)
     moment = now - _HISTORY_MS + number * _HISTORY_MS // ORDERS
-    return Parcel(names.orders, str(order["user"]).encode(), orders.body(order), headers, moment)
+    return ShopRecord(names.orders, str(order["user"]).encode(), orders.body(order), headers, moment)
 
 
 def _failure(sent: Sent, sort: str, dice: random.Random) -> Failure:
@@ -87,9 +87,9 @@ def _failure(sent: Sent, sort: str, dice: random.Random) -> Failure:
     return failure
 
 
-def _die_again(producer: Producer, names: KafkaNames, letters: list[Parcel]) -> list[Parcel]:
+def _die_again(producer: Producer, names: KafkaNames, letters: list[ShopRecord]) -> list[ShopRecord]:
     """Send letters home with all their headers, as a careless script did, and let them die a second time."""
-    home = [Parcel(names.orders, one.key, one.value, one.headers, one.timestamp + 600_000) for one in letters]
+    home = [ShopRecord(names.orders, one.key, one.value, one.headers, one.timestamp + 600_000) for one in letters]
     again = send_all(producer, home)
     failures = [orders.judge(one.parcel.value or b"") for one in again]
     return [letter(names, one, failure) for one, failure in zip(again, failures, strict=True) if failure is not None]

@@ -12,7 +12,7 @@ FLUSH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ShopRecord:
     """A record to send; ``partition`` -1 lets the producer choose by key, ``timestamp`` is epoch milliseconds."""
 
     topic: str
@@ -27,7 +27,7 @@ class Parcel:
 class Sent:
     """A parcel and where the broker put it."""
 
-    parcel: Parcel
+    parcel: ShopRecord
     partition: int
     offset: int
 
@@ -39,7 +39,7 @@ class NotDelivered(RuntimeError):
 class _Slip:
     """Waits for the delivery report of one parcel."""
 
-    def __init__(self, parcel: Parcel) -> None:
+    def __init__(self, parcel: ShopRecord) -> None:
         self._parcel = parcel
         self.sent: Sent | None = None
 
@@ -49,7 +49,7 @@ class _Slip:
         self.sent = Sent(self._parcel, message.partition() or 0, message.offset() or 0)
 
 
-def hand_over(producer: Producer, parcel: Parcel, slip: _Slip | None = None) -> None:
+def hand_over(producer: Producer, parcel: ShopRecord, slip: _Slip | None = None) -> None:
     """Put a parcel into the producer's queue; it is on the broker after the next successful flush."""
     producer.produce(
         parcel.topic,
@@ -62,7 +62,7 @@ def hand_over(producer: Producer, parcel: Parcel, slip: _Slip | None = None) -> 
     )
 
 
-def send_all(producer: Producer, parcels: Iterable[Parcel]) -> list[Sent]:
+def send_all(producer: Producer, parcels: Iterable[ShopRecord]) -> list[Sent]:
     """Send parcels and wait for all delivery reports; the answer has their order.
 
     Raises:
@@ -83,7 +83,7 @@ def send_all(producer: Producer, parcels: Iterable[Parcel]) -> list[Sent]:
 def received(message: Message) -> Sent:
     """Take a consumed message apart; a header without value counts as empty."""
     headers = tuple((name, _as_bytes(value)) for name, value in _pairs(message))
-    parcel = Parcel(message.topic() or "", message.key(), message.value(), headers, message.timestamp()[1])
+    parcel = ShopRecord(message.topic() or "", message.key(), message.value(), headers, message.timestamp()[1])
     return Sent(parcel, message.partition() or 0, message.offset() or 0)
 
 

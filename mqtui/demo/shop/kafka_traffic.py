@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Message
 
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.kafka_orders import ATTEMPTS, letter
-from mqtui.demo.shop.kafka_producing import FLUSH_SECONDS, Parcel, Sent, hand_over, received, send_all
+from mqtui.demo.shop.kafka_producing import FLUSH_SECONDS, Sent, ShopRecord, hand_over, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
@@ -47,7 +47,7 @@ def checkout(url: str, names: KafkaNames, stop: Event) -> None:
         if number % GOOD_ORDERS_A_BAD_ONE == 0:
             order, version = orders.without_amount(order), "1.4.2"
         headers = orders.headers(version, dice)
-        hand_over(producer, Parcel(names.orders, str(order["user"]).encode(), orders.body(order), headers, _now()))
+        hand_over(producer, ShopRecord(names.orders, str(order["user"]).encode(), orders.body(order), headers, _now()))
         producer.poll(0)
     producer.flush(FLUSH_SECONDS)
 
@@ -95,7 +95,7 @@ def _failed(message: Message) -> bool:
     raise KafkaException(error)
 
 
-def _bill(names: KafkaNames, order: Sent) -> Parcel:
+def _bill(names: KafkaNames, order: Sent) -> ShopRecord:
     record = order.parcel
     failure = None
     for _attempt in range(ATTEMPTS):
@@ -107,11 +107,11 @@ def _bill(names: KafkaNames, order: Sent) -> Parcel:
     return letter(names, order, failure)
 
 
-def _payment_event(names: KafkaNames, record: Parcel) -> Parcel:
+def _payment_event(names: KafkaNames, record: ShopRecord) -> ShopRecord:
     order = json.loads(record.value or b"{}")
     event = {"order": order.get("id"), "amount": order.get("amount"), "event": "captured"}
     body = json.dumps(event, separators=(",", ":")).encode()
-    return Parcel(names.payments_events, record.key, body, (("content-type", b"application/json"),), _now())
+    return ShopRecord(names.payments_events, record.key, body, (("content-type", b"application/json"),), _now())
 
 
 def _now() -> int:

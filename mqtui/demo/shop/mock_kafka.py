@@ -19,7 +19,7 @@ from mqtui.demo.shop.kafka_orders import seed_orders
 from mqtui.demo.shop.kafka_traffic import checkout
 from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.names import KafkaNames
-from mqtui.demo.shop.workers import Staff
+from mqtui.demo.shop.workers import Workers
 
 _BROKERS: Final = 1
 _SECONDS: Final = 10.0
@@ -42,7 +42,7 @@ def _trade() -> None:
     }
     bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
     print(json.dumps({"bootstrap": bootstrap, "letters": letters}), flush=True)
-    Staff().hire(lambda stop: checkout(f"kafka://{bootstrap}", names, stop), KafkaException)
+    Workers().hire(lambda stop: checkout(f"kafka://{bootstrap}", names, stop), KafkaException)
     sys.stdin.buffer.read()
 
 

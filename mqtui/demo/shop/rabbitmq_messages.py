@@ -26,7 +26,7 @@ class ShopMessage:
     properties: pika.BasicProperties
 
 
-class Desk:
+class ShopMessages:
     """Writes the shop's messages; ``key`` is the Fernet key of the sealed ones."""
 
     def __init__(self, names: RabbitNames, key: str, dice: random.Random) -> None:

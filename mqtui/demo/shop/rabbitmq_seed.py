@@ -13,7 +13,7 @@ from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.failures import Failure, card_declined, ledger_locked
 from mqtui.demo.shop.invoices import FIRST_NUMBER
 from mqtui.demo.shop.names import RabbitNames
-from mqtui.demo.shop.rabbitmq_messages import Desk, ShopMessage, publish
+from mqtui.demo.shop.rabbitmq_messages import ShopMessage, ShopMessages, publish
 from mqtui.demo.shop.rabbitmq_topology import DELIVERY_LIMIT, declare
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.spring_amqp import ROUTING_KEY_PREFIX, republished_headers
@@ -50,7 +50,7 @@ def seed(spec: Spec) -> dict[str, int]:
         channel = connection.channel()
         channel.confirm_delivery()
         declare(channel, names)
-        desk = Desk(names, spec.fernet_key, random.Random(99))
+        desk = ShopMessages(names, spec.fernet_key, random.Random(99))
         letters = {
             names.invoices_dlq: _invoice_letters(channel, names, desk),
             names.emails_dlq: _email_letters(channel, names, desk),
@@ -74,7 +74,7 @@ def republish(
     channel.basic_ack(delivery_tag)
 
 
-def _invoice_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) -> int:
+def _invoice_letters(channel: BlockingChannel, names: RabbitNames, desk: ShopMessages) -> int:
     numbers = itertools.count(FIRST_NUMBER)
     before = _ready(channel, names.invoices_dlq)
     for number in itertools.islice(numbers, EXPIRED):
@@ -93,7 +93,7 @@ def _invoice_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) -
     return INVOICE_LETTERS
 
 
-def _email_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) -> int:
+def _email_letters(channel: BlockingChannel, names: RabbitNames, desk: ShopMessages) -> int:
     before = _ready(channel, names.emails_dlq)
     for number in range(EMAIL_LETTERS):
         publish(channel, desk.email(number))
@@ -102,7 +102,7 @@ def _email_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) -> 
     return EMAIL_LETTERS
 
 
-def _refund_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) -> int:
+def _refund_letters(channel: BlockingChannel, names: RabbitNames, desk: ShopMessages) -> int:
     for number in range(REFUND_LETTERS):
         publish(channel, desk.refund(number))
         tag, message = _take(channel, names.refunds)
@@ -111,7 +111,7 @@ def _refund_letters(channel: BlockingChannel, names: RabbitNames, desk: Desk) ->
     return REFUND_LETTERS
 
 
-def _backlog(channel: BlockingChannel, desk: Desk) -> None:
+def _backlog(channel: BlockingChannel, desk: ShopMessages) -> None:
     for number in range(FIRST_NUMBER + 100, FIRST_NUMBER + 100 + INVOICE_BACKLOG):
         message = desk.invoice(number)
         publish(channel, desk.sealed(message) if number % 20 == 0 else message)

@@ -14,7 +14,7 @@ from mqtui.demo.shop import invoices
 from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.failures import card_declined
 from mqtui.demo.shop.names import RabbitNames
-from mqtui.demo.shop.rabbitmq_messages import Desk, ShopMessage, publish
+from mqtui.demo.shop.rabbitmq_messages import ShopMessage, ShopMessages, publish
 from mqtui.demo.shop.rabbitmq_seed import republish
 from mqtui.demo.shop.rabbitmq_topology import declare
 from mqtui.demo.shop.spec import Spec
@@ -47,7 +47,7 @@ def checkout(url: str, names: RabbitNames, key: str, stop: Event) -> None:
         channel = connection.channel()
         channel.confirm_delivery()
         declare(channel, names)
-        desk = Desk(names, key, random.Random())
+        desk = ShopMessages(names, key, random.Random())
         number = _FIRST_NUMBER
         while not stop.wait(1 / INVOICES_A_SECOND):
             number += 1

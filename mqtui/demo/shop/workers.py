@@ -13,7 +13,7 @@ Role = Callable[[Event], None]
 _PAUSE_SECONDS: Final = 1.0
 
 
-class Staff:
+class Workers:
     """Threads that repeat a role until they are sent home; then nobody is hired any more."""
 
     def __init__(self) -> None:
