@@ -114,9 +114,9 @@ class RabbitWriter:
         """Publish with `mandatory` and confirms."""
         return publish.open_publisher(self._session)
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Take letters from a queue."""
-        return lease.open_lease(self._session, source, terms)
+        return lease.open_lease(self._session, source, options)
 
     async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Peek a queue at the cost of deliveries (R3).

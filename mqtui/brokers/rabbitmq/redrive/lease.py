@@ -66,18 +66,18 @@ class RabbitLease:
 
 
 @asynccontextmanager
-async def open_lease(session: RabbitSession, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitLease]:
+async def open_lease(session: RabbitSession, source: Source, options: LeaseOptions) -> AsyncIterator[RabbitLease]:
     """Take letters from a queue. At the end those that were not removed are requeued.
 
     Raises:
-        Refused: the queue has consumers and `terms.shared` does not allow that.
+        Refused: the queue has consumers and `options.shared` does not allow that.
         Unsupported: the source is a stream.
         NotAuthorised: a permission is missing.
     """
     queue = await describe_queue(session, source.ref.name)
     if queue.type == "stream":
         raise Unsupported(f"{source.ref} can't be a source", NO_REMOVAL.reason, NO_REMOVAL.hint)
-    if queue.consumers and not terms.shared:
+    if queue.consumers and not options.shared:
         raise Refused(
             f"{source.ref} has consumers",
             f"{queue.consumers} read it: they would take letters from this run, and the run from them",
@@ -86,11 +86,11 @@ async def open_lease(session: RabbitSession, source: Source, terms: LeaseOptions
     if await is_different_queue(session, source, queue):
         raise Refused(f"{source.ref} is not the queue that was planned", "It was deleted and declared again.", REPLAN)
     key = await peek_budget.budget_key(session, queue.name)
-    limits = await _one_by_one_if_unreadable(session, queue, key, consume_limits(source, terms))
+    limits = await _one_by_one_if_unreadable(session, queue, key, consume_limits(source, options))
     known = await queue_fingerprint.take_fingerprint(session, queue)
     await peek_budget.record_start_of(session, key, known)
     move_session = await session.io.call(_open_move_session(session, queue, limits))
-    move_session.publisher.dry_run_first = terms.resumed
+    move_session.publisher.dry_run_first = options.resumed
     session.closers.add(move_session.finish)
     try:
         yield RabbitLease(session, move_session)
@@ -128,13 +128,13 @@ async def _one_by_one_if_unreadable(
     return replace(limits, one_by_one=True)
 
 
-def consume_limits(source: Source, terms: LeaseOptions) -> ConsumeLimits:
+def consume_limits(source: Source, options: LeaseOptions) -> ConsumeLimits:
     """How many letters to take, and which one ends the redrive (R8)."""
     snapshot = source.bounds
     if not isinstance(snapshot, CountBound):
         raise TypeError(f"{source.ref} was not counted")
-    max_messages = snapshot.ready if terms.limit is None else min(terms.limit, snapshot.ready)
-    return ConsumeLimits(max_messages, max(1, terms.max_in_flight), terms.run, snapshot.at)
+    max_messages = snapshot.ready if options.limit is None else min(options.limit, snapshot.ready)
+    return ConsumeLimits(max_messages, max(1, options.max_in_flight), options.run, snapshot.at)
 
 
 async def _open_move_session(session: RabbitSession, queue: QueueInfo, limits: ConsumeLimits) -> MoveSession:
