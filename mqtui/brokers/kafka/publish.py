@@ -26,9 +26,9 @@ from mqtui.brokers.kafka.errors import (
     unwrap,
 )
 from mqtui.brokers.kafka.messages import Record, WireHeaders, header_error
-from mqtui.brokers.kafka.poison_records import NOT_RECORD_ERRORS, FailedDelivery, find_poison_records, split_suspects
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits, choose_codec
 from mqtui.brokers.kafka.read.topic_metadata import describe_configs, describe_topic_blocking, topic_name
+from mqtui.brokers.kafka.refused_records import NOT_RECORD_ERRORS, FailedDelivery, find_refused_records, split_suspects
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt
 
@@ -80,7 +80,7 @@ class DeliveryReports:
         """
         reports, self._reports = self._reports, {}
         failures = [(index, report) for index, report in reports.items() if isinstance(report, FailedDelivery)]
-        found = find_poison_records(failures, self._predicted)
+        found = find_refused_records(failures, self._predicted)
         again: list[int] = []
         for index, report in sorted(reports.items(), key=itemgetter(0)):
             if not isinstance(report, FailedDelivery):

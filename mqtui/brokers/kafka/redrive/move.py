@@ -12,7 +12,6 @@ from confluent_kafka import KafkaError, KafkaException
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import MISSING_RIGHTS, NOT_FOUND, kafka_cause, translate, unwrap
-from mqtui.brokers.kafka.poison_records import NONE_POISONED, PoisonRecords, find_poison_records, split_suspects
 from mqtui.brokers.kafka.publish import refusal_receipt
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
 from mqtui.brokers.kafka.read.topic_metadata import state_topic_name
@@ -21,6 +20,7 @@ from mqtui.brokers.kafka.redrive.source_lock import TRANSACTION_TIMEOUT_MS, Sour
 from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, TopicProgress, progress_records, read_handling_runs
 from mqtui.brokers.kafka.redrive.transaction_batch import MarkOnly, MessageTransfers, RawTransfers, TransactionBatch
 from mqtui.brokers.kafka.redrive.transactional_sender import DeliveryOutcome, TransactionalSender, to_receipt
+from mqtui.brokers.kafka.refused_records import NONE_REFUSED, RefusedRecords, find_refused_records, split_suspects
 from mqtui.domain.bulk import BulkResult, FencedDuringMove, OffsetRanges
 from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message
@@ -43,7 +43,7 @@ STALL_TIMEOUT = 3.0
 """Seconds without a delivery report after which the targets are checked for leaderless partitions (K19)."""
 
 MAX_ATTEMPTS = 5
-"""Transactions in a row that may fail without a poison record to blame."""
+"""Transactions in a row that may fail without a refused record to blame."""
 
 RENEW_INTERVAL = 10.0
 """Seconds between two renewals of the lock record (K3)."""
@@ -180,8 +180,8 @@ class TransactionalMover:
         group: Sequence[int],
         outcomes: list[DeliveryOutcome | None],
         predicted: Container[int],
-    ) -> PoisonRecords:
-        """Run one transaction with as much of the group as fits; the poison records if it was aborted."""
+    ) -> RefusedRecords:
+        """Run one transaction with as much of the group as fits; the refused records if it was aborted."""
         self._sender.reset()
         self._in_transaction = []
         try:
@@ -197,7 +197,7 @@ class TransactionalMover:
         self._progress.mark_committed()
         for index in self._in_transaction:
             outcomes[index] = self._sender.outcome(index)
-        return NONE_POISONED
+        return NONE_REFUSED
 
     def _produce(self, batch: TransactionBatch, group: Sequence[int], outcomes: list[DeliveryOutcome | None]) -> None:
         producer, sender, send, in_transaction = self._lock.producer, self._sender, batch.produce, self._in_transaction
@@ -256,8 +256,8 @@ class TransactionalMover:
         batch: TransactionBatch,
         outcomes: list[DeliveryOutcome | None],
         predicted: Container[int],
-    ) -> PoisonRecords:
-        """Abort and find the poison records; or, after fencing, reacquire the lock and find out what was committed.
+    ) -> RefusedRecords:
+        """Abort and find the refused records; or, after fencing, reacquire the lock and find out what was committed.
 
         If the broker refuses a record while others are still being produced, the next produce fails with `_STATE`.
         """
@@ -279,16 +279,16 @@ class TransactionalMover:
         for index in self._in_transaction:
             if self._progress.handled_in(batch.partitions[index]).contains(batch.offsets[index]):
                 outcomes[index] = self._sender.outcome(index)
-        return NONE_POISONED
+        return NONE_REFUSED
 
-    def _after_abort(self, error: KafkaError, batch: TransactionBatch, predicted: Container[int]) -> PoisonRecords:
+    def _after_abort(self, error: KafkaError, batch: TransactionBatch, predicted: Container[int]) -> RefusedRecords:
         for index in self._in_transaction:
             self._progress.handled_in(batch.partitions[index]).remove([batch.offsets[index]])
         failed_deliveries = list(self._sender.failed_deliveries())
         for reason in (error, *(failure.error for _, failure in failed_deliveries)):
             if reason.code() in MISSING_RIGHTS or reason.code() in NOT_FOUND:
                 raise translate(reason, "moving letters")
-        found = find_poison_records(failed_deliveries, predicted)
+        found = find_refused_records(failed_deliveries, predicted)
         stranded = {
             index: KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"partition {failure.partition} has no leader")
             for index, failure in failed_deliveries

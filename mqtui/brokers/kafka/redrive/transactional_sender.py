@@ -16,10 +16,10 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import unwrap
 from mqtui.brokers.kafka.messages import Record, WireHeaders, fast_stored_receipt, header_error
-from mqtui.brokers.kafka.poison_records import NOT_RECORD_ERRORS, FailedDelivery
 from mqtui.brokers.kafka.publish import ANY_PARTITION, refusal_receipt
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
 from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, topic_name
+from mqtui.brokers.kafka.refused_records import NOT_RECORD_ERRORS, FailedDelivery
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Header
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer

@@ -1,4 +1,4 @@
-"""Finds the poison records of a produce batch: the ones because of which the broker refused the whole batch.
+"""Finds the records of a produce batch because of which the broker refused the whole batch.
 
 librdkafka names the bad records only if there are two or more; the error of a single one is reported for every record
 of its batch [2.16.1]. So neighbouring delivery reports with the same error mean that all of these records are bad, or
@@ -35,7 +35,7 @@ class FailedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class PoisonRecords:
+class RefusedRecords:
     """`refused`: bad records by index, with the error. `suspects`: the first batch that failed as a whole."""
 
     refused: Mapping[int, KafkaError] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class PoisonRecords:
         return bool(self.refused or self.suspects)
 
 
-NONE_POISONED = PoisonRecords()
+NONE_REFUSED = RefusedRecords()
 
 
-def find_poison_records(
+def find_refused_records(
     failures: Iterable[tuple[int, FailedDelivery]], predicted: Container[int] = ()
-) -> PoisonRecords:
+) -> RefusedRecords:
     """The records to blame for `failures`, which are given by index in the order of their delivery reports.
 
     `predicted` holds the records that their topics' configuration will refuse: a batch of only such records that was
@@ -66,7 +66,7 @@ def find_poison_records(
             refused |= {index: failure.error for index, failure in batch.items()}
         elif not suspects:
             suspects = sorted(batch)
-    return PoisonRecords(refused, suspects)
+    return RefusedRecords(refused, suspects)
 
 
 def _batch_key(failure: FailedDelivery) -> tuple[int, str | None, int | None]:
