@@ -160,11 +160,11 @@ class User:
         """Wait until the prompt line shows these words."""
         return self.until(lambda: words in self.prompt_text, f"reads {words!r} in the line", within)
 
-    def is_at(self, place: str, within: float = PATIENCE) -> Self:
+    def is_at(self, screen: str, within: float = PATIENCE) -> Self:
         """Wait until a screen of this class is shown and painted."""
         return self.until(
-            lambda: type(self.console.screen).__name__ == place and bool(self.screen_text.strip()),
-            f"is at {place}",
+            lambda: type(self.console.screen).__name__ == screen and bool(self.screen_text.strip()),
+            f"is at {screen}",
             within,
         )
 

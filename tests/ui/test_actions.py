@@ -95,7 +95,7 @@ def screens() -> list[type[ConsoleScreen]]:
     while waiting:
         below = waiting.pop().__subclasses__()
         waiting += below
-        found += [place for place in below if place.__module__.startswith("mqtui.ui.")]
+        found += [screen for screen in below if screen.__module__.startswith("mqtui.ui.")]
     return found
 
 

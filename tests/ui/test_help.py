@@ -8,7 +8,7 @@ from tests.ui.memory_shop import MemoryShop
 
 
 async def test_looks_on_the_left_capitals_on_the_right(shop: MemoryShop) -> None:
-    """Each key of the place with what it does; a dim one says why."""
+    """Each key of the screen with what it does; a dim one says why."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
@@ -19,7 +19,7 @@ async def test_looks_on_the_left_capitals_on_the_right(shop: MemoryShop) -> None
 
 
 async def test_a_word_finds_and_enter_does_it(shop: MemoryShop) -> None:
-    """`/` and a word leave what has it; `enter` keeps the word, again does the action in the place below."""
+    """`/` and a word leave what has it; `enter` keeps the word, again does the action in the screen below."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
@@ -75,7 +75,7 @@ async def test_every_action_is_somewhere(shop: MemoryShop) -> None:
 
 
 async def test_the_manual_is_one_key_from_help(shop: MemoryShop) -> None:
-    """`M` lists its pages; the page under the cursor stands beside, `tab` goes into it, `esc` back to the place."""
+    """`M` lists its pages; the page under the cursor stands beside, `tab` goes into it, `esc` back to the screen."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")

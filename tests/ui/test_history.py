@@ -1,4 +1,4 @@
-"""The way through the places: a view is there once, and what is kept to go back to has a bound."""
+"""The way through the screens: a view is there once, and what is kept to go back to has a bound."""
 
 from __future__ import annotations
 

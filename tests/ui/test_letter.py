@@ -51,7 +51,7 @@ def world() -> MemoryWorld:
 
 
 def letters_of(world: MemoryWorld) -> tuple[MemoryKafka, Ref]:
-    """The place of the letters."""
+    """The screen of the letters."""
     server = world.kafka()
     return server, next(row.ref for row in server.destinations() if row.ref.name == "orders.DLQ")
 
@@ -148,11 +148,11 @@ async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:
     """At 80 columns `p` puts the original in the letter's place, `esc` puts the letter back."""
     _, ref = letters_of(world)
     async with open_destination(world, TARGET, ref, NARROW) as opened:
-        place = await first_letter(opened)
-        assert not place.side_pane.display
+        screen = await first_letter(opened)
+        assert not screen.side_pane.display
         await opened.press("p")
         await opened.see("Original orders 0/2", "value identical")
-        assert not place.cause.display
+        assert not screen.cause.display
         await opened.press("escape")
         await opened.see("Letter 1 of 3")
 

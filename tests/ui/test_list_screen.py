@@ -186,7 +186,7 @@ async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:
 
 
 async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> None:
-    """The keys of somebody who types ahead reach a place before it has a list."""
+    """The keys of somebody who types ahead reach a screen before it has a list."""
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54")
         broker_session = next(
@@ -195,7 +195,7 @@ async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> No
             if broker_session.snapshot is not None and broker_session.snapshot.dead_letters
         )
         assert broker_session.snapshot is not None
-        place = CausesScreen(broker_session, broker_session.snapshot.dead_letters[0])
-        for action in (action for action in ACTIONS if action.id in place.own_actions):
-            await place.perform(action.id)
+        screen = CausesScreen(broker_session, broker_session.snapshot.dead_letters[0])
+        for action in (action for action in ACTIONS if action.id in screen.own_actions):
+            await screen.perform(action.id)
         await user.on_row("orders.DLQ")

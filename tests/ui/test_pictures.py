@@ -131,7 +131,7 @@ async def test_letter(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[i
 
 
 async def test_causes_price(frozen_shop: MemoryShop, pictures: Pictures) -> None:
-    """A queue's letters cost a delivery each: the price stands on the line, nothing was read."""
+    """A queue's letters cost a delivery each: the price stands on the prompt line, nothing was read."""
     async with pictures.at(frozen_shop.console("prod-mq"), NORMAL) as user:
         await open_shop(user, frozen_shop, "work.invoices.dlq")
         await user.presses("enter").is_at("CausesScreen").reads_in_prompt("PRICE")
@@ -157,7 +157,7 @@ async def test_causes_paid(frozen_shop: MemoryShop, pictures: Pictures) -> None:
 
 
 async def test_peek_price(frozen_shop: MemoryShop, pictures: Pictures) -> None:
-    """Before: there is no free look here; the price and the keys that answer it are on the line."""
+    """Before: there is no free look here; the price and the keys that answer it are on the prompt line."""
     async with pictures.at(frozen_shop.console("prod-mq"), NORMAL) as user:
         await open_shop(user, frozen_shop, "work.invoices.dlq")
         await user.moves_to("work.invoices").presses("enter").is_at("PeekScreen").reads_in_prompt("PRICE")

@@ -16,7 +16,7 @@ async def test_review(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[i
 
 
 async def test_review_typed(frozen_shop: MemoryShop, pictures: Pictures) -> None:
-    """A protected profile: its name has to be typed on the line; the plan stands above it as it stood."""
+    """A protected profile: its name has to be typed on the prompt line; the plan stands above it as it stood."""
     async with pictures.at(frozen_shop.console("prod-eu"), NORMAL) as user:
         await review(user, frozen_shop)
         await user.presses("enter").reads_in_prompt("type prod-eu").types("prod")

@@ -1,4 +1,4 @@
-"""Pictures of what opens over a place, of the six states, and of every theme. Each test says what a person must see."""
+"""Pictures of what opens over a screen, of the six states, and of every theme. Each says what a person must see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.ui.memory_shop import MemoryShop, world_of_profiles
 from tests.ui.picture_steps import NORMAL, open_shop, see_monitor_result
 from tests.ui.pictures import Pictures
 
-# -- what opens over a place
+# -- what opens over a screen
 
 
 async def test_help(frozen_shop: MemoryShop, pictures: Pictures) -> None:
@@ -33,7 +33,7 @@ async def test_menu(frozen_shop: MemoryShop, pictures: Pictures) -> None:
 
 
 async def test_palette(frozen_shop: MemoryShop, pictures: Pictures) -> None:
-    """Every action of this place, resources, profiles; what was typed finds the redrive first."""
+    """Every action of this screen, resources, profiles; what was typed finds the redrive first."""
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:
         await open_shop(user, frozen_shop)
         await user.presses("ctrl+p").sees("┌").types("redr").sees("redrive")
@@ -41,7 +41,7 @@ async def test_palette(frozen_shop: MemoryShop, pictures: Pictures) -> None:
 
 
 async def test_goto(frozen_shop: MemoryShop, pictures: Pictures) -> None:
-    """`:` asks on the line; two names fit, so they stand above it."""
+    """`:` asks on the prompt line; two names fit, so they stand above it."""
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:
         await open_shop(user, frozen_shop)
         await user.presses(":").types("orders")

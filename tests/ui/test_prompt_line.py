@@ -13,7 +13,7 @@ from tests.ui.picture_steps import all_polled
 
 
 def above(user: User) -> list[str]:
-    """The screen above the line."""
+    """The screen above the prompt line."""
     return user.screen_text.splitlines()[: user.screen.prompt_line.region.y]
 
 
@@ -48,7 +48,7 @@ async def test_a_filter_follows_every_key_and_is_kept_by_enter(dev: MemoryShop) 
 
 
 async def test_esc_takes_one_step(dev: MemoryShop) -> None:
-    """The question first, then the filter, then the place; the cursor keeps its row."""
+    """The question first, then the filter, then the screen; the cursor keeps its row."""
     async with at_console(dev.console()) as user:
         await user.is_at("HomeScreen").moves_to("dev").presses("enter").is_at("DestinationsScreen")
         await user.on_row("orders.DLQ").until(lambda: all_polled(user), "has seen every broker")

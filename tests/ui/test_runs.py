@@ -173,7 +173,7 @@ async def _started(user: User, ground: InterruptedRuns) -> None:
 
 
 async def test_a_damaged_journal_is_told(interrupted_runs: InterruptedRuns) -> None:
-    """Where the journal can't be read the place says why and stays."""
+    """Where the journal can't be read the screen says why and stays."""
     await interrupted_runs.moved(1)
     async with at_console(interrupted_runs.console()) as user:
         await user.presses("5").on_row("done").presses("0").is_at("HomeScreen")

@@ -36,7 +36,7 @@ async def test_a_destination_nobody_reads_says_so(shop: MemoryShop) -> None:
 
 
 async def test_the_audit_stands_beside_a_letter(interrupted_runs: InterruptedRuns) -> None:
-    """What was done to the letters of this place, how it ended, and in which run."""
+    """What was done to the letters of this screen, how it ended, and in which run."""
     run = await interrupted_runs.moved(3)
     async with at_console(interrupted_runs.console("shop"), WIDE) as user:
         await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("enter").is_at("CausesScreen")
