@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from pathlib import Path
 
 from tests.architecture.house import PACKAGE, ROOT, modules, shown
 
@@ -14,43 +13,15 @@ RULE = re.compile(r"^\*\*([KRDC]\d+) ", re.MULTILINE)
 CITED = re.compile(r"\b(?:[KRD][1-9]\d?|C(?:[1-9]|1[0-8]))\b")
 """Codes of rules; from C19 on the letter C is that of a case in the tests."""
 
-WORD = re.compile(r"[A-Z]?[a-z]+")
-
 SHARED: dict[str, int] = {}
 """Names that classes of different meaning still share, and how many do."""
 
-RETIRED = frozenset(
-    "freight parcel parcels convoy casebook homecoming crossing rescuer ears presence hunger "
-    "workbench bench desk radar coach trail openings paper sideways habits garbage supply".split()
-)
-"""Metaphors that once named things: a reader who knows the brokers could not guess what they meant."""
-
-DEMO = PACKAGE / "demo"
-"""The demo's shop has words of its own."""
-
-
-def test_no_metaphor_names_a_thing() -> None:
-    named = [
-        f"{shown(path)}: {name}"
-        for path in modules()
-        if DEMO not in path.parents
-        for name in (path.stem, *defined(path))
-        if RETIRED & {word.lower() for word in WORD.findall(name)}
-    ]
-    assert named == []
-
-
-def defined(path: Path) -> list[str]:
-    """Names of all classes and functions of a module."""
-    nodes = ast.walk(ast.parse(path.read_bytes()))
-    return [node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
-
-
 OLD_WORDS = frozenset(
     """
-    ahead aftermath arrivals carried casebook coach convoy crossing desk ears flight freight garbage hand hands
-    homecoming keeper keeping kept lane lanes loan outbox parcel parcels presence radar rack rescue said sheet
-    sighting sightings staff stretch swift told trail underway vault verdict wish word workbench
+    ahead aftermath arrivals bench carried casebook coach convoy crossing desk ears flight freight garbage habits hand
+    hands homecoming keeper keeping kept lane lanes loan openings outbox paper parcel parcels presence radar rack rescue
+    rescuer said sheet sideways sighting sightings staff stretch supply swift told trail underway vault verdict wish
+    word workbench
     """.split()
 )
 """Metaphors that modules and classes had once, where the field has terms of its own."""
