@@ -36,7 +36,7 @@ def list_profiles(*, json_lines: bool) -> None:
         known = ProfileStore().list_profiles()
         if output.json:
             for each in known:
-                output.json_line(row(each))
+                output.json_line(profile_row(each))
             return
         output.table(
             ("NAME", "ENV", "MODE", "BROKERS"),
@@ -56,7 +56,7 @@ def show_profile(*, name: str, json_lines: bool) -> None:
     with exit_on_error(output):
         from mqtui.profiles.store import ProfileStore
 
-        told = row(ProfileStore().find(name))
+        told = profile_row(ProfileStore().find(name))
         if output.json:
             output.json_line(told)
             return
@@ -108,7 +108,7 @@ def add_profile(
         asked = profile_add.parse_arguments(name, url, settings, terms)
         made = profile_add.add_profile(output, asked, ask_password=password_stdin, may_replace=may_replace)
         if output.json:
-            output.json_line(row(made))
+            output.json_line(profile_row(made))
         else:
             kept = [slot for slot, source in made.brokers[asked.kind].secrets.items() if source == "keyring"]
             kept += ["password"] if password_stdin else []
@@ -205,7 +205,7 @@ async def _test(output: Output, name: str) -> int:
     return worst
 
 
-def row(each: Profile) -> dict[str, Any]:
+def profile_row(each: Profile) -> dict[str, Any]:
     """A profile as a JSON row; with where its secret is kept, never the secret."""
     from mqtui.profiles.secrets import describe_source
 

@@ -202,9 +202,9 @@ def _consent_options(flags: ConsentFlags) -> list[str]:
     return words + ["--yes"] * flags.yes
 
 
-def _print_progress(output: Output, ledger: OutcomeCounter) -> None:
-    of = "?" if ledger.planned is None else f"{ledger.planned:,}"
-    output.progress(f"{ledger.counted:,} of {of}")
+def _print_progress(output: Output, counter: OutcomeCounter) -> None:
+    of = "?" if counter.planned is None else f"{counter.planned:,}"
+    output.progress(f"{counter.counted:,} of {of}")
 
 
 def print_result(output: Output, result: Result, runs: Journal) -> None:

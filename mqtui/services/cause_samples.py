@@ -114,7 +114,7 @@ class CauseReport:
 async def read_letters(
     batches: AsyncIterator[Batch], book: CauseReport, progress: Callable[[CauseReport], None], slice_of: int = 200
 ) -> None:
-    """Read letters into a casebook, telling of progress after each slice."""
+    """Read letters into a report, calling `progress` after each slice."""
     async for batch in batches:
         for start in range(0, len(batch), slice_of):
             for letter in batch[start : start + slice_of]:

@@ -71,12 +71,14 @@ async def find_dead_letters(
     """
     search = search or HeaderSearch()
     rows = await list_destinations(session.broker)
-    candidates = await classify(session.broker.kind, conventions, rows)
+    candidates = await classify_destinations(session.broker.kind, conventions, rows)
     await search.search(session, conventions, candidates.without_origin, candidates.unclassified)
     return replace(await count_dead_letters(session, candidates, search), missing=rows.missing)
 
 
-async def find_one_destination(session: Session, conventions: Conventions, ref: Ref) -> DeadLetterDestination | None:
+async def find_dead_letter_destination(
+    session: Session, conventions: Conventions, ref: Ref
+) -> DeadLetterDestination | None:
     """One destination, if its name or its newest message shows that it holds dead letters, without listing others.
 
     On RabbitMQ it is mostly the settings of other queues that show it, which only the list of all has.
@@ -90,7 +92,7 @@ async def find_one_destination(session: Session, conventions: Conventions, ref: 
     for origin in [Ref(named.kind, name) for name in named.candidates] if named else []:
         with suppress(NotFound, NotAuthorised):
             rows.append(await catalog.locate(origin))
-    candidates, search = (await classify(session.broker.kind, conventions, rows)).only(ref), HeaderSearch()
+    candidates, search = (await classify_destinations(session.broker.kind, conventions, rows)).only(ref), HeaderSearch()
     await search.search(session, conventions, candidates.without_origin, candidates.unclassified)
     found = await count_dead_letters(session, candidates, search)
     return next((destination for destination in found.destinations if destination.ref == ref), None)
@@ -117,7 +119,7 @@ class DeadLetterCandidates:
         return replace(self, known=known, unclassified=[row for row in self.unclassified if row.ref == ref])
 
 
-async def classify(
+async def classify_destinations(
     broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]
 ) -> DeadLetterCandidates:
     """Classify the destinations of a listing by settings and names; the broker is not asked."""

@@ -55,13 +55,13 @@ async def resolve_origin(session: Session, ref: Ref, conventions: Conventions) -
         settled = replace(settled, convention="x-death", kind=feeder.kind, origin=feeder.name)
     elif named is not None:
         for name in named.candidates:
-            if name != ref.name and await exists(session, Ref(named.kind, name)):
+            if name != ref.name and await destination_exists(session, Ref(named.kind, name)):
                 settled = replace(settled, origin=name)
                 break
     return conventions.settle(kind, ref.name, settled)
 
 
-def dead_letter_sources(session: Session, ref: Ref, conventions: Conventions) -> tuple[Ref, ...]:
+def find_feeding_queues(session: Session, ref: Ref, conventions: Conventions) -> tuple[Ref, ...]:
     """The queues whose dead letters the broker itself sends to this one; its origin has to be resolved before."""
     named = conventions.by_name(session.broker.kind, ref.name)
     return named.feeders if named is not None else ()
@@ -94,7 +94,7 @@ async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> Retry
         return RetryLadders({}, {})  # without its management API the letters' own headers are what is left
 
 
-async def exists(session: Session, ref: Ref) -> bool:
+async def destination_exists(session: Session, ref: Ref) -> bool:
     """Whether a destination exists, without creating it. One that may not be described counts as existing.
 
     Raises:
@@ -144,7 +144,7 @@ class RouteCounter:
         self._opened = max(self._opened, seen.opened)
         self._doubts.update({doubt: count for doubt, count in seen.doubts.items() if doubt not in self._doubts})
 
-    def sighting(self) -> PeekedOrigins:
+    def to_peeked_origins(self) -> PeekedOrigins:
         """What was counted, with the time."""
         routes, keys, doubts = dict(self._routes), dict(self._keys), dict(self._doubts)
         from mqtui.state.peeked_origins import PeekedOrigins
@@ -154,7 +154,7 @@ class RouteCounter:
 
 async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> PeekedOrigins:
     """Keep what a peek found that used up deliveries, so that plans need no further one."""
-    seen = counted.sighting()
+    seen = counted.to_peeked_origins()
     with suppress(StorageFailed):
         await asyncio.to_thread(_write, _key(session, source), seen)
     return seen

@@ -172,7 +172,9 @@ class Poller:
 
     async def _find_dead_letters(self, snapshot: BrokerSnapshot) -> None:
         """By settings, names and earlier findings; then the headers of unclassified destinations are searched."""
-        candidates = await deadletters.classify(self.session.broker.kind, self._conventions, snapshot.destinations)
+        candidates = await deadletters.classify_destinations(
+            self.session.broker.kind, self._conventions, snapshot.destinations
+        )
         self._set_dead_letters(
             snapshot, await deadletters.count_dead_letters(self.session, candidates, self._search, snapshot.groups)
         )

@@ -45,7 +45,7 @@ def test_what_is_no_profile(mqtui: Mqtui) -> None:
     mqtui("profile", "add", "a/b", "redis://127.0.0.1").fails(2)
     mqtui("profile", "add", "shop", "http://127.0.0.1").fails(2)
     mqtui("profile", "add", "shop", "redis://:word@127.0.0.1").fails(2, "--password-stdin")
-    mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "password=word").fails(2, "secret")
+    mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "password=word").fails(2, "--password-stdin")
     mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "no-such-option").fails(2)
     mqtui("profile", "show", "shop").fails(1, "shop")
     mqtui("profile", "test", "shop").fails(1, "shop")

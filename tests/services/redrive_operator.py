@@ -175,8 +175,8 @@ class Operator:
 
     _current: RedriveRun | None = None
 
-    def _progress(self, ledger: OutcomeCounter) -> None:
-        if self.stop_at is not None and self._current is not None and ledger.counted >= self.stop_at:
+    def _progress(self, counter: OutcomeCounter) -> None:
+        if self.stop_at is not None and self._current is not None and counter.counted >= self.stop_at:
             self._current.stop.set()
 
     @property

@@ -125,15 +125,15 @@ async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None
             async for batch in session.broker.reader.read(source.ref, ReadRange(), limit=None)
             for letter in batch
         ]
-        aftermath = ConsumptionMonitor(session.broker, source, "run", load_for_profile().conventions)
+        monitor = ConsumptionMonitor(session.broker, source, "run", load_for_profile().conventions)
         hasty = Hasty(letters)
-        await aftermath.start(hasty)
+        await monitor.start(hasty)
         await hasty.heard.wait()
-        aftermath.copies.add_published(broker.origin, [Offset(1, 4), Offset(2, 5)])
-        verdict = await aftermath.watch(0.3, 1.0, lambda _: None, asyncio.Event())
-        await aftermath.close()
-    assert (verdict.moved, verdict.came_back) == (2, 2)
-    assert sorted(text.partition(": ")[2] for text in verdict.returned_letters) == [
+        monitor.copies.add_published(broker.origin, [Offset(1, 4), Offset(2, 5)])
+        result = await monitor.watch(0.3, 1.0, lambda _: None, asyncio.Event())
+        await monitor.close()
+    assert (result.moved, result.came_back) == (2, 2)
+    assert sorted(text.partition(": ")[2] for text in result.returned_letters) == [
         "NoStock: order #",
         "Timeout: order #",
     ]
@@ -155,7 +155,7 @@ def test_copies_are_counted_by_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"),
+    ("result", "words"),
     [
         (MonitorResult(1, 1, 0, 11, 60), "and did not come back; watched 11 s of at most 60"),
         (MonitorResult(4, 1, 0, 60, 60), "3 of 4 did not pass"),
@@ -166,6 +166,6 @@ def test_copies_are_counted_by_place() -> None:
         (MonitorResult(4, 0, 0, 10, 60, without_consumer=("orders",)), "none reads orders"),
     ],
 )
-def test_a_verdict_says_what_it_does_not_know(verdict: MonitorResult, words: str) -> None:
-    assert words in verdict.describe()
-    assert verdict.is_success is (verdict == MonitorResult(1, 1, 0, 11, 60))
+def test_a_verdict_says_what_it_does_not_know(result: MonitorResult, words: str) -> None:
+    assert words in result.describe()
+    assert result.is_success is (result == MonitorResult(1, 1, 0, 11, 60))

@@ -252,7 +252,7 @@ async def test_a_topic_is_held_by_one_run_at_a_time() -> None:
 class Fenced(Operator):
     """Another run takes the topic over once the first batch is settled, and handles all that is left."""
 
-    def _progress(self, ledger: OutcomeCounter) -> None:
+    def _progress(self, counter: OutcomeCounter) -> None:
         server = self.source.server
         assert isinstance(server, MemoryKafka)
         topic = server.topic(self.source.source)

@@ -167,9 +167,9 @@ class Navigator:
             self._console.sessions.first_resource_shown.set()
             await broker_session.poller.first_poll_done.wait()
         if not broker_session.has_figures:
-            from mqtui.services.deadletters import find_one_destination
+            from mqtui.services.deadletters import find_dead_letter_destination
 
-            destination = await find_one_destination(broker_session.session, broker_session.conventions, ref)
+            destination = await find_dead_letter_destination(broker_session.session, broker_session.conventions, ref)
             if destination is not None:
                 await self.letters(broker_session.target, broker_session.kind, destination)
             else:

@@ -17,8 +17,8 @@ from mqtui.domain.times import format_time
 from mqtui.services.browse import PeekRequest, plan_peek
 from mqtui.services.origins import (
     RouteCounter,
-    dead_letter_sources,
-    exists,
+    destination_exists,
+    find_feeding_queues,
     recall_routes,
     remember_routes,
 )
@@ -45,13 +45,13 @@ async def find_targets(
             return (request.to,), None, tuple(envelope_risks(known.doubts)) if known else ()
         peeked = await _peek_or_recall(session, source, price, conventions)
         return (request.to,), peeked, tuple(envelope_risks(peeked.doubts)) if peeked else ()
-    feeders = dead_letter_sources(session, source.ref, conventions)
+    feeders = find_feeding_queues(session, source.ref, conventions)
     peeked = (
         await recall_routes(session, source) if feeders else await _peek_or_recall(session, source, price, conventions)
     )
     if peeked is None:
         return feeders, None, ()
-    missing = [ref for ref in peeked.targets if not await exists(session, ref)]
+    missing = [ref for ref in peeked.targets if not await destination_exists(session, ref)]
     risks = tuple(envelope_risks(peeked.doubts))
     gone = tuple(
         Risk("no-origin", f"{_count_for(peeked, ref):,} stay: there is no {ref}, where they came from")
@@ -143,7 +143,7 @@ async def _peek_or_recall(
     whole = counter.letters == source.count.number
     if before is not None and before.letters > counter.letters and not whole:
         counter.add_earlier(before)
-        return counter.sighting()
+        return counter.to_peeked_origins()
     return await remember_routes(session, source, counter)
 
 

@@ -124,7 +124,7 @@ class RedriveRouter:
             content,
         )
 
-    def doubt(self, letter: Message, route: Transfer | Unroutable) -> str:
+    def why_doubtful(self, letter: Message, route: Transfer | Unroutable) -> str:
         """Why the message that is sent may not be the original one; "" where there is no doubt.
 
         Of letters without known headers the body is looked at: an envelope of an unknown kind would be sent whole.

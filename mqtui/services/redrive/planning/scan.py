@@ -13,7 +13,7 @@ from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
 from mqtui.services.letter_selector import LetterSelector
-from mqtui.services.origins import exists
+from mqtui.services.origins import destination_exists
 from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
 from mqtui.services.redrive.planning.partition_check import PartitionCheck
 from mqtui.services.redrive.planning.routing import RedriveRouter, Unroutable
@@ -100,7 +100,7 @@ def _is_unhandled(letter: Message, source: Source, ends: dict[int, int]) -> bool
 async def drop_missing_targets(session: Session, scan: ScanResult) -> None:
     """Count letters whose origin no longer exists as unroutable: a redrive never creates a destination."""
     for ref in list(scan.targets):
-        if not await exists(session, ref):
+        if not await destination_exists(session, ref):
             scan.unroutable[f"there is no {ref}, where they came from"] += scan.targets.pop(ref)
 
 
@@ -122,7 +122,7 @@ async def scan_source(
                 await slices.yield_to_loop()
             if wanted:
                 route = router.route(letter)
-                found.add(letter, route, router.doubt(letter, route))
+                found.add(letter, route, router.why_doubtful(letter, route))
                 if isinstance(route, Transfer):
                     partition_check.add(letter, route)
                 if limit is not None and found.selected >= limit:

@@ -81,7 +81,7 @@ class ConsumptionMonitor:
         """Start to listen for letters that are dead-lettered again, before the first one is moved."""
         if self._source is None:
             return
-        self._listening = asyncio.create_task(self._listen(listener, self._source), name="aftermath")
+        self._listening = asyncio.create_task(self._listen(listener, self._source), name="monitor")
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait({ready, self._listening}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
