@@ -51,8 +51,10 @@ class Policy:
             return SUPPORTED
         for place, each in enumerate(self.together or (self,)):
             support = each._permits(verb)
+            if not support and place and not each.unknown:
+                return not_supported(f"{support.reason}, and it names this broker", EDIT)
             if not support:
-                return not_supported(f"{support.reason}, and it names this broker", EDIT) if place else support
+                return support
         return SUPPORTED
 
     def _permits(self, verb: Verb) -> Support:

@@ -101,7 +101,8 @@ def test_while_the_profiles_cant_be_read_a_url_is_only_looked_at(mqtui: Mqtui, r
     (mqtui.folder / "config").mkdir()
     (mqtui.folder / "config" / "profiles.toml").write_text("[[profile]]\nname = 7\n")
     mqtui("ls", redis.url).ok()
-    mqtui("publish", redis.url, origin.name, "--value", "x", "--yes").fails(4, "what the profiles protect")
+    refused = mqtui("publish", redis.url, origin.name, "--value", "x", "--yes")
+    refused.fails(4, "the profiles can't be read", "Correct profiles.toml first")
     assert redis.numbers(origin) == []
 
 
