@@ -128,7 +128,7 @@ def test_adapters_mirror_each_other(folder: Path) -> None:
 def test_adapters_that_trace_moves_do_it_in_one_place() -> None:
     tracing = [folder for folder in ADAPTERS if "async def trace(" in (folder / "adapter.py").read_text()]
     assert tracing
-    modules = {folder.name: folder / "redrive" / "in_flight_outcomes.py" for folder in tracing}
+    modules = {folder.name: folder / "redrive" / "killed_run_outcomes.py" for folder in tracing}
     assert [name for name, module in modules.items() if "trace" not in top_level_names(module)] == []
 
 

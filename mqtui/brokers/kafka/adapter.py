@@ -110,7 +110,7 @@ class KafkaBroker:
 
     async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the state topic, which run handled letters that were in flight when a process died."""
-        from mqtui.brokers.kafka.redrive.in_flight_outcomes import trace
+        from mqtui.brokers.kafka.redrive.killed_run_outcomes import trace
 
         return await trace(self._clients, source, options, positions)
 

@@ -31,7 +31,7 @@ from mqtui.brokers.redis.read.lag import LagCounter
 from mqtui.brokers.redis.read.pending import RedisPending
 from mqtui.brokers.redis.read.reader import RedisReader
 from mqtui.brokers.redis.read.survey import survey
-from mqtui.brokers.redis.redrive.in_flight_outcomes import trace
+from mqtui.brokers.redis.redrive.killed_run_outcomes import trace
 from mqtui.brokers.redis.redrive.lease import open_lease
 from mqtui.brokers.redis.redrive.plan_checks import check_plan, describe_guarantee
 from mqtui.brokers.redis.redrive.snapshot import take_snapshot

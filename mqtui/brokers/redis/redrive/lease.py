@@ -12,7 +12,7 @@ from mqtui.brokers.redis.read.catalog import require_stream, stream_key
 from mqtui.brokers.redis.redrive.acl import commands_to_remove, require_rights
 from mqtui.brokers.redis.redrive.bookkeeping_keys import handled_set_key, move_log_key
 from mqtui.brokers.redis.redrive.cross_broker_claims import CrossBrokerClaims
-from mqtui.brokers.redis.redrive.in_flight_outcomes import OtherRunLookup
+from mqtui.brokers.redis.redrive.killed_run_outcomes import OtherRunLookup
 from mqtui.brokers.redis.redrive.move import EntryMover
 from mqtui.brokers.redis.redrive.move_spec import CHUNK_BYTES
 from mqtui.brokers.redis.redrive.prefetch import Prefetcher
