@@ -121,9 +121,9 @@ async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch
 
 
 @pytest.fixture
-def carol(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[BrokerFixture, str]]:
-    """A user who may manage but not monitor, and their URL."""
-    ground = broker_fixture_of(BrokerKind.RABBITMQ, rabbitmq_url)
+def carol(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[BrokerFixture, str]]:
+    """A user who may manage but not monitor, and their URL; on a broker without other tests' traffic."""
+    ground = broker_fixture_of(BrokerKind.RABBITMQ, brokers.servers.start_rabbitmq("carol"))
     ground.world.prefix = short_prefix()
     address = ground.world.address
     user, management = f"{ground.world.prefix}-carol", address.options["management"]
@@ -135,6 +135,7 @@ def carol(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
         yield ground, f"amqp://{user}@127.0.0.1:{ground.port}/?management={management}"
         api.delete(f"/api/users/{user}")
     ground.world.close()
+    brokers.servers.discard("carol")
 
 
 async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[BrokerFixture, str]) -> None:

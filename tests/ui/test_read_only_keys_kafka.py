@@ -14,6 +14,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
+from tests.brokers import Brokers
 from tests.cli.broker_fixtures import BrokerFixture
 from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
@@ -23,9 +24,16 @@ from tests.ui.read_only_keys import ScreenCase, after, briefly_named, by_keys, p
 WAIT = 20.0
 
 
+@pytest.fixture(scope="module")
+def own_url(brokers: Brokers) -> Iterator[str]:
+    """A broker that nobody else writes to: what it holds is compared after every key."""
+    yield brokers.servers.start_kafka("keys")
+    brokers.servers.discard("keys")
+
+
 @pytest.fixture
-def ground(kafka_url: str) -> Iterator[BrokerFixture]:
-    with briefly_named(BrokerKind.KAFKA, kafka_url) as made:
+def ground(own_url: str) -> Iterator[BrokerFixture]:
+    with briefly_named(BrokerKind.KAFKA, own_url) as made:
         yield made
 
 

@@ -14,6 +14,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
+from tests.brokers import Brokers
 from tests.cli.broker_fixtures import BrokerFixture
 from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
@@ -26,9 +27,16 @@ LIMIT = 9
 READ = 5
 
 
+@pytest.fixture(scope="module")
+def own_url(brokers: Brokers) -> Iterator[str]:
+    """A broker that nobody else writes to: what it holds is compared after every key."""
+    yield brokers.servers.start_rabbitmq("keys")
+    brokers.servers.discard("keys")
+
+
 @pytest.fixture
-def ground(rabbitmq_url: str) -> Iterator[BrokerFixture]:
-    with briefly_named(BrokerKind.RABBITMQ, rabbitmq_url) as made:
+def ground(own_url: str) -> Iterator[BrokerFixture]:
+    with briefly_named(BrokerKind.RABBITMQ, own_url) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
+from tests.brokers import Brokers
 from tests.cli.broker_fixtures import BrokerFixture, RedisDeadLetters
 from tests.cli.command_line import Mqtui
 from tests.ui.conftest import KEY
@@ -24,9 +25,16 @@ TOLD = "return redis.call('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', 0)"
 RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
 
 
+@pytest.fixture(scope="module")
+def own_url(brokers: Brokers) -> Iterator[str]:
+    """A broker that nobody else writes to: what it holds is compared after every key."""
+    yield brokers.servers.start_redis("keys")
+    brokers.servers.discard("keys")
+
+
 @pytest.fixture
-def ground(redis_url: str) -> Iterator[BrokerFixture]:
-    with briefly_named(BrokerKind.REDIS, redis_url) as made:
+def ground(own_url: str) -> Iterator[BrokerFixture]:
+    with briefly_named(BrokerKind.REDIS, own_url) as made:
         yield made
 
 
