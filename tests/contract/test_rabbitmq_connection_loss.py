@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import PublishStatus
 from tests.contract.rabbitmq_test_client import (
@@ -97,3 +98,26 @@ def in_flight(log: Path) -> set[bytes]:
     """Bodies of the batch that was written down and not done."""
     lines = log.read_bytes().splitlines() if log.exists() else []
     return set(lines[-1].split()) if lines and lines[-1] != b"done" else set()
+
+
+async def test_what_comes_after_a_channel_closed_is_told_as_its_loss(rabbit: Rabbit) -> None:
+    """Acks and requeues have no answer: on a closed channel pika raises at once, and its error stays in here."""
+    source = rabbit.queue()
+    rabbit.fill(source, numbered(2))
+    session = RabbitSession(rabbit.address)
+
+    async def use_after_close() -> None:
+        connection = await session.connect()
+        channel = await connection.channel()
+        got = await channel.get(source)
+        assert got is not None
+        tag = got[0].delivery_tag
+        await channel.close()
+        with pytest.raises(BrokerTrouble, match="the connection was lost"):
+            channel.ack(tag, multiple=False)
+        with pytest.raises(BrokerTrouble, match="the connection was lost"):
+            channel.requeue_up_to(tag)
+
+    await session.io.call(use_after_close())
+    await session.close()
+    until(lambda: rabbit.ready(source) == 2, "the broker requeued what was unacknowledged")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pika
@@ -242,12 +243,29 @@ class Channel:
         connection._output_marshaled_frames(frames)
 
     def ack(self, tag: int, *, multiple: bool) -> None:
-        """Acknowledge a delivery; with `multiple` all unacknowledged ones up to it."""
-        self.raw.basic_ack(tag, multiple)
+        """Acknowledge a delivery; with `multiple` all unacknowledged ones up to it.
+
+        Raises:
+            BrokerTrouble: the channel is closed.
+        """
+        with self._translating("Acknowledging"):
+            self.raw.basic_ack(tag, multiple)
 
     def requeue_up_to(self, tag: int) -> None:
-        """Requeue all unacknowledged deliveries up to this one, which must be one of them, by one `basic.nack`."""
-        self.raw.basic_nack(tag, multiple=True, requeue=True)
+        """Requeue all unacknowledged deliveries up to this one, which must be one of them, by one `basic.nack`.
+
+        Raises:
+            BrokerTrouble: the channel is closed.
+        """
+        with self._translating("Requeueing"):
+            self.raw.basic_nack(tag, multiple=True, requeue=True)
+
+    @contextmanager
+    def _translating(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (pika_errors.AMQPError, OSError) as error:
+            raise errors.amqp_error(self.close_reason or error, doing) from error
 
     async def close(self) -> None:
         """Close the channel. The broker requeues what is unacknowledged, and counts that as a delivery."""
