@@ -51,10 +51,9 @@ class Policy:
             return SUPPORTED
         for place, each in enumerate(self.together or (self,)):
             support = each._permits(verb)
-            if not support and place and not each.unknown:
-                return not_supported(f"{support.reason}, and it names this broker", EDIT)
             if not support:
-                return support
+                is_other = place and not each.unknown
+                return not_supported(f"{support.reason}, and it names this broker", EDIT) if is_other else support
         return SUPPORTED
 
     def _permits(self, verb: Verb) -> Support:

@@ -20,6 +20,7 @@ SESSION_VIEWS = ("nav.view_1", "nav.view_2")
 
 OVERLAYS = {
     "app.help": ("overlays.help", "open_help"),
+    "app.manual": ("overlays.manual", "open_manual"),
     "app.palette": ("overlays.palette.palette", "open_palette"),
     "app.menu": ("overlays.menu", "open_menu"),
     "nav.goto": ("overlays.palette.goto_prompt", "ask_goto"),

@@ -38,7 +38,7 @@ VIEWS = {
     "notes": "notes",
     "palette": "app.palette",
     "help": "app.help",
-    "manual": "manual",
+    "manual": "app.manual",
     "q": "app.quit",
     "quit": "app.quit",
 }

@@ -12,7 +12,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
-from mqtui.ui.screens.overlays.manual import open_manual
 from mqtui.ui.screens.overlays.menu_items import menu_items
 from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
@@ -86,7 +85,7 @@ class HelpPopup(Popup):
     async def action_manual(self) -> None:
         """Open the manual in place of this box."""
         self.leave()
-        await open_manual(self.console)
+        await self.console.run_global_action("app.manual")
 
     def _found(self) -> None:
         self.set_class(bool(self.query_one(Input).value), "-finding")

@@ -26,7 +26,6 @@ from mqtui.ui.navigation.goto import (
 )
 from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen
-from mqtui.ui.screens.overlays.manual import open_manual
 from mqtui.ui.screens.overlays.palette.items import known_resources, resource_item, session_items
 from mqtui.ui.screens.overlays.palette.navigate import open_one_by_one, open_run, open_session, show_resource
 from mqtui.ui.screens.overlays.palette.palette import PalettePopup
@@ -121,8 +120,8 @@ async def _go(console: ConsoleApi, screen: ScreenApi, goal: GotoTarget, known: l
 async def _view(console: ConsoleApi, screen: ScreenApi, name: str) -> None:
     if name in BY_ID:
         await screen.perform(name)
-    elif name == "manual":
-        await open_manual(console)
+    elif name in console.global_action_ids:
+        await console.run_global_action(name)
     else:
         await console.show(screen_class(name)())
 
