@@ -34,19 +34,3 @@ class Address:
     def settings(self) -> Mapping[str, str]:
         """All options with the secret ones, for client libraries only."""
         return {**self.options, **self.secrets}
-
-    @property
-    def shown(self) -> str:
-        """The URL without the secret."""
-        if self.variant == "unix":
-            return f"unix://{f'{self.user}@' if self.user else ''}{self.hosts[0][0]}"
-        plus = f"+{self.variant}" if self.variant else ""
-        scheme = {
-            BrokerKind.RABBITMQ: "amqps" if self.tls else "amqp",
-            BrokerKind.REDIS: "rediss" if self.tls else "redis",
-        }
-        head = scheme.get(self.kind, "kafka+ssl" if self.tls else "kafka") + plus
-        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
-        who = f"{self.user}@" if self.user else ""
-        path = "" if self.path in ("", "/") else f"/{self.path}"
-        return f"{head}://{who}{hosts}{path}"

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
-from mqtui.brokers.options import DeclaredOptions
 from mqtui.brokers.port import Adapter, Address
+from mqtui.brokers.traits import BrokerTraits
 from mqtui.domain.resource import BrokerKind
 
-ADAPTER_MODULES = {kind: f"mqtui.brokers.{kind}.adapter" for kind in BrokerKind}
-OPTION_MODULES = {kind: f"mqtui.brokers.{kind}.declared_options" for kind in BrokerKind}
+FOLDERS = {kind: f"mqtui.brokers.{kind}" for kind in BrokerKind}
 
 
 def connect(address: Address) -> Adapter:
     """The adapter of an address. This imports its client library; nothing is sent before the first call."""
-    module = import_module(ADAPTER_MODULES[address.kind])
+    module = import_module(f"{FOLDERS[address.kind]}.adapter")
     adapter: Adapter = module.connect(address)
     return adapter
 
 
-def declared_options(kind: BrokerKind) -> DeclaredOptions:
-    """The options that a kind of broker has. This imports no client library."""
-    found: DeclaredOptions = import_module(OPTION_MODULES[kind]).DECLARED
+@cache
+def traits_of(kind: BrokerKind) -> BrokerTraits:
+    """What the adapter of a kind of broker declares. This imports no client library."""
+    found: BrokerTraits = import_module(f"{FOLDERS[kind]}.traits").TRAITS
     return found
+
+
+@cache
+def all_traits() -> tuple[BrokerTraits, ...]:
+    """The traits of all kinds of brokers."""
+    return tuple(map(traits_of, BrokerKind))

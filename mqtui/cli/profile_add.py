@@ -48,7 +48,7 @@ def parse_arguments(
         BadInput: the URL contains a password, or an option is not valid.
     """
     from mqtui.brokers.options import OptionKind
-    from mqtui.brokers.registry import declared_options
+    from mqtui.brokers.registry import traits_of
     from mqtui.profiles.model import BrokerEndpoint, valid_source
     from mqtui.profiles.url import format_url, parse_url
 
@@ -57,7 +57,7 @@ def parse_arguments(
         raise BadInput(
             "The URL contains a password", "It would be stored in a file.", "Leave it out and add --password-stdin."
         )
-    known = declared_options(address.kind)
+    known = traits_of(address.kind).options
     plain: dict[str, str] = {}
     sources: dict[str, str] = {}
     secrets: dict[str, str] = {}

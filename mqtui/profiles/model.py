@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mqtui.brokers.address import Address
 from mqtui.brokers.options import OptionKind
-from mqtui.brokers.registry import declared_options
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import WRITES
 from mqtui.domain.destination_names import PARTS, PLACEHOLDERS
 from mqtui.domain.errors import BadInput
@@ -200,7 +200,7 @@ def _check_endpoint(kind: BrokerKind, endpoint: BrokerEndpoint) -> None:
     except BadInput as error:
         raise BadProfile(f"{kind}.options", error.title, error.detail, error.hint) from None
     for name, source in endpoint.secrets.items():
-        if name != PASSWORD and declared_options(kind).kind_of(name) is not OptionKind.SECRET:
+        if name != PASSWORD and traits_of(kind).options.kind_of(name) is not OptionKind.SECRET:
             raise BadProfile(f"{kind}.secrets", f"{name} is no option of {kind} that is secret")
         if not valid_source(source):
             raise BadProfile(f"{kind}.secrets", f"{name} does not say where the secret is", "", f"Write {SOURCES}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mqtui.brokers.address import Address
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
@@ -81,8 +82,8 @@ def _secrets(profile: Profile, kind: BrokerKind) -> dict[str, str]:
 
 
 def is_default_login(address: Address) -> bool:
-    """Whether it is the default login of RabbitMQ, `guest` (https://www.rabbitmq.com/docs/access-control)."""
-    return address.kind is BrokerKind.RABBITMQ and address.user == address.secret == "guest"
+    """Whether it is the default login of that kind of broker, which everybody knows."""
+    return address.user == address.secret == traits_of(address.kind).url.default_login != ""
 
 
 def _kind(target: str, text: str) -> BrokerKind:

@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import replace
 
 from mqtui.brokers.address import Address
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import NotAuthenticated
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import keyring_store
@@ -20,8 +21,6 @@ from mqtui.profiles.model import PASSWORD, Profile
 from mqtui.profiles.url import format_url, secret_options
 
 COMMAND_SECONDS = 60.0
-GUEST = "guest"
-"""RabbitMQ's default user and password, valid on loopback only."""
 
 
 def secret_of(profile: Profile, kind: BrokerKind) -> str:
@@ -37,7 +36,7 @@ def secret_of(profile: Profile, kind: BrokerKind) -> str:
     own = endpoint.secrets.get(PASSWORD, "") if endpoint else ""
     source = own or profile.secret
     if not source:
-        return GUEST if profile.address(kind).user == GUEST and kind is BrokerKind.RABBITMQ else ""
+        return _default_password(profile.address(kind))
     found = read_source(source, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
     if found is None:
         raise NotAuthenticated(
@@ -121,9 +120,13 @@ def secret_of_url(address: Address) -> str:
         kept = keyring_store.get(url_entry(address))
     except keyring_store.NoKeyring:
         kept = None
-    if kept is None and address.kind is BrokerKind.RABBITMQ and address.user == GUEST:
-        return GUEST
-    return kept or ""
+    return _default_password(address) if kept is None else kept
+
+
+def _default_password(address: Address) -> str:
+    """The password of the default login of that kind of broker; "" for another user."""
+    default = traits_of(address.kind).url.default_login
+    return default if address.user == default else ""
 
 
 def store_secret(profile: str, secret: str, kind: BrokerKind | None = None) -> None:

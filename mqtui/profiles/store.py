@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,7 +31,7 @@ UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
 
 class BrokerTable(msgspec.Struct, forbid_unknown_fields=True):
-    """`[profile.kafka]`, `[profile.rabbitmq]` or `[profile.redis]`."""
+    """The table of a broker in a profile: `[profile.kafka]`."""
 
     url: str
     options: dict[str, str | int | bool] = {}
@@ -38,7 +39,7 @@ class BrokerTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
-    """`[[profile]]`."""
+    """`[[profile]]`, without its brokers."""
 
     name: str
     environment: Environment = Environment.NONE
@@ -50,15 +51,20 @@ class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
     secret: str = ""
     bundle_key: str = ""
     dead_letters: list[str] = []
-    kafka: BrokerTable | None = None
-    rabbitmq: BrokerTable | None = None
-    redis: BrokerTable | None = None
 
 
-class FileTable(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file."""
+ProfileWithBrokers = msgspec.defstruct(
+    "ProfileWithBrokers",
+    [(kind.value, BrokerTable | None, None) for kind in BrokerKind],
+    bases=(ProfileTable,),
+    forbid_unknown_fields=True,
+)
+"""`[[profile]]`, with a table for each kind of broker."""
 
-    profile: list[ProfileTable] = []
+FileTable = msgspec.defstruct(
+    "FileTable", [("profile", GenericAlias(list, (ProfileWithBrokers,)), [])], forbid_unknown_fields=True
+)
+"""The whole file."""
 
 
 class ProfileStore:
@@ -200,7 +206,8 @@ class ProfileStore:
 
     def _profiles(self, text: str) -> Sequence[Profile]:
         try:
-            tables = msgspec.convert(self._parsed(text), FileTable).profile
+            file: Any = msgspec.convert(self._parsed(text), FileTable)
+            tables: list[ProfileTable] = file.profile
         except msgspec.ValidationError as error:
             raise self._invalid(text, str(error)) from None
         found: dict[str, Profile] = {}

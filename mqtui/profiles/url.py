@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
 from mqtui.brokers.address import Address
 from mqtui.brokers.options import YES_NO, OptionKind
-from mqtui.brokers.registry import declared_options
+from mqtui.brokers.registry import all_traits, traits_of
+from mqtui.brokers.traits import UrlPath, UrlScheme
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind, name_bytes, name_text
 from mqtui.state.redact import mask
 
-FORMS = (
-    "kafka[+ssl]://[user[:pass]@]host:port[,host:port]",
-    "amqp[s]://user:pass@host:port/vhost[?management=http://host:port]",
-    "redis[s]://[user:pass@]host:port/db",
-    "redis[s]+sentinel://host:port[,host:port]/service/db",
-    "redis[s]+cluster://host:port[,host:port]",
-    "unix://[user:pass@]/path/of/redis.sock[?db=0]",
-)
+FORMS = tuple(form for traits in all_traits() for form in traits.url.forms)
 HINT = "A broker URL is one of: " + "   ".join(FORMS)
 ENCODE = "In names and passwords write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25."
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """What a URL scheme stands for. `several`: more than one host is allowed."""
-
-    kind: BrokerKind
-    port: int
-    tls: bool = False
-    variant: str = ""
-    several: bool = False
-
-
-SCHEMES = {
-    "kafka": Scheme(BrokerKind.KAFKA, 9092, several=True),
-    "kafka+ssl": Scheme(BrokerKind.KAFKA, 9092, tls=True, several=True),
-    "amqp": Scheme(BrokerKind.RABBITMQ, 5672),
-    "amqps": Scheme(BrokerKind.RABBITMQ, 5671, tls=True),
-    "redis": Scheme(BrokerKind.REDIS, 6379),
-    "rediss": Scheme(BrokerKind.REDIS, 6379, tls=True),
-    "redis+sentinel": Scheme(BrokerKind.REDIS, 26379, variant="sentinel", several=True),
-    "rediss+sentinel": Scheme(BrokerKind.REDIS, 26379, tls=True, variant="sentinel", several=True),
-    "redis+cluster": Scheme(BrokerKind.REDIS, 6379, variant="cluster", several=True),
-    "rediss+cluster": Scheme(BrokerKind.REDIS, 6379, tls=True, variant="cluster", several=True),
-    "unix": Scheme(BrokerKind.REDIS, 0, variant="unix"),
-    "redis+socket": Scheme(BrokerKind.REDIS, 0, variant="unix"),
-}
-SCHEMES |= {name.replace("redis", "valkey"): scheme for name, scheme in SCHEMES.items() if name.startswith("redis")}
+SCHEMES = {name: scheme for traits in all_traits() for name, scheme in traits.url.schemes.items()}
 SHAPE = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+]*)://(?:(?P<login>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
 )
@@ -85,7 +53,7 @@ def parse_url(url: str) -> tuple[Address, bool]:
     else:
         hosts = _hosts(url, shape["hosts"], scheme)
         path, options = _path(url, shape["path"] or "", scheme)
-    if scheme.kind is BrokerKind.REDIS and "db" in given:
+    if traits_of(scheme.kind).url.path is UrlPath.DATABASE and "db" in given:
         path = _database(url, path, given.pop("db"), scheme)
     options |= given
     address = Address(
@@ -117,12 +85,12 @@ def format_url(address: Address) -> str:
     if address.variant == "unix":
         hosts = quote(address.hosts[0][0])
         options |= {"db": address.path} if address.path not in ("", "0") else {}
-    path = ""
+    path, names = "", traits_of(address.kind).url.path
     if address.variant == "sentinel":
         path = f"/{quote(options.pop('service', ''), safe='')}/{address.path}"
-    elif address.kind is BrokerKind.RABBITMQ and address.path != "/":
+    elif names is UrlPath.VHOST and address.path != "/":
         path = f"/{quote(name_bytes(address.path), safe='')}"
-    elif address.kind is BrokerKind.REDIS and not address.variant and address.path not in ("", "0"):
+    elif names is UrlPath.DATABASE and not address.variant and address.path not in ("", "0"):
         path = f"/{address.path}"
     query = f"?{urlencode(options, safe=':/', quote_via=quote)}" if options else ""
     return f"{scheme}://{who}{hosts}{path}{query}"
@@ -143,7 +111,7 @@ def check_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str
     Raises:
         BadInput: the adapter has no such option, one is given twice, or one has no such value or holds a secret.
     """
-    known = declared_options(kind)
+    known = traits_of(kind).options
     found: dict[str, str] = {}
     for name, given in options.items():
         ours, value = known.translate(name, given)
@@ -167,7 +135,7 @@ def check_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str
 
 def secret_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
     """The secret ones of checked options, with their sources."""
-    known = declared_options(kind)
+    known = traits_of(kind).options
     return {name: value for name, value in options.items() if known.kind_of(name) is OptionKind.SECRET}
 
 
@@ -177,7 +145,7 @@ def _socket(url: str, host: str, path: str) -> tuple[tuple[str, int], ...]:
     return ((_decoded(url, path), 0),)
 
 
-def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
+def _database(url: str, path: str, given: str, scheme: UrlScheme) -> str:
     """The database of `?db=`, which other clients prefer to that of the path."""
     number = _number(url, given)
     if path not in ("0", number):
@@ -187,7 +155,7 @@ def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
     return number
 
 
-def _hosts(url: str, text: str, scheme: Scheme) -> tuple[tuple[str, int], ...]:
+def _hosts(url: str, text: str, scheme: UrlScheme) -> tuple[tuple[str, int], ...]:
     found = []
     for part in text.split(","):
         if (other := OTHER_PORT.fullmatch(part)) is not None:
@@ -208,10 +176,10 @@ def _no_port(url: str, host: str) -> BadInput:
     return BadInput(f"The port of {host} is no number from 1 to 65535", mask(url), HINT)
 
 
-def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:
+def _path(url: str, text: str, scheme: UrlScheme) -> tuple[str, dict[str, str]]:
     """The path of the address, and what else the URL's path says."""
-    inner = text[1:]
-    if scheme.kind is BrokerKind.RABBITMQ:
+    inner, traits = text[1:], traits_of(scheme.kind)
+    if traits.url.path is UrlPath.VHOST:
         if inner in ("", "/"):
             return "/", {}
         if "/" in inner:
@@ -222,13 +190,13 @@ def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:
         if not service:
             raise BadInput("Sentinel's URL names the service", mask(url), HINT)
         return _number(url, number), {"service": _decoded(url, service)}
-    if scheme.kind is BrokerKind.REDIS:
+    if traits.url.path is UrlPath.DATABASE:
         number = _number(url, inner.rstrip("/"))
         if scheme.variant == "cluster" and number != "0":
             raise BadInput("A Redis cluster has database 0 only", mask(url))
         return number, {}
     if inner:
-        raise BadInput("A Kafka URL has no path", mask(url), f"Name the topic apart from the URL. {HINT}")
+        raise BadInput(f"A {traits.title} URL has no path", mask(url), f"Name the topic apart from the URL. {HINT}")
     return "", {}
 
 

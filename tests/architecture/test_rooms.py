@@ -24,6 +24,7 @@ ROLES = {
     "messages.py": (),
     "publish.py": ("open_publisher", "{prefix}Publisher"),
     "steps.py": ("apply_step",),
+    "traits.py": ("TRAITS",),
     "read/catalog.py": ("{prefix}Catalog",),
     "read/groups.py": ("{prefix}Groups",),
     "read/lag.py": (),
@@ -35,6 +36,9 @@ ROLES = {
     "redrive/snapshot.py": ("take_snapshot",),
 }
 """The modules that each adapter has, and the classes and functions that each of these defines."""
+
+KIND_BRANCHES = 116
+"""Mentions of a single kind of broker outside of its adapter."""
 
 NEAR_THE_BROKER = {
     PACKAGE / "brokers" / "port.py",
@@ -130,6 +134,22 @@ def test_adapters_that_trace_moves_do_it_in_one_place() -> None:
     assert tracing
     modules = {folder.name: folder / "redrive" / "killed_run_outcomes.py" for folder in tracing}
     assert [name for name, module in modules.items() if "trace" not in top_level_names(module)] == []
+
+
+def test_branches_on_the_kind_of_broker_do_not_grow() -> None:
+    """What differs between kinds of brokers is declared in the traits of each adapter. The number only shrinks."""
+    found = {
+        shown(path): count
+        for path in modules()
+        if not is_adapter(path)
+        and (
+            count := sum(
+                isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "BrokerKind"
+                for node in ast.walk(ast.parse(path.read_text()))
+            )
+        )
+    }
+    assert sum(found.values()) <= KIND_BRANCHES, found
 
 
 def test_a_journal_that_is_opened_is_closed() -> None:

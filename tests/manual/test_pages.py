@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from mqtui.brokers.registry import declared_options
+from mqtui.brokers.registry import traits_of
 from mqtui.cli import COMMANDS, exit_codes
 from mqtui.cli import mqtui as group
 from mqtui.domain.resource import BrokerKind
@@ -102,7 +102,7 @@ def test_every_exit_code_is_told() -> None:
 
 def test_the_options_worth_telling_are_told() -> None:
     text = page("connecting")
-    told = [option.name for kind in BrokerKind for option in declared_options(kind).options.values() if option.meaning]
+    told = [option.name for kind in BrokerKind for option in traits_of(kind).options.options.values() if option.meaning]
     assert told and [name for name in told if name not in text] == []
 
 

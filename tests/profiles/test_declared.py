@@ -9,11 +9,11 @@ from confluent_kafka import Consumer, KafkaException
 
 from mqtui.brokers.kafka.config import RESERVED
 from mqtui.brokers.options import OptionKind
-from mqtui.brokers.registry import declared_options
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.resource import BrokerKind
 from mqtui.state.redact import SHOWN, mask, redact_command
 
-KNOWN = declared_options(BrokerKind.KAFKA).options
+KNOWN = traits_of(BrokerKind.KAFKA).options.options
 PUBLIC = frozenset({"ssl.ca.pem", "ssl.certificate.pem", "https.ca.pem", "sasl.oauthbearer.token.endpoint.url"})
 
 
@@ -27,7 +27,7 @@ def test_librdkafka_has_every_option_that_is_declared(name: str) -> None:
 
 @pytest.mark.parametrize("kind", list(BrokerKind))
 def test_what_sounds_secret_is_secret_and_nothing_shown_is(kind: BrokerKind) -> None:
-    options = declared_options(kind).options
+    options = traits_of(kind).options.options
     named = {name for name in options if re.search(r"pass|secret|\.pem$|token", name)} - PUBLIC
     assert named == {name for name, option in options.items() if option.kind is OptionKind.SECRET} - {
         "sasl.oauthbearer.config"

@@ -19,6 +19,7 @@ from mqtui.domain.read_range import At, Edge, StartPoint
 from mqtui.domain.resource import KIND_LETTERS, BrokerKind, Kind, ParsedName, Ref
 from mqtui.domain.resource import parse_name as named
 from mqtui.domain.times import EPOCH, parse_start_point
+from mqtui.profiles.url import SCHEMES
 
 VIEWS = {
     "home": "nav.home",
@@ -44,17 +45,6 @@ VIEWS = {
 }
 """Words for views, with the action's id. A destination of such a name is reached with its kind: `s:audit`."""
 
-SCHEMES = {
-    "kafka": BrokerKind.KAFKA,
-    "kafka+ssl": BrokerKind.KAFKA,
-    "amqp": BrokerKind.RABBITMQ,
-    "amqps": BrokerKind.RABBITMQ,
-    "rabbitmq": BrokerKind.RABBITMQ,
-    "redis": BrokerKind.REDIS,
-    "rediss": BrokerKind.REDIS,
-    "redis+sentinel": BrokerKind.REDIS,
-    "redis+cluster": BrokerKind.REDIS,
-}
 RUN = re.compile(r"run\s+#?([0-9a-f]{4,32})", re.IGNORECASE)
 AUDIT = re.compile(r"audit\s+#?(\d+)", re.IGNORECASE)
 BRACKETS = re.compile(r"(\S+?)\s*\[(\d+)\]\s*(?:@|:|(?:at\s+)?offset[\s=:]*)\s*(\d+)", re.IGNORECASE)
@@ -233,7 +223,8 @@ def _thing(text: str, now: datetime, profiles: Collection[str]) -> ResourceTarge
 
 def _url(text: str, found: re.Match[str], now: datetime) -> GotoTarget:
     """`kafka://prod-eu/topic/orders` is a resource; a URL whose path names no kind is a session."""
-    broker = SCHEMES.get(found[1].lower())
+    scheme = found[1].lower()
+    broker = SCHEMES[scheme].kind if scheme in SCHEMES else next((kind for kind in BrokerKind if kind == scheme), None)
     if broker is None:
         raise BadInput(f"{found[1]} is no kind of broker", "", f"There are {', '.join(SCHEMES)}.")
     host = found[2].rpartition("@")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redis.exceptions import RedisError
 
+from mqtui.brokers.address import Address
 from mqtui.brokers.redis.connection.connection import RedisConnection, database_number, parse_info
 from mqtui.brokers.redis.connection.node_pool import NodePool
 from mqtui.brokers.redis.connection.resp import as_dict, as_text, raise_if_error
@@ -129,10 +130,21 @@ class RedisServerInfo:
         return Cluster(
             BrokerKind.REDIS,
             info.get("redis_version", "?"),
-            self._router.address.shown,
+            shown_url(self._router.address),
             len(primaries) + replicas,
             facts,
         )
+
+
+def shown_url(address: Address) -> str:
+    """The URL of an address without its secret."""
+    if address.variant == "unix":
+        return f"unix://{f'{address.user}@' if address.user else ''}{address.hosts[0][0]}"
+    plus = f"+{address.variant}" if address.variant else ""
+    hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts)
+    who = f"{address.user}@" if address.user else ""
+    path = f"/{address.path}" if address.path else ""
+    return f"{'rediss' if address.tls else 'redis'}{plus}://{who}{hosts}{path}"
 
 
 def describe_memory_limit(info: dict[str, str]) -> str:

@@ -14,9 +14,10 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.registry import all_traits
+from mqtui.brokers.traits import BrokerTraits
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
-from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
 from mqtui.profiles.model import PASSWORD, BrokerEndpoint, Profile
 from mqtui.profiles.resolve import is_default_login
@@ -29,12 +30,6 @@ from mqtui.ui.startup import start_demo
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
-PORTS = {BrokerKind.KAFKA: 9092, BrokerKind.RABBITMQ: 5672, BrokerKind.REDIS: 6379}
-URLS = {
-    BrokerKind.KAFKA: "kafka://localhost:9092",
-    BrokerKind.RABBITMQ: "amqp://guest@localhost:5672?management=http://localhost:15672",
-    BrokerKind.REDIS: "redis://localhost:6379",
-}
 PORT_TIMEOUT = 0.5
 """Seconds that a port of this machine may take to answer."""
 
@@ -79,7 +74,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     screen_name = "Start"
 
     hint_actions = ("nav.open", "nav.goto", "thing.create")
-    local_brokers: tuple[BrokerKind, ...] = ()
+    local_brokers: tuple[BrokerTraits, ...] = ()
     """Brokers that answer on this machine."""
 
     def body(self) -> Iterable[Widget]:
@@ -94,14 +89,14 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
         self.run_worker(self._look_around(), exclusive=True, group="ports", exit_on_error=False)
 
     async def _look_around(self) -> None:
-        answers = await asyncio.gather(*(_answers(port) for port in PORTS.values()))
-        self.local_brokers = tuple(kind for kind, there in zip(PORTS, answers, strict=True) if there)
+        answers = await asyncio.gather(*(_answers(traits.url.default_port) for traits in all_traits()))
+        self.local_brokers = tuple(traits for traits, there in zip(all_traits(), answers, strict=True) if there)
         if self.is_attached:
             self.refresh_figures()
 
     def items(self) -> list[WelcomeStep]:
-        local = " · ".join(f"{PORTS[kind]} {kind}" for kind in self.local_brokers)
-        given = [name for name in ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS") if os.environ.get(name)]
+        local = " · ".join(f"{traits.url.default_port} {traits.kind}" for traits in self.local_brokers)
+        given = [name for name in url_variables() if os.environ.get(name)]
         return [
             WelcomeStep(
                 "demo",
@@ -143,12 +138,12 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             case "demo":
                 start_demo(self.console)
             case "local":
-                await self._keep("local", [URLS[kind] for kind in self.local_brokers])
+                await self._keep("local", [traits.url.example for traits in self.local_brokers])
             case "add":
                 await self.console.go.profile()
             case "import":
-                names = ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS")
-                await self._keep("environment", [os.environ[name] for name in names if os.environ.get(name)])
+                given = [os.environ[name] for name in url_variables() if os.environ.get(name)]
+                await self._keep("environment", given)
             case _:
                 self.run_worker(self._paste(), exclusive=True, group="line", exit_on_error=False)
 
@@ -177,6 +172,11 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             self.show_error(error)
             return
         await self.console.open_session(name, brokers)
+
+
+def url_variables() -> Sequence[str]:
+    """The environment variables that may hold the URL of a broker."""
+    return [f"MQTUI_{traits.kind.upper()}" for traits in all_traits()]
 
 
 async def _answers(port: int) -> bool:
