@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.figure import Figure
-from mqtui.domain.message import EntryId, Message, Outgoing, Position
+from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.read_range import Extent, PeekCost, PeekHistory, ReadRange
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Survey
@@ -207,30 +207,6 @@ class Broker(Protocol):
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """What a move within this broker guarantees."""
-
-
-@runtime_checkable
-class TracesMoves(Protocol):
-    """A broker that records for some days which letters a run has moved, apart from the source (C13)."""
-
-    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
-        """The fate of letters in flight when a process of run `options.run` crashed, which the source has no longer.
-
-        One receipt a letter, in order. Stored (with the position in the target where known) where the broker's record
-        proves it, for the targets in `options.targets`; removed by the run where there are none; else unknown, with the
-        reason.
-
-        Raises:
-            CannotConnect, BrokerTrouble: the broker can't be asked.
-        """
-
-
-@runtime_checkable
-class ChecksListening(Protocol):
-    """A broker where `Writer.listen` is not always possible, and that can be asked before (R16)."""
-
-    async def can_listen(self, source: Ref) -> Support:
-        """Whether new letters of a source can be received without taking them, or why not."""
 
 
 class Publisher(Protocol):

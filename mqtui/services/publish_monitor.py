@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mqtui.brokers.port import ChecksListening
+from mqtui.brokers.optional_port import ChecksListening
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Listen, Plan, Risk

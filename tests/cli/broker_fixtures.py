@@ -68,6 +68,17 @@ class RabbitMQDeadLetters(RabbitMQWorld):
         """Whether no consumer is left, so that everything a process held is back."""
         return self._channel.queue_declare(ref.name, passive=True).method.consumer_count == 0
 
+    @contextmanager
+    def holding_all(self, ref: Ref) -> Iterator[None]:
+        """Another connection holds everything unacknowledged; when it is closed, the broker requeues it."""
+        channel = self._connection.channel()
+        while channel.basic_get(ref.name)[0] is not None:
+            pass
+        try:
+            yield
+        finally:
+            channel.close()
+
     def empty(self, ref: Ref) -> None:
         """Purge it."""
         self._channel.queue_purge(ref.name)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 
 from mqtui.domain.resource import BrokerKind, Ref
-from tests.cli.broker_fixtures import BrokerFixture, BrokerFixtureOn, run_result, wait_until
+from tests.cli.broker_fixtures import BrokerFixture, BrokerFixtureOn, RabbitMQDeadLetters, run_result, wait_until
 from tests.cli.command_line import Mqtui
 
 MANY = 1_500
 RATE = 500
+HELD_FOR = 4
+"""Seconds: longer than a resume needs to start and to read an empty queue."""
 
 
 def killed_when_a_third_is_home(mqtui: Mqtui, broker: BrokerFixture) -> tuple[Ref, Ref]:
@@ -56,6 +60,26 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixtur
     assert back["moved"] == told["moved"] + told["unknown"]
     assert back["duplicates_suspected"] == told["unknown"]
     assert len(broker.numbers(dlq)) == back["moved"]
+
+
+def test_letters_that_a_connection_holds_while_the_resume_reads(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
+    """R6: requeued seconds later they are moved, as suspects at most; nobody is told to put them back."""
+    dlq, origin = killed_when_a_third_is_home(mqtui, rabbitmq)
+    wait_until(lambda: rabbitmq.is_requeued(dlq))
+    assert isinstance(rabbitmq.world, RabbitMQDeadLetters)
+    with rabbitmq.world.holding_all(dlq):
+        resume = mqtui.start("runs", "resume", "--yes", "--json")
+        sleep(HELD_FOR)
+        assert resume.poll() is None
+    code, rows, err = told_by(resume)
+    told = rows[-1]
+    assert told["unknown"] == 0, err
+    if told["left"]:
+        code, rows, err = told_by(mqtui.start("runs", "resume", told["run"], "--yes", "--json"))
+    assert (code, rows[-1]["moved"], rows[-1]["unknown"]) == (0, MANY, 0), err
+    seen = Counter(rabbitmq.numbers(origin))
+    assert set(seen) == set(range(MANY))
+    assert sum(seen.values()) - MANY <= rows[-1]["duplicates_suspected"]
 
 
 def colleague_of(mqtui: Mqtui, folder: Path) -> Mqtui:

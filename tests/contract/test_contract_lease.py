@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.port import Adapter, TracesMoves
+from mqtui.brokers.optional_port import TracesMoves
+from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.message import Message

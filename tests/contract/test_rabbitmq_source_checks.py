@@ -12,7 +12,7 @@ from typing import Any
 import pika
 import pytest
 
-from mqtui.brokers.port import ChecksListening
+from mqtui.brokers.optional_port import ChecksListening
 from mqtui.brokers.rabbitmq.adapter import RabbitAdapter
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.plan import Risk, Severity

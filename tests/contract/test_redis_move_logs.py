@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mqtui.brokers.port import Adapter, TracesMoves
+from mqtui.brokers.optional_port import TracesMoves
+from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.connection.hash_slots import key_slot
 from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S
 from mqtui.brokers.redis.redrive.lua import MOVE_LOG_LENGTH

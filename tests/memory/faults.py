@@ -24,6 +24,7 @@ class Faults:
         die_after_batches: this many more batches are moved in full, then the process is gone before it heard of it.
         break_after: this many more messages are stored, then the broker is gone until `unreachable` is False again.
         lose_replies: the next so many messages are stored and their receipts say unknown.
+        late_requeues: RabbitMQ: what a killed process held is requeued only when it was waited for so many times.
         max_size: larger messages are refused; bytes of key, value, headers and fields.
         denied: verbs that this user has no right to.
     """
@@ -34,6 +35,7 @@ class Faults:
     die_after_batches: int | None = None
     break_after: int | None = None
     lose_replies: int = 0
+    late_requeues: int = 0
     max_size: int | None = None
     denied: set[Verb] = field(default_factory=set)
 

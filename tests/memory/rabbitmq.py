@@ -72,6 +72,7 @@ class MemoryRabbitMQ(MemoryServer):
         self.queues: dict[str, Queue] = {}
         self.exchanges: dict[str, Exchange] = {}
         self._seat = 0
+        self._held_by_dead: list[tuple[Queue, Item]] = []
 
     # --- filling
 
@@ -158,6 +159,23 @@ class MemoryRabbitMQ(MemoryServer):
             self.die(queue, item)
         else:
             insort(queue.items, item)
+
+    def requeue(self, queue: Queue, items: Sequence[Item]) -> None:
+        """A connection is gone: return what it held, or let it wait for that (`Faults.late_requeues`)."""
+        if self.faults.late_requeues:
+            self._held_by_dead += [(queue, item) for item in items]
+            return
+        for item in items:
+            self.give_back(queue, item)
+
+    def wait_for_requeue(self, ref: Ref) -> Figure:
+        """As `RequeuesLate.wait_for_requeue`, at once."""
+        self.faults.late_requeues = max(0, self.faults.late_requeues - 1)
+        if not self.faults.late_requeues:
+            for queue, item in self._held_by_dead:
+                self.give_back(queue, item)
+            self._held_by_dead.clear()
+        return exact(len(self.queue(ref).unacked))
 
     def die(self, queue: Queue, item: Item) -> None:
         """Dead-letter a message, or drop it where nothing is set."""

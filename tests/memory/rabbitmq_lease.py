@@ -49,8 +49,7 @@ class RabbitMQLease:
 
     def give_back(self) -> None:
         """Requeue all that is unacknowledged at once: the order stays."""
-        for item in self._lent.values():
-            self._server.give_back(self._queue, item)
+        self._server.requeue(self._queue, list(self._lent.values()))
         self._lent.clear()
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:

@@ -28,7 +28,7 @@ from mqtui.domain.topology import (
     PendingEntry,
     Survey,
 )
-from tests.memory.server import MemoryLease, MemoryServer, TracesHere
+from tests.memory.server import MemoryLease, MemoryServer, RequeuesHere, TracesHere
 
 BATCH = 1000
 
@@ -259,6 +259,16 @@ class MemoryTracingBroker(MemoryBroker):
         return server.trace(source, options, positions)
 
 
+class MemoryRequeuingBroker(MemoryBroker):
+    """One that requeues what a dead connection held."""
+
+    async def wait_for_requeue(self, source: Ref, ready: int) -> Figure:
+        """What is still held."""
+        server = self._connection.server
+        assert isinstance(server, RequeuesHere)
+        return server.wait_for_requeue(source)
+
+
 class MemoryPublisher:
     """Publishing with confirmation."""
 
@@ -315,7 +325,7 @@ class MemoryAdapter:
 
     def __init__(self, talk: MemoryConnection, kind: BrokerKind) -> None:
         self._connection = talk
-        role = MemoryBroker if kind is BrokerKind.RABBITMQ else MemoryTracingBroker
+        role = MemoryRequeuingBroker if kind is BrokerKind.RABBITMQ else MemoryTracingBroker
         self.broker: Broker = role(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import NotFound, Unsupported
+from mqtui.domain.figure import Figure
 from mqtui.domain.message import Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult, Take
 from mqtui.domain.read_range import FREE_PEEK, Extent, PeekCost, ReadRange
@@ -37,6 +38,14 @@ class TracesHere(Protocol):
 
     def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """As `TracesMoves.trace`."""
+
+
+@runtime_checkable
+class RequeuesHere(Protocol):
+    """A server that requeues what a dead connection held."""
+
+    def wait_for_requeue(self, ref: Ref) -> Figure:
+        """As `RequeuesLate.wait_for_requeue`, at once."""
 
 
 def takes_letters(plan: Plan) -> bool:

@@ -14,7 +14,7 @@ from mqtui.brokers.rabbitmq.read.groups import RabbitGroups
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.brokers.rabbitmq.read.reader import RabbitReader
 from mqtui.brokers.rabbitmq.read.survey import survey
-from mqtui.brokers.rabbitmq.redrive import dlx_listener, lease, plan_checks
+from mqtui.brokers.rabbitmq.redrive import dlx_listener, lease, plan_checks, requeue
 from mqtui.brokers.rabbitmq.redrive.snapshot import take_snapshot
 from mqtui.brokers.rabbitmq.steps import apply_step
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
@@ -102,6 +102,10 @@ class RabbitBroker:
         except (Unsupported, NotAuthorised, CannotConnect) as error:
             return not_supported(error.detail or error.title, error.hint)
         return SUPPORTED
+
+    async def wait_for_requeue(self, source: Ref, ready: int) -> Figure:
+        """Wait for messages of dead connections; how many are still held, by the management API."""
+        return await requeue.wait_for_requeue(self._session, source, ready)
 
 
 class RabbitWriter:

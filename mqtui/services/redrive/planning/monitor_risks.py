@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mqtui.brokers.port import Broker, ChecksListening
+from mqtui.brokers.optional_port import ChecksListening
+from mqtui.brokers.port import Broker
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError

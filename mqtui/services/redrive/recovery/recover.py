@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.brokers.port import Broker, TracesMoves
+from mqtui.brokers.optional_port import TracesMoves
+from mqtui.brokers.port import Broker
 from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message, Position

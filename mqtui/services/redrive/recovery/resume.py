@@ -86,7 +86,7 @@ async def plan_resume(
     """Plan the rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
 
     Raises:
-        Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
+        Refused: the source is another one under the same name, or the run is done and nothing is left or in doubt.
     """
     saved = decode_request(record.plan)
     began_under = await asyncio.to_thread(runs.policies_of, record.id)
@@ -94,7 +94,9 @@ async def plan_resume(
         if each is not None:
             each.guard.add_policies((policy,))
     journaled = await asyncio.to_thread(_read_journal, record, runs)
-    if record.state == "done" and not journaled.in_flight:
+    total = None if record.planned == UNKNOWN_COUNT else record.planned
+    done = sum(journaled.counts.values())
+    if record.state == "done" and not journaled.in_flight and (total is None or done >= total):
         raise Refused(
             "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
         )
@@ -113,8 +115,6 @@ async def plan_resume(
         take_over=saved.request.take_over or overrides.take_over,
         shared=saved.request.shared or overrides.shared,
     )
-    total = None if record.planned == UNKNOWN_COUNT else record.planned
-    done = sum(journaled.counts.values())
     if total is not None and (source.count.number or 0) > total - done:
         source = replace(source, count=exact(total - done))
     planned = await plan_redrive(

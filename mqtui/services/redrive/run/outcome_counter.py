@@ -152,6 +152,11 @@ class OutcomeCounter:
         accounted = self.counted + len(self.unmatched())
         return 0 if self.planned is None else max(0, self.planned - accounted)
 
+    @property
+    def known_in_source(self) -> int:
+        """Letters of the plan that are in the source for all that is known: refused, left, or not tried yet."""
+        return self._counts[Outcome.REFUSED] + self._counts[Outcome.LEFT] + self.untried
+
     def result(self) -> Result:
         """The figures as of now. Letters without an outcome count as left."""
         counts = Counter(self._counts)

@@ -21,8 +21,7 @@ from mqtui.domain.errors import StorageFailed
 from mqtui.domain.figure import Exactness
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Strength
-from mqtui.domain.resource import BrokerKind
+from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Source, Strength
 from mqtui.profiles.secrets import store_url_secret
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
@@ -47,12 +46,8 @@ from mqtui.services.redrive.run.missing_letters import count_missing
 from mqtui.services.redrive.run.monitor import ConsumptionMonitor
 from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
-from mqtui.services.redrive.run.transports import (
-    CrossBrokerTransport,
-    DiscardTransport,
-    Transport,
-    same_broker_transport,
-)
+from mqtui.services.redrive.run.requeued_letters import read_requeued
+from mqtui.services.redrive.run.transports import Transport, open_transport
 from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.state.process import host, operator, process_start
@@ -220,14 +215,25 @@ class RedriveRun:
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
         may_duplicate = strength is Strength.AT_LEAST_ONCE and request.verb is not Verb.DISCARD
         bulk_routes = self._bulk_routes(stamper, may_duplicate=may_duplicate)
+        observer = self.monitor.copies if self.canary.is_watched else None
+        recorder = RunRecorder(self.counter, self._journal, observer, may_duplicate)
         await self._prepare(writer)
         if self.canary.is_watched and request.verb is not Verb.DISCARD:
             await self.monitor.start(writer)
         try:
-            await self._run_stages(writer, remote, router, bulk_routes, may_duplicate=may_duplicate)
+            await self._run_stages(writer, remote, router, recorder, bulk_routes)
         finally:
             await self.monitor.close()
-        if not self.stop.is_set():
+        why_open = await read_requeued(
+            self.session.broker,
+            planned.source,
+            self.counter,
+            self.stop,
+            partial(self._move_requeued, writer, remote, router, recorder),
+        )
+        if why_open:
+            self._early_end_reason = why_open
+        elif not self.stop.is_set():
             kinds = (self.session.broker.kind, target_kind)
             evidence = self._evidence if may_duplicate else replace(self._evidence, repeated=frozenset())
             await resolve_unmatched(remote or writer, router, self.counter, self._journal, kinds, evidence)
@@ -256,25 +262,13 @@ class RedriveRun:
         writer: RestrictedWriter,
         remote: RestrictedWriter | None,
         router: RedriveRouter,
+        recorder: RunRecorder,
         bulk_routes: RouteTemplates | None,
-        *,
-        may_duplicate: bool,
     ) -> None:
         """Each stage has its own lease: nothing is held and no transaction is open while it is monitored (K4, R9)."""
-        observer = self.monitor.copies if self.canary.is_watched else None
-        recorder = RunRecorder(self.counter, self._journal, observer, may_duplicate)
         for number, size in enumerate((*self.canary.first, None)):
             selector = LetterSelector(self.planned.request.selection, self._conventions)
-            loop = RedriveLoop(
-                self.planned.request,
-                router,
-                selector,
-                recorder,
-                budget=self._budget(size),
-                stop=self.stop,
-                progress=self._progress,
-                bulk_routes=bulk_routes,
-            )
+            loop = self._loop(router, selector, recorder, self._budget(size), bulk_routes)
             async with selector, AsyncExitStack() as stack:
                 lease_options = self._lease_options(size, RAW_BATCH_SIZE if bulk_routes else BATCH_SIZE)
                 lease = await stack.enter_async_context(writer.lease(self.planned.source, lease_options))
@@ -283,9 +277,7 @@ class RedriveRun:
                         self.session.broker, self.planned.source, lease_options, self._in_flight
                     )
                     self._evidence = replace(self._evidence, traced=traced)
-                await loop.run(
-                    lease, await self._transport(stack, lease, remote, (self.remote or self.session).broker.kind)
-                )
+                await loop.run(lease, await self._open_transport(stack, lease, remote))
             if selector.jq_filter is not None:
                 self.counter.reasons.update(dict(selector.jq_filter.failure_reasons()))
             early_end = lease.end_reason if isinstance(lease, EndsEarly) else ""
@@ -297,6 +289,40 @@ class RedriveRun:
             await self._monitor_stage(number, left, last=last)
             if last or self.stop.is_set():
                 return
+
+    async def _move_requeued(
+        self,
+        writer: RestrictedWriter,
+        remote: RestrictedWriter | None,
+        router: RedriveRouter,
+        recorder: RunRecorder,
+        source: Source,
+    ) -> None:
+        """Read a source again: move the letters that were in flight at a crash, and those not tried yet."""
+        selector = LetterSelector(self.planned.request.selection, self._conventions)
+        loop = self._loop(router, selector, recorder, self.counter.untried)
+        async with selector, AsyncExitStack() as stack:
+            lease = await stack.enter_async_context(writer.lease(source, self._lease_options(None, BATCH_SIZE)))
+            await loop.run(lease, await self._open_transport(stack, lease, remote))
+
+    def _loop(
+        self,
+        router: RedriveRouter,
+        selector: LetterSelector,
+        recorder: RunRecorder,
+        budget: int | None,
+        bulk_routes: RouteTemplates | None = None,
+    ) -> RedriveLoop:
+        return RedriveLoop(
+            self.planned.request,
+            router,
+            selector,
+            recorder,
+            budget=budget,
+            stop=self.stop,
+            progress=self._progress,
+            bulk_routes=bulk_routes,
+        )
 
     async def _monitor_stage(self, stage: int, left: int | None, *, last: bool) -> None:
         """Monitor what was moved so far and ask the gate whether to continue; if not, the rest stays."""
@@ -327,15 +353,9 @@ class RedriveRun:
             if isinstance(step, CreateStateTopic):
                 await writer.apply(step)
 
-    async def _transport(
-        self, stack: AsyncExitStack, lease: Lease, remote: RestrictedWriter | None, target_kind: BrokerKind
-    ) -> Transport:
-        if self.planned.request.verb is Verb.DISCARD:
-            return DiscardTransport(lease)
-        if remote is None:
-            return same_broker_transport(lease)
-        publisher = await stack.enter_async_context(remote.publisher())
-        return CrossBrokerTransport(lease, publisher, self.session.broker.kind, target_kind)
+    async def _open_transport(self, stack: AsyncExitStack, lease: Lease, remote: RestrictedWriter | None) -> Transport:
+        kinds = (self.session.broker.kind, (self.remote or self.session).broker.kind)
+        return await open_transport(stack, self.planned.request.verb, lease, remote, kinds)
 
     def _budget(self, stage: int | None) -> int | None:
         """How many letters may be selected beside those of an earlier process: a resume keeps to what was planned."""

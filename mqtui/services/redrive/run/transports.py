@@ -7,9 +7,12 @@ the broker does both in one step, there is nothing left to remove.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from mqtui.brokers.port import ClaimsLetters, Lease, Publisher, StoresFirst
+from mqtui.brokers.restricted_writer import RestrictedWriter
+from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import HANDLED_BY, LetterClaim, PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import BrokerKind
@@ -128,9 +131,22 @@ def _with_doubt(receipt: Receipt, doubt: str) -> Receipt:
     return Receipt(PublishStatus.STORED, receipt.position, f"{STORED_BEFORE}{doubt}")
 
 
-def same_broker_transport(lease: Lease) -> Transport:
-    """The transport for targets on the source's own broker."""
-    return StoreThenRemoveTransport(lease, lease) if isinstance(lease, StoresFirst) else AtomicTransport(lease)
+async def open_transport(
+    stack: AsyncExitStack,
+    verb: Verb,
+    lease: Lease,
+    remote: RestrictedWriter | None,
+    kinds: tuple[BrokerKind, BrokerKind],
+) -> Transport:
+    """The transport of a run. `kinds`: of source and target; `remote` writes to the target where it is another broker.
+
+    Its publisher is closed with `stack`.
+    """
+    if verb is Verb.DISCARD:
+        return DiscardTransport(lease)
+    if remote is None:
+        return StoreThenRemoveTransport(lease, lease) if isinstance(lease, StoresFirst) else AtomicTransport(lease)
+    return CrossBrokerTransport(lease, await stack.enter_async_context(remote.publisher()), *kinds)
 
 
 def is_handled_by_another_run(receipt: Receipt) -> bool:

@@ -1,0 +1,52 @@
+"""Parts of the port that not every broker has: services ask by `isinstance` whether a broker offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from mqtui.domain.capability import Support
+from mqtui.domain.figure import Figure
+from mqtui.domain.message import Position
+from mqtui.domain.resource import Ref
+
+if TYPE_CHECKING:
+    from mqtui.domain.redrive import LeaseOptions, Receipt, Source
+
+
+@runtime_checkable
+class TracesMoves(Protocol):
+    """A broker that records for some days which letters a run has moved, apart from the source (C13)."""
+
+    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """The fate of letters in flight when a process of run `options.run` crashed, which the source has no longer.
+
+        One receipt a letter, in order. Stored (with the position in the target where known) where the broker's record
+        proves it, for the targets in `options.targets`; removed by the run where there are none; else unknown, with the
+        reason.
+
+        Raises:
+            CannotConnect, BrokerTrouble: the broker can't be asked.
+        """
+
+
+@runtime_checkable
+class ChecksListening(Protocol):
+    """A broker where `Writer.listen` is not always possible, and that can be asked before (R16)."""
+
+    async def can_listen(self, source: Ref) -> Support:
+        """Whether new letters of a source can be received without taking them, or why not."""
+
+
+@runtime_checkable
+class RequeuesLate(Protocol):
+    """A broker that requeues what a dead connection held only once it notices that the connection is gone (R6)."""
+
+    async def wait_for_requeue(self, source: Ref, ready: int) -> Figure:
+        """Wait some seconds until more than `ready` messages are ready; how many other connections hold then.
+
+        Unknown where only the management API could tell.
+
+        Raises:
+            CannotConnect, NotFound, BrokerTrouble: the queue can't be asked.
+        """
