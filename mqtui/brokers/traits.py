@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mqtui.brokers.options import DeclaredOptions
-from mqtui.domain.resource import BrokerKind
+from mqtui.domain.message import MessageFormat
+from mqtui.domain.resource import BrokerKind, Kind
 
 
 class UrlPath(StrEnum):
@@ -49,10 +50,32 @@ class UrlTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTraits:
+    """What can be published.
+
+    `fields` are those of a draft (`services.compose`) that only some brokers have. `assigned` are keys of an exported
+    message whose value the broker gives anew, `keepable` those that can be kept instead. `stored_when` says when a
+    message counts as stored.
+    """
+
+    fields: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    keepable: tuple[str, ...] = ()
+    stored_when: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerTraits:
-    """All that is declared of one kind of broker. `title` is its name for people."""
+    """All that is declared of one kind of broker. `title` is its name for people.
+
+    `destinations` are the kinds that a name without a kind may mean, the usual one first.
+    """
 
     kind: BrokerKind
     title: str
+    destinations: tuple[Kind, ...]
+    message_format: MessageFormat
+    has_partitions: bool = False
+    publish: PublishTraits
     url: UrlTraits
     options: DeclaredOptions

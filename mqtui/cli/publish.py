@@ -201,17 +201,19 @@ def _converter(
     output: Output, session: Session, to: Ref, arguments: PublishArguments
 ) -> Callable[[bytes, int], Outgoing]:
     """Converts a line to a message. Fields that the broker assigns anew are reported once."""
-    from mqtui.services.jsonlines_parse import KEEPABLE, POSITION_FIELDS, parse_message, reassigned_fields
+    from mqtui.brokers.registry import traits_of
+    from mqtui.services.jsonlines_parse import parse_message, reassigned_fields
 
+    publish = traits_of(session.broker.kind).publish
     kind, keyed, said = session.broker.kind, _key_adder(arguments, session), set(arguments.kept)
 
     def convert(line: bytes, number: int) -> Outgoing:
         message = keyed(parse_message(line, number, to, kind, arguments.kept))
-        if said.issuperset(POSITION_FIELDS[kind]):
+        if said.issuperset(publish.assigned):
             return message
         for name in set(reassigned_fields(line, kind)) - said:
             said.add(name)
-            how = f"; --keep {name} keeps it" if name in KEEPABLE else ""
+            how = f"; --keep {name} keeps it" if name in publish.keepable else ""
             output.note(f"▲ `{name}` of the lines is not kept, {kind} gives a new one{how}")
         return message
 

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 import click
 
+from mqtui.brokers.registry import all_traits, traits_of
 from mqtui.cli.options import Command, ConvertedParam
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Outgoing
-from mqtui.domain.resource import BrokerKind, Ref, name_bytes
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.services.compose import MessageDraft, build_message, parse_header, unsupported_fields
-from mqtui.services.jsonlines_parse import KEEPABLE
 
 
 def message_options(command: Command) -> Command:
@@ -69,8 +69,9 @@ def parse_kept_fields(text: str) -> frozenset[str]:
         BadInput: something else.
     """
     names = frozenset(filter(None, text.split(",")))
-    if not names <= set(KEEPABLE):
-        raise BadInput(f"Not something to keep: {text!r}", "", f"There are {' and '.join(KEEPABLE)}.")
+    keepable = dict.fromkeys(name for traits in all_traits() for name in traits.publish.keepable)
+    if not names <= keepable.keys():
+        raise BadInput(f"Not something to keep: {text!r}", "", f"There are {' and '.join(keepable)}.")
     return names
 
 
@@ -142,11 +143,12 @@ class PublishArguments:
         Raises:
             BadInput: it does not support one.
         """
-        if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
+        traits = traits_of(broker)
+        if self.exchange is not None and Kind.EXCHANGE not in traits.destinations:
             raise BadInput(f"--exchange means nothing on {broker}")
         for name in unsupported_fields(self._options(b""), broker):
             raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
-        if self.kept and broker is not BrokerKind.KAFKA:
+        if self.kept and not traits.publish.keepable:
             raise BadInput(f"--keep means nothing on {broker}")
         for option, given in (("--from-line", self.from_line is not None), ("--keep", bool(self.kept))):
             if given and not self.jsonl:

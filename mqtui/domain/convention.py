@@ -14,7 +14,7 @@ from typing import TypeAlias
 from mqtui.domain.body_envelope import BodyEnvelope
 from mqtui.domain.destination_names import ORIGIN_KINDS, DestinationNames, NamedOrigin, NameRules
 from mqtui.domain.header_codec import Decoder, Value, body_member, decoder
-from mqtui.domain.message import EntryId, Message
+from mqtui.domain.message import EntryId, Message, MessageFormat
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
 FIELDS = frozenset(
@@ -107,7 +107,7 @@ class Slot:
 class Layout:
     """What the headers of a message hold. `convention` is "" where none fits; `kind` is the kind of the origin."""
 
-    broker: BrokerKind
+    format: MessageFormat
     kind: Kind
     convention: str
     slots: Mapping[str, Slot]
@@ -139,9 +139,13 @@ class Layout:
 
 
 class Conventions:
-    """All conventions. Headers decide first, the name of the destination where they say nothing."""
+    """All conventions. Headers decide first, the name of the destination where they say nothing.
+
+    `formats` is the format of messages on each kind of broker. A convention of one kind holds for all of its format.
+    """
 
     __slots__ = (
+        "_by_format",
         "_enveloped",
         "_last",
         "_layouts",
@@ -149,16 +153,22 @@ class Conventions:
         "_names",
         "_opened_layouts",
         "_settled",
+        "formats",
         "known",
     )
 
-    def __init__(self, known: Iterable[Convention]) -> None:
+    def __init__(self, known: Iterable[Convention], formats: Mapping[BrokerKind, MessageFormat]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
-        self._layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
-        self._loose_layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
+        self.formats = formats
+        self._by_format: dict[MessageFormat, list[Convention]] = {
+            each: [one for one in self.known if any(formats[kind] is each for kind in one.brokers)]
+            for each in MessageFormat
+        }
+        self._layouts: dict[MessageFormat, dict[HeaderNames, Layout]] = {each: {} for each in MessageFormat}
+        self._loose_layouts: dict[MessageFormat, dict[HeaderNames, Layout]] = {each: {} for each in MessageFormat}
         """The same for destinations that are known to hold dead letters."""
 
-        self._settled: dict[tuple[BrokerKind, str], NamedOrigin] = {}
+        self._settled: dict[tuple[MessageFormat, str], NamedOrigin] = {}
         self._last: tuple[Ref | None, bool] = (None, False)
         """The destination of the last message, and whether it is known to hold dead letters."""
 
@@ -168,7 +178,13 @@ class Conventions:
         self._enveloped = [one for one in self.known if one.envelope is not None]
         self._names = DestinationNames(
             [
-                NameRules(one.name, one.brokers, one.destinations, one.only_with_origin, one.retries)
+                NameRules(
+                    one.name,
+                    frozenset(formats[kind] for kind in one.brokers),
+                    one.destinations,
+                    one.only_with_origin,
+                    one.retries,
+                )
                 for one in self.known
             ]
         )
@@ -176,25 +192,25 @@ class Conventions:
     def layout(self, message: Message) -> Layout:
         """The layout of a message, by its header or field names."""
         if type(message.position) is EntryId:
-            broker = BrokerKind.REDIS
+            written = MessageFormat.ENTRY
             row: HeaderNames = tuple([name for name, _ in message.fields])
         elif message.envelope is None:
-            broker = BrokerKind.KAFKA
+            written = MessageFormat.RECORD
             row = tuple([name for name, _, _ in message.headers])
         else:
-            broker = BrokerKind.RABBITMQ
+            written = MessageFormat.AMQP
             row = tuple([part for name, _, kind in message.headers for part in (name, kind)])
         place, is_known = self._last
         if message.resource is not place:
-            named = self.by_name(broker, message.resource.name)
+            named = self.by_format(written, message.resource.name)
             is_known = named is not None and not named.needs_origin
             self._last = (message.resource, is_known)
-        layouts = (self._loose_layouts if is_known else self._layouts)[broker]
+        layouts = (self._loose_layouts if is_known else self._layouts)[written]
         found = layouts.get(row)
         if found is None:
             if len(layouts) >= MAX_LAYOUTS:
                 layouts.clear()
-            found = layouts[row] = self._make_layout(broker, row, is_known=is_known)
+            found = layouts[row] = self._make_layout(written, row, is_known=is_known)
         body = message.value
         if body is None or not self._enveloped or "origin" in found.slots or body[:1] != b"{":
             return found
@@ -204,7 +220,7 @@ class Conventions:
         """The layout of a letter whose body may be an envelope."""
         for convention in self._enveloped:
             rule = convention.envelope
-            if rule is not None and found.broker in convention.brokers and rule.holds(body):
+            if rule is not None and convention in self._by_format[found.format] and rule.holds(body):
                 key = (id(found), convention.name)
                 if key not in self._opened_layouts:
                     if len(self._opened_layouts) >= MAX_LAYOUTS:
@@ -215,30 +231,38 @@ class Conventions:
 
     def settle(self, broker: BrokerKind, name: str, origin: NamedOrigin) -> Conventions:
         """These conventions, with what is known for sure of the origin of one destination."""
-        settled = Conventions(self.known)
+        settled = Conventions(self.known, self.formats)
         settled._layouts, settled._loose_layouts, settled._names = self._layouts, self._loose_layouts, self._names
-        settled._settled = {**self._settled, (broker, name): origin}
+        settled._settled = {**self._settled, (self.formats[broker], name): origin}
         return settled
 
     def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         """The origin by the name of a destination; None where it is not the name of a dead-letter destination."""
-        if (broker, name) in self._settled:
-            return self._settled[broker, name]
-        return self._names.dead_letters(broker, name)
+        return self.by_format(self.formats[broker], name)
+
+    def by_format(self, message_format: MessageFormat, name: str) -> NamedOrigin | None:
+        """`by_name` where only the format of the messages is known."""
+        if (message_format, name) in self._settled:
+            return self._settled[message_format, name]
+        return self._names.dead_letters(message_format, name)
+
+    def of_format(self, message_format: MessageFormat) -> Sequence[Convention]:
+        """The conventions for messages of that format, in the order in which they apply."""
+        return self._by_format[message_format]
 
     def is_retry(self, broker: BrokerKind, name: str) -> bool:
         """Whether it is the name of a destination where messages wait for a retry."""
-        return self._names.is_retry(broker, name)
+        return self._names.is_retry(self.formats[broker], name)
 
-    def _make_layout(self, broker: BrokerKind, row: HeaderNames, *, is_known: bool) -> Layout:
-        if broker is BrokerKind.RABBITMQ:
+    def _make_layout(self, written: MessageFormat, row: HeaderNames, *, is_known: bool) -> Layout:
+        if written is MessageFormat.AMQP:
             names = [str(name) for name in row[::2]]
             kinds = [str(kind) for kind in row[1::2]]
         else:
             names = [name if isinstance(name, str) else name_text(name) for name in row]
             kinds = [""] * len(names)
         seen = set(names)
-        here = [one for one in self.known if broker in one.brokers and one.envelope is None]
+        here = [one for one in self._by_format[written] if one.envelope is None]
         following = [one for one in here if not seen.isdisjoint(one.detect)]
         if is_known:
             following += [one for one in here if one not in following and not seen.isdisjoint(one.loose)]
@@ -252,8 +276,8 @@ class Conventions:
                     if field_name in convention.strip_fields:
                         stripped.add(source.name)
         return Layout(
-            broker,
-            ORIGIN_KINDS[broker],
+            written,
+            ORIGIN_KINDS[written],
             following[0].name if following else "",
             slots,
             frozenset().union(*(one.wrappers for one in following)),

@@ -12,8 +12,8 @@ from functools import lru_cache
 from mqtui.domain.cause import cause_id, cause_text, normalize_message
 from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.header_codec import Value
-from mqtui.domain.message import EntryId, Message
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.message import EntryId, Message, MessageFormat
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.stack_trace import RootException, find_root, split_heading
 from mqtui.domain.times import to_datetime
 
@@ -153,7 +153,7 @@ def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conv
     name = layout.read(message, "origin")
     destination = message.resource.name
     if not isinstance(name, str) or not name:
-        named = conventions.by_name(layout.broker, destination)
+        named = conventions.by_format(layout.format, destination)
         if named and named.origin:
             return _target(named.kind, named.origin, destination)
         first = _first_route(layout, message)
@@ -188,11 +188,10 @@ def dead_letter_time(message: Message, layout: Layout) -> int | None:
 
 
 def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:
-    broker = layout.broker
     name, convention, by_name = _text(layout.read(message, "origin")), layout.convention, False
     ref = _ref(layout.kind, name)
     if not name:
-        named = conventions.by_name(broker, message.resource.name)
+        named = conventions.by_format(layout.format, message.resource.name)
         if named is not None and named.origin:
             ref, convention, by_name = _ref(named.kind, named.origin), convention or named.convention, True
         elif (first := _first_route(layout, message)) is not None:
@@ -200,12 +199,12 @@ def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origi
         else:
             return None
     read = layout.read
-    if broker is BrokerKind.KAFKA:
+    if layout.format is MessageFormat.RECORD:
         partition, offset = _number(read(message, "partition")), _number(read(message, "offset"))
         return Origin(
             ref, convention, partition, offset, timestamp=_number(read(message, "timestamp")), by_name=by_name
         )
-    if broker is BrokerKind.REDIS:
+    if layout.format is MessageFormat.ENTRY:
         return Origin(ref, convention, id=_entry(_text(read(message, "id"))), by_name=by_name)
     exchange, routing_key = _name(read(message, "exchange")), _name(read(message, "routing_key"))
     return Origin(ref, convention, exchange=exchange, routing_key=routing_key, by_name=by_name)
@@ -216,7 +215,7 @@ def _origin_text(layout: Layout, message: Message, conventions: Conventions) -> 
     name = _text(layout.read(message, "origin"))
     if name:
         return f"{layout.kind.value}:{name}"
-    named = conventions.by_name(layout.broker, message.resource.name)
+    named = conventions.by_format(layout.format, message.resource.name)
     if named and named.origin:
         return f"{named.kind.value}:{named.origin}"
     first = _first_route(layout, message)

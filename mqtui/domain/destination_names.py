@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.message import MessageFormat
+from mqtui.domain.resource import Kind, Ref
 
-ORIGIN_KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
+ORIGIN_KINDS = {MessageFormat.RECORD: Kind.TOPIC, MessageFormat.AMQP: Kind.QUEUE, MessageFormat.ENTRY: Kind.STREAM}
 MAX_NAMES = 100_000
 SEPARATORS = r"[-._:/]"
 PLACEHOLDERS = {"{origin}": r".+", "{group}": r"[^.]+", "{sep}": SEPARATORS, "*": r".+"}
@@ -26,7 +27,7 @@ class NameRules:
     """The name templates of one convention. `only_with_origin` apply only where the origin that they name exists."""
 
     convention: str
-    brokers: frozenset[BrokerKind]
+    formats: frozenset[MessageFormat]
     dead_letters: tuple[str, ...] = ()
     only_with_origin: tuple[str, ...] = ()
     retries: tuple[str, ...] = ()
@@ -81,28 +82,28 @@ class DestinationNames:
     def __init__(self, rules: Sequence[NameRules]) -> None:
         """`rules` are in the order in which they apply."""
         self._rules = rules
-        self._known: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
+        self._known: dict[tuple[MessageFormat, str], NamedOrigin | None] = {}
         self._dead = NameTemplates([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
         self._retries = {
-            kind: NameTemplates([name for one in rules if kind in one.brokers for name in one.retries])
-            for kind in BrokerKind
+            each: NameTemplates([name for one in rules if each in one.formats for name in one.retries])
+            for each in MessageFormat
         }
 
-    def dead_letters(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
+    def dead_letters(self, message_format: MessageFormat, name: str) -> NamedOrigin | None:
         """The origin by a name; None where it is not the name of a dead-letter destination."""
-        key = (broker, name)
+        key = (message_format, name)
         if key not in self._known:
             if len(self._known) >= MAX_NAMES:
                 self._known.clear()
-            self._known[key] = self._matched(broker, name) if self._dead.fit(name) else None
+            self._known[key] = self._matched(message_format, name) if self._dead.fit(name) else None
         return self._known[key]
 
-    def is_retry(self, broker: BrokerKind, name: str) -> bool:
+    def is_retry(self, message_format: MessageFormat, name: str) -> bool:
         """Whether it is the name of a destination where messages wait for a retry."""
-        return self._retries[broker].fit(name)
+        return self._retries[message_format].fit(name)
 
-    def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
-        here = [one for one in self._rules if broker in one.brokers]
+    def _matched(self, message_format: MessageFormat, name: str) -> NamedOrigin | None:
+        here = [one for one in self._rules if message_format in one.formats]
         for needs_origin in (False, True):
             matches = [
                 (one, _origins(one.only_with_origin if needs_origin else one.dead_letters, name)) for one in here
@@ -110,10 +111,11 @@ class DestinationNames:
             matches = [(one, origins) for one, origins in matches if origins]
             if matches:
                 origins = [origin for _, found in matches for origin in found if origin]
-                possible = [each for origin in origins for each in _possible_names(broker, origin)]
+                possible = [each for origin in origins for each in _possible_names(message_format, origin)]
                 named = list(dict.fromkeys(possible))
                 first = named.pop(0) if any(matches[0][1]) else ""
-                return NamedOrigin(matches[0][0].convention, ORIGIN_KINDS[broker], first, tuple(named), needs_origin)
+                kind = ORIGIN_KINDS[message_format]
+                return NamedOrigin(matches[0][0].convention, kind, first, tuple(named), needs_origin)
         return None
 
 
@@ -128,14 +130,14 @@ def _origins(templates: Sequence[str], name: str) -> list[str]:
     return [match.groupdict().get("origin", "") for match in matches if match]
 
 
-def _possible_names(broker: BrokerKind, origin: str) -> tuple[str, ...]:
+def _possible_names(message_format: MessageFormat, origin: str) -> tuple[str, ...]:
     """The names that may be the origin: a Redis name in braces, which only choose the slot, may be the bare one.
 
     The key `orders` lies in the slot of `{orders}.dlq` (https://redis.io/docs/latest/operate/oss_and_stack/reference/
     cluster-spec/#hash-tags).
     """
     bare = origin[1:-1]
-    tagged = broker is BrokerKind.REDIS and origin == f"{{{bare}}}" and bare and "}" not in bare
+    tagged = message_format is MessageFormat.ENTRY and origin == f"{{{bare}}}" and bare and "}" not in bare
     return (origin, bare) if tagged else (origin,)
 
 

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Ref, name_bytes
+
+
+class MessageFormat(StrEnum):
+    """The ways in which brokers write a message. Conventions, conversions and forms depend on it."""
+
+    RECORD = "record"
+    """Key, value, and headers of bytes, as in Kafka."""
+
+    AMQP = "amqp"
+    """A body, typed headers and properties, and a routing key, as in RabbitMQ."""
+
+    ENTRY = "entry"
+    """Fields in order, as in Redis Streams."""
+
+    __hash__ = str.__hash__
+
 
 Header: TypeAlias = tuple[str, bytes | None, str]
 """Name, value in the broker's own encoding, and its type: "" on Kafka, the AMQP field type's name on RabbitMQ."""

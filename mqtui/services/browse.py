@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch, Broker
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import exact
-from mqtui.domain.message import EntryId, Offset, Position
+from mqtui.domain.message import EntryId, MessageFormat, Offset, Position
 from mqtui.domain.name_quoting import SIGNS, UnambiguousNames, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At, Edge, Extent, PeekCost, ReadRange, Since, StartPoint
@@ -137,7 +138,7 @@ async def prepare_peek(
     session: Session, named: ParsedName, count: int, start: StartPoint | None, partition: int | None
 ) -> PeekRequest:
     """Find the destination and the cost; nothing is read yet. Without a start: the newest, or a queue's head."""
-    if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
+    if partition is not None and not traits_of(session.broker.kind).has_partitions:
         raise BadInput(f"--partition means nothing on {session.broker.kind}")
     destination = await find_destination(session.broker, named)
     support = await session.broker.can(Verb.PEEK, destination.ref)
@@ -287,9 +288,10 @@ def check_bound(start: StartPoint, kind: BrokerKind, *, lends: bool) -> None:
         raise BadInput("A queue can be read from its head only", "", "Leave --from out, or give oldest.")
     if not isinstance(start, At):
         return
-    if isinstance(start.position, Offset) is (kind is BrokerKind.REDIS):
+    traits = traits_of(kind)
+    if isinstance(start.position, Offset) is (traits.message_format is MessageFormat.ENTRY):
         raise BadInput(f"{start.position} is not a position on {kind}")
-    if kind is BrokerKind.KAFKA and isinstance(start.position, Offset) and start.position.partition < 0:
+    if traits.has_partitions and isinstance(start.position, Offset) and start.position.partition < 0:
         raise BadInput(
             f"Offset {start.position.offset} of which partition?", "", "Write 4/118203, or add --partition 4."
         )

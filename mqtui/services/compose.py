@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mqtui.brokers.registry import all_traits, traits_of
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import string
-from mqtui.domain.message import Header, Outgoing, Property
+from mqtui.domain.message import Header, MessageFormat, Outgoing, Property
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-
-AMQP_FIELDS = ("routing_key", "priority", "ttl", "correlation_id", "reply_to")
-UNSUPPORTED_FIELDS = {
-    BrokerKind.KAFKA: AMQP_FIELDS,
-    BrokerKind.REDIS: (*AMQP_FIELDS, "partition", "key"),
-    BrokerKind.RABBITMQ: ("partition", "key"),
-}
-"""Fields that a kind of broker does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +41,30 @@ def parse_header(text: str) -> tuple[str, str]:
 
 def unsupported_fields(draft: MessageDraft, broker: BrokerKind) -> list[str]:
     """The fields of a draft that this kind of broker does not support."""
-    return [name for name in UNSUPPORTED_FIELDS[broker] if getattr(draft, name) is not None]
+    supported = traits_of(broker).publish.fields
+    known = dict.fromkeys(name for traits in all_traits() for name in traits.publish.fields)
+    return [name for name in known if name not in supported and getattr(draft, name) is not None]
 
 
 def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
-    """The message to publish; on Redis the value is the field `value`, headers are further fields.
+    """The message to publish. An entry has its value in the field `value`, and headers as further fields.
 
     Raises:
         NotFound: there is no key of that name to encrypt with.
     """
     body = encrypt(draft.body, draft.fernet) if draft.fernet else draft.body
-    if broker is BrokerKind.REDIS:
+    written = traits_of(broker).message_format
+    if written is MessageFormat.ENTRY:
         fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in draft.headers))
         return Outgoing(to, fields=fields)
     outgoing = Outgoing(to, body, name_bytes(draft.key) if draft.key is not None else None)
-    if broker is BrokerKind.KAFKA:
+    if written is MessageFormat.RECORD:
         headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in draft.headers)
         return replace(outgoing, headers=headers, partition=draft.partition)
     typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
     route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
     return replace(outgoing, headers=typed, routing_key=route, properties=amqp_properties(draft))
 
-
-STORED_WHEN = {
-    BrokerKind.KAFKA: "acked by all in-sync replicas, no duplicate on a retry",
-    BrokerKind.RABBITMQ: "persistent, mandatory, confirmed: unroutable comes back and is named",
-    BrokerKind.REDIS: "the entry's id comes back once it is stored",
-}
-"""When a message counts as stored, by broker."""
 
 MAX_SHOWN = 200
 """Bytes of a key or header that a plan shows."""
@@ -92,7 +81,7 @@ def message_facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str
         ("fields" if outgoing.fields else "headers", ", ".join(_shown(name) for name, _ in named)),
         ("properties", ", ".join(f"{name} {value}" for name, value in outgoing.properties)),
         ("size", f"{outgoing.size:,} B"),
-        ("stored", STORED_WHEN[broker]),
+        ("stored", traits_of(broker).publish.stored_when),
     ]
     return [(label, text) for label, text in facts if text]
 

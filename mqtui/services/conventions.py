@@ -15,10 +15,12 @@ from typing import Any
 
 import msgspec
 
+from mqtui.brokers.registry import all_traits
 from mqtui.domain import header_codec as codec
 from mqtui.domain.body_envelope import BodyEnvelope
 from mqtui.domain.convention import FIELDS, Convention, Conventions, FieldSource
 from mqtui.domain.errors import BadInput
+from mqtui.domain.message import MessageFormat
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.state.paths import config_dir
@@ -120,7 +122,7 @@ def load_conventions(config: Path | None = None) -> LoadedConventions:
             notes.append(f"convention left out: {error.title}")
         else:
             known[own.name] = own
-    return LoadedConventions(Conventions(known.values()), tuple(notes))
+    return LoadedConventions(Conventions(known.values(), _formats()), tuple(notes))
 
 
 def load_for_profile(profile: Profile | None = None) -> LoadedConventions:
@@ -134,7 +136,11 @@ def load_for_profile(profile: Profile | None = None) -> LoadedConventions:
 @lru_cache(maxsize=8)
 def _with_names(conventions: Conventions, names: tuple[str, ...]) -> Conventions:
     own = Convention("profile", "Names of the profile", frozenset(BrokerKind), destinations=names, order=0)
-    return Conventions((*conventions.known, own))
+    return Conventions((*conventions.known, own), _formats())
+
+
+def _formats() -> Mapping[BrokerKind, MessageFormat]:
+    return {traits.kind: traits.message_format for traits in all_traits()}
 
 
 def _files(folder: Path) -> Iterable[Path]:

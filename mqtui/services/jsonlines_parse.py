@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from mqtui.brokers.registry import traits_of
 from mqtui.codecs.base64_hex import from_base64
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import OCTETS, raw, string
-from mqtui.domain.message import Field, Header, Outgoing, Property
+from mqtui.domain.message import Field, Header, MessageFormat, Outgoing, Property
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.services.jsonlines import Json
 
@@ -45,17 +46,10 @@ class _Wrong(Exception):
         self.key, self.why = key, why
 
 
-KEEPABLE = ("partition", "timestamp")
-"""Keys of a line that `--keep` keeps on Kafka."""
-
-POSITION_FIELDS = {BrokerKind.KAFKA: KEEPABLE, BrokerKind.REDIS: ("id",), BrokerKind.RABBITMQ: ()}
-"""Keys whose value the broker assigns anew, unless it is kept."""
-
-
 def reassigned_fields(line: bytes, broker: BrokerKind) -> list[str]:
     """The keys of a line whose values the broker will assign anew."""
     given = orjson.loads(line)
-    return [name for name in POSITION_FIELDS[broker] if given.get(name) is not None]
+    return [name for name in traits_of(broker).publish.assigned if given.get(name) is not None]
 
 
 def parse_message(
@@ -63,7 +57,7 @@ def parse_message(
 ) -> Outgoing:
     """The message of one line, for `target` on a broker of this kind. `number` is the line's, from 1, for errors.
 
-    `keep` names keys of `KEEPABLE` whose values the message keeps, where the line has them.
+    `keep` names keys (`PublishTraits.keepable`) whose values the message keeps, where the line has them.
 
     Raises:
         BadInput: the line is no JSON object, or a key is not right; the title names the line and the key.
@@ -88,7 +82,8 @@ def _outgoing(given: object, target: Ref, broker: BrokerKind) -> Outgoing:
             raise _Wrong(name, "there is no such key")
     key = _bytes(given.get("key"), "key")
     headers = _headers(given.get("headers"))
-    if broker is BrokerKind.REDIS:
+    written = traits_of(broker).message_format
+    if written is MessageFormat.ENTRY:
         if key is not None:
             raise _Wrong("key", "a Redis entry has no key")
         return Outgoing(target, fields=_fields(given, headers))
@@ -97,7 +92,7 @@ def _outgoing(given: object, target: Ref, broker: BrokerKind) -> Outgoing:
     if "value" not in given:
         raise _Wrong("value", "it is missing; null sends none")
     value = _bytes(given["value"], "value")
-    if broker is BrokerKind.KAFKA:
+    if written is MessageFormat.RECORD:
         return Outgoing(target, value, key, tuple(_flat(header) for header in headers))
     if key is not None:
         raise _Wrong("key", "a RabbitMQ message has no key")

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mqtui.brokers.optional_port import ChecksListening
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.convention import Conventions
-from mqtui.domain.message import Outgoing
+from mqtui.domain.message import MessageFormat, Outgoing
 from mqtui.domain.plan import Listen, Plan, Risk
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus, Receipt, Source
@@ -64,8 +65,8 @@ async def _dead_letters_of(session: Session, conventions: Conventions, target: R
 
 
 def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
-    """The message with a `message_id` on RabbitMQ, by which its dead letter is recognised."""
-    if kind is not BrokerKind.RABBITMQ or MESSAGE_ID in dict(message.properties):
+    """The message with a `message_id` where it is an AMQP one: by that its dead letter is recognised."""
+    if traits_of(kind).message_format is not MessageFormat.AMQP or MESSAGE_ID in dict(message.properties):
         return message
     return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
 

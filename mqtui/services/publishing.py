@@ -11,9 +11,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure
-from mqtui.domain.message import Outgoing
+from mqtui.domain.message import MessageFormat, Outgoing
 from mqtui.domain.plan import Plan, Send
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus, Receipt
@@ -111,9 +112,10 @@ def with_idempotency_key(message: Outgoing, kind: BrokerKind, key: str) -> Outgo
         for part in (message.key or b"", message.value or b"", *(piece for pair in message.fields for piece in pair)):
             digest.update(len(part).to_bytes(8, "big") + part)
         key = digest.hexdigest()[:32]
-    if kind is BrokerKind.RABBITMQ:
+    written = traits_of(kind).message_format
+    if written is MessageFormat.AMQP:
         others = tuple(pair for pair in message.properties if pair[0] != "message_id")
         return replace(message, properties=(*others, ("message_id", key)))
-    if kind is BrokerKind.REDIS:
+    if written is MessageFormat.ENTRY:
         return replace(message, fields=(*message.fields, (IDEMPOTENCY.encode(), key.encode())))
     return replace(message, headers=(*message.headers, (IDEMPOTENCY, key.encode(), "")))

@@ -171,7 +171,7 @@ async def test_the_hash_changes_with_the_strip_list(broker: MemoryFixture) -> No
         order = Operator(broker).request()
         first = await planning.plan_redrive(session, order, shipped)
         more = [replace(one, strip_names=one.strip_names | {"app"}) for one in shipped.known]
-        second = await planning.plan_redrive(session, order, type(shipped)(more))
+        second = await planning.plan_redrive(session, order, type(shipped)(more, shipped.formats))
     assert first.plan.hash != second.plan.hash
 
 

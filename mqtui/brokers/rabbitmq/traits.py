@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, UrlPath, UrlScheme, UrlTraits
-from mqtui.domain.resource import BrokerKind
+from mqtui.brokers.traits import BrokerTraits, PublishTraits, UrlPath, UrlScheme, UrlTraits
+from mqtui.domain.message import MessageFormat
+from mqtui.domain.resource import BrokerKind, Kind
 
 KIND = BrokerKind.RABBITMQ
 
 TRAITS = BrokerTraits(
     kind=KIND,
     title="RabbitMQ",
+    destinations=(Kind.QUEUE, Kind.EXCHANGE),  # its streams count as queues
+    message_format=MessageFormat.AMQP,
+    publish=PublishTraits(
+        fields=("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
+        stored_when="persistent, mandatory, confirmed: unroutable comes back and is named",
+    ),
     url=UrlTraits(
         schemes={"amqp": UrlScheme(KIND, 5672), "amqps": UrlScheme(KIND, 5671, tls=True)},
         forms=("amqp[s]://user:pass@host:port/vhost[?management=http://host:port]",),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mqtui.brokers.redis.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, UrlPath, UrlScheme, UrlTraits
-from mqtui.domain.resource import BrokerKind
+from mqtui.brokers.traits import BrokerTraits, PublishTraits, UrlPath, UrlScheme, UrlTraits
+from mqtui.domain.message import MessageFormat
+from mqtui.domain.resource import BrokerKind, Kind
 
 KIND = BrokerKind.REDIS
 SCHEMES = {
@@ -22,6 +23,9 @@ VALKEY_SCHEMES = {name.replace("redis", "valkey"): one for name, one in SCHEMES.
 TRAITS = BrokerTraits(
     kind=KIND,
     title="Redis",
+    destinations=(Kind.STREAM,),
+    message_format=MessageFormat.ENTRY,
+    publish=PublishTraits(assigned=("id",), stored_when="the entry's id comes back once it is stored"),
     url=UrlTraits(
         schemes=SCHEMES | VALKEY_SCHEMES,
         forms=(

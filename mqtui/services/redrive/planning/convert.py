@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import orjson
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.cc_headers import rename_cc_headers
-from mqtui.domain.message import Field, Outgoing
+from mqtui.domain.message import Field, MessageFormat, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
 from mqtui.services.header_values import untyped_value
 
@@ -22,20 +23,21 @@ KEY, VALUE = b"key", b"value"
 
 def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
     """The message in the format of the target's broker."""
-    alone = rename_cc_headers(message.headers) if target is BrokerKind.RABBITMQ else message.headers
+    wrote, writes = traits_of(source).message_format, traits_of(target).message_format
+    alone = rename_cc_headers(message.headers) if writes is MessageFormat.AMQP else message.headers
     if alone is not message.headers:
         message = replace(message, headers=alone)
-    if source is target:
+    if wrote is writes:
         return message
-    if source is BrokerKind.REDIS:
+    if wrote is MessageFormat.ENTRY:
         message = _from_fields(message)
     headers = message.headers
-    if source is BrokerKind.RABBITMQ:
+    if wrote is MessageFormat.AMQP:
         headers = tuple((name, untyped_value(value, kind), "") for name, value, kind in headers)
     message = replace(message, headers=headers, properties=(), partition=None)
-    if target is BrokerKind.REDIS:
+    if writes is MessageFormat.ENTRY:
         return _to_fields(message)
-    if target is BrokerKind.RABBITMQ:
+    if writes is MessageFormat.AMQP:
         key = message.key
         if key is not None:
             message = replace(message, key=None, headers=(*headers, ("key", key, "")))
@@ -45,18 +47,19 @@ def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -
 
 
 def describe_conversion(source: BrokerKind, target: BrokerKind) -> str:
-    """What a plan says of the conversion; "" between brokers of one kind."""
-    if source is target:
+    """What a plan says of the conversion; "" between brokers whose messages have one format."""
+    wrote, writes = traits_of(source).message_format, traits_of(target).message_format
+    if wrote is writes:
         return ""
     words = {
-        BrokerKind.RABBITMQ: "typed headers become text, AMQP properties stay behind",
-        BrokerKind.REDIS: "an entry with more fields than `value` becomes JSON",
+        MessageFormat.AMQP: "typed headers become text, AMQP properties stay behind",
+        MessageFormat.ENTRY: "an entry with more fields than `value` becomes JSON",
     }
     places = {
-        BrokerKind.RABBITMQ: "a key becomes the header `key`",
-        BrokerKind.REDIS: "key, value and headers become fields",
+        MessageFormat.AMQP: "a key becomes the header `key`",
+        MessageFormat.ENTRY: "key, value and headers become fields",
     }
-    return "; ".join(filter(None, (words.get(source, ""), places.get(target, ""))))
+    return "; ".join(filter(None, (words.get(wrote, ""), places.get(writes, ""))))
 
 
 def _from_fields(message: Outgoing) -> Outgoing:

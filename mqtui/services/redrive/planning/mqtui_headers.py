@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.bulk import OriginOf
 from mqtui.domain.field_table import int64, python, string
-from mqtui.domain.message import Delivery, Header, Message
+from mqtui.domain.message import Delivery, Header, Message, MessageFormat
 from mqtui.domain.resource import BrokerKind
 
 ORIGIN, RUN, COUNT, BY, AT = "x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at"
@@ -38,15 +39,15 @@ def _amqp_number(name: str, value: int) -> Header:
 
 @dataclass(frozen=True, slots=True)
 class HeaderEncoding:
-    """How our headers are encoded for one kind of broker."""
+    """How our headers are encoded in one format of messages."""
 
     text: Callable[[str, str], Header]
     number: Callable[[str, int], Header]
 
 
 ENCODINGS = {
-    BrokerKind.KAFKA: HeaderEncoding(_text, _decimal),
-    BrokerKind.RABBITMQ: HeaderEncoding(_amqp_text, _amqp_number),
+    MessageFormat.RECORD: HeaderEncoding(_text, _decimal),
+    MessageFormat.AMQP: HeaderEncoding(_amqp_text, _amqp_number),
 }
 
 
@@ -54,7 +55,7 @@ class HeaderStamper:
     """Makes the headers for the letters of one run. `at` is ISO 8601 with zone."""
 
     def __init__(self, kind: BrokerKind, run: str, operator: str, at: str) -> None:
-        self._encoding = ENCODINGS.get(kind)
+        self._encoding = ENCODINGS.get(traits_of(kind).message_format)
         self._run_headers: tuple[Header, ...] = ()
         self._first_headers: tuple[Header, ...] = ()
         if self._encoding:
@@ -69,7 +70,7 @@ class HeaderStamper:
         """
         if self._encoding:
             return REPLACED_HEADERS
-        return frozenset() if source is BrokerKind.REDIS else frozenset(HEADER_NAMES)
+        return frozenset() if traits_of(source).message_format is MessageFormat.ENTRY else frozenset(HEADER_NAMES)
 
     def headers_for(self, letter: Message) -> tuple[Header, ...]:
         """The headers to add to this letter."""

@@ -11,6 +11,7 @@ from functools import partial
 from time import time
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import BadInput, NotFound
@@ -312,6 +313,5 @@ def describe_stripped(conventions: Conventions, kind: BrokerKind) -> list[str]:
     """Which headers and fields the conventions of a broker strip."""
     return [
         f"{one.name}: {sorted(one.strip_prefixes)} {sorted(one.strip_names)} {sorted(one.strip_fields)}"
-        for one in conventions.known
-        if kind in one.brokers
+        for one in conventions.of_format(traits_of(kind).message_format)
     ]

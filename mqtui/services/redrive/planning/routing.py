@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.body_envelope import EnvelopeContent, looks_like_envelope, open_envelope
 from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.deadletter import original_key, redrive_target_by_layout
-from mqtui.domain.message import Message
+from mqtui.domain.message import Message, MessageFormat
 from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES, HeaderStamper
@@ -66,10 +67,9 @@ class RedriveRouter:
         self._stamper = stamper
         self._targets = targets
         self._allows_doubtful = targets is None or ENVELOPE_RISK in risks
-        self._own_headers = stamper.headers_to_strip(kind) | (
-            DELIVERY_HEADERS if kind is BrokerKind.RABBITMQ else frozenset()
-        )
-        self._dropped = DROPPED_PROPERTIES if kind is BrokerKind.RABBITMQ else frozenset()
+        is_amqp = traits_of(kind).message_format is MessageFormat.AMQP
+        self._own_headers = stamper.headers_to_strip(kind) | (DELIVERY_HEADERS if is_amqp else frozenset())
+        self._dropped = DROPPED_PROPERTIES if is_amqp else frozenset()
         self._layout: Layout | None = None
         """The layout of the previous letter, and what was derived from it: the next one nearly always has the same."""
 

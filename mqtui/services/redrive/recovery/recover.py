@@ -15,9 +15,10 @@ from functools import partial
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.optional_port import TracesMoves
 from mqtui.brokers.port import Broker
+from mqtui.brokers.registry import traits_of
 from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
-from mqtui.domain.message import Message, Position
+from mqtui.domain.message import Message, MessageFormat, Position
 from mqtui.domain.redrive import OUTCOMES, LeaseOptions, Outcome, PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import parse_entry_id, parse_offset
@@ -78,7 +79,7 @@ def _position(kind: BrokerKind, mark: InFlight) -> Position | None:
     """Where the letter lay; None for a letter of a queue, which has no position."""
     if mark[1]:
         return None
-    return parse_entry_id(mark[0]) if kind is BrokerKind.REDIS else parse_offset(mark[0])
+    return parse_entry_id(mark[0]) if traits_of(kind).message_format is MessageFormat.ENTRY else parse_offset(mark[0])
 
 
 async def resolve_unmatched(

@@ -77,11 +77,11 @@ def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
 
 def _codecs(message: Message, conventions: Conventions) -> Mapping[str, FieldSource]:
     """How to decode each name, by the conventions that the message follows."""
-    broker = conventions.layout(message).broker
+    here = conventions.of_format(conventions.layout(message).format)
     names = {name for name, _, _ in message.headers} | {name.decode("utf-8", "replace") for name, _ in message.fields}
     found: dict[str, FieldSource] = {}
-    for convention in conventions.known:
-        if broker in convention.brokers and not names.isdisjoint(convention.detect):
+    for convention in here:
+        if not names.isdisjoint(convention.detect):
             for places in convention.fields.values():
                 for place in places:
                     found.setdefault(place.name, place)

@@ -8,9 +8,10 @@ from datetime import UTC
 from time import time
 from typing import Any
 
+from mqtui.brokers.registry import traits_of
 from mqtui.codecs import fernet, gzipped
 from mqtui.domain.figure import pluralize
-from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.message import EntryId, Message, MessageFormat, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.times import format_time
@@ -40,16 +41,16 @@ class MessageRenderer:
         self.handled = Handled()
         """Letters that earlier runs handled (Kafka keeps them)."""
 
-        self._broker = broker
-        self._at = 15 if broker is BrokerKind.REDIS else 8
-        self._key = 8 if broker is BrokerKind.KAFKA else 0
+        self._format = traits_of(broker).message_format
+        self._at = 15 if self._format is MessageFormat.ENTRY else 8
+        self._key = 8 if self._format is MessageFormat.RECORD else 0
         self.columns = self._laid_out()
 
     def _laid_out(self) -> tuple[Column, ...]:
-        key = (Column("key", "KEY" if self._broker is BrokerKind.KAFKA else "ROUTING", self._key, priority=2),)
+        key = (Column("key", "KEY" if self._format is MessageFormat.RECORD else "ROUTING", self._key, priority=2),)
         return (
             Column("time", "TIME", 12, priority=2),
-            Column("at", "ID" if self._broker is BrokerKind.REDIS else "AT", self._at),
+            Column("at", "ID" if self._format is MessageFormat.ENTRY else "AT", self._at),
             *(key if self._key else ()),
             Column("value", "VALUE", 30, grows=True, least=20),
             Column("size", "SIZE", 9, right=True, priority=5),

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.figure import exact
@@ -18,9 +19,9 @@ from mqtui.domain.partitioner import partition_for
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import Ref
 from mqtui.services import publishing
-from mqtui.services.compose import STORED_WHEN, MessageDraft, build_message, message_facts, parse_header
+from mqtui.services.compose import MessageDraft, build_message, message_facts, parse_header
 from mqtui.ui.editor import edit_text
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -39,17 +40,15 @@ COMMON_FIELDS = (
     Field("fernet", "Fernet key", hint="name of a key, to encrypt the value"),
     Field("idempotency", "Idempotency", hint="auto, or a value of your own"),
 )
-BROKER_FIELDS = {
-    BrokerKind.KAFKA: (Field("key", "Key"), Field("partition", "Partition", hint="by key")),
-    BrokerKind.RABBITMQ: (
-        Field("routing_key", "Routing key"),
-        Field("priority", "Priority"),
-        Field("ttl", "TTL ms"),
-        Field("correlation_id", "Correlation id"),
-        Field("reply_to", "Reply to"),
-    ),
-    BrokerKind.REDIS: (),
-}
+BROKER_FIELDS = (
+    Field("key", "Key"),
+    Field("partition", "Partition", hint="by key"),
+    Field("routing_key", "Routing key"),
+    Field("priority", "Priority"),
+    Field("ttl", "TTL ms"),
+    Field("correlation_id", "Correlation id"),
+    Field("reply_to", "Reply to"),
+)
 
 
 class PublishScreen(ConsoleScreen):
@@ -66,7 +65,8 @@ class PublishScreen(ConsoleScreen):
         self.sent: list[str] = []
 
     def body(self) -> Iterable[Widget]:
-        self.form = Form((*BROKER_FIELDS[self.broker_session.kind], *COMMON_FIELDS))
+        own = traits_of(self.broker_session.kind).publish.fields
+        self.form = Form((*(field for field in BROKER_FIELDS if field.key in own), *COMMON_FIELDS))
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What will happen")
         beside.add_class("beside")
@@ -104,9 +104,10 @@ class PublishScreen(ConsoleScreen):
             self.text_view.write([[(error.title, "warn")]])
             return
         text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
-        if self.broker_session.kind is BrokerKind.KAFKA:
+        traits = traits_of(self.broker_session.kind)
+        if traits.has_partitions:
             text.append([(self._partition(draft), "muted")])
-        text.append([(STORED_WHEN[self.broker_session.kind], "muted")])
+        text.append([(traits.publish.stored_when, "muted")])
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-SENT_SHOWN:])]

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import BadInput
-from mqtui.domain.message import Offset, Position
+from mqtui.domain.message import MessageFormat, Offset, Position
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
-from mqtui.domain.resource import BrokerKind, Kind
+from mqtui.domain.resource import Kind
 from mqtui.state.journal import Journal
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.navigation.screen_classes import screen_class
@@ -58,9 +59,9 @@ def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) 
         case Edge.NEWEST:
             return None
         case At(Offset(partition, offset)):
-            if known.broker is BrokerKind.REDIS:
+            if traits_of(known.broker).message_format is MessageFormat.ENTRY:
                 raise BadInput(f"{name} has ids, not offsets", "", f"Write {name}@1795475111678-0.")
-            if partition < 0 and known.broker is BrokerKind.KAFKA:
+            if partition < 0 and traits_of(known.broker).has_partitions:
                 row = (
                     next((row for row in broker_session.snapshot.destinations if row.ref == known.ref), None)
                     if broker_session.snapshot
@@ -71,7 +72,7 @@ def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) 
                 return Offset(0, offset)
             return Offset(partition, offset)
         case At(position):
-            if known.broker is not BrokerKind.REDIS:
+            if traits_of(known.broker).message_format is not MessageFormat.ENTRY:
                 raise BadInput(f"{name} has offsets, not ids", "", f"Write {name}@4/118203.")
             return position
         case Edge() | Since():
