@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import (
@@ -24,25 +26,131 @@ from mqtui.domain.plan import (
 MAX_HEADERS = 8
 """Names of headers that are listed before the rest is counted."""
 
+STEPS = "steps"
+SAID_BY: dict[type, frozenset[str]] = {
+    Take: frozenset({"from", "resumes"}),
+    Deliver: frozenset({"to"}),
+    Remove: frozenset({"to"}),
+    Send: frozenset({"to"}),
+    Listen: frozenset({"first"}),
+    PeekUnacked: frozenset({"price"}),
+    Claim: frozenset({"to"}),
+    Acknowledge: frozenset({"group"}),
+    Unmark: frozenset({"effect"}),
+}
+"""The facts that tell what a kind of step does; a step that none of them tells is read before the plan is agreed to."""
+
+
+class RowKind(StrEnum):
+    """What a row of a plan says."""
+
+    REFUSED = "refused"
+    WARNING = "warning"
+    TERM = "term"
+    """What has to be known before the plan is agreed to: from, to, first, a price, an effect."""
+
+    DETAIL = "detail"
+    """What can be looked up: sizes, headers, the promise in full, the steps."""
+
+
+DETAIL_FACTS = frozenset(
+    {
+        "size",
+        "opened",
+        "stored",
+        "copies",
+        "shape",
+        "properties",
+        "headers",
+        "timestamps",
+        "partition",
+        "seen",
+        "lock",
+        "idle",
+    }
+)
+"""Labels of facts that are details; every other fact is a term."""
+
+FIRST_TERMS = ("resumes", "run", "price", "from", "selected", "to", "first")
+"""Labels of the terms that are read first, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One row of a plan. `label` is empty for a step and a risk, which say it in their text."""
+
+    kind: RowKind
+    label: str
+    text: str
+    group: str
+    """What a detail belongs to, named where it is folded: its label, or `steps`."""
+
+    @property
+    def line(self) -> str:
+        """The row as it is printed and drawn."""
+        return f"  {self.label:<10} {self.text}" if self.label else f"  {self.text}"
+
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """The lines of a plan: steps, facts, headers, guarantee and risks."""
+    """The lines of a plan as they are printed: steps, facts, headers, guarantee and risks."""
     yield f"{plan.verb} on {plan.profile}, plan {plan.id[:4].upper()}: {plan.count} to do"
-    for number, step in enumerate(plan.steps, 1):
-        yield f"  {number:>2}. {describe_step(step)}"
-    for label, text in plan.facts:
-        yield f"  {label:<10} {text}"
+    for row in plan_rows(plan):
+        yield row.line
+
+
+def plan_rows(plan: Plan) -> list[PlanRow]:
+    """All rows of a plan, in the order in which they are printed."""
+    told = {label for label, _ in plan.facts}
+    rows = [_step_row(number, step, told) for number, step in enumerate(plan.steps, 1)]
+    rows += [
+        PlanRow(RowKind.DETAIL if label in DETAIL_FACTS else RowKind.TERM, label, text, label)
+        for label, text in plan.facts
+    ]
     for label, names in plan.headers:
         if names:
             shown = ", ".join(names[:MAX_HEADERS]) + (
                 f" and {len(names) - MAX_HEADERS} more" if len(names) > MAX_HEADERS else ""
             )
-            yield f"  {label:<10} {shown}"
+            rows.append(PlanRow(RowKind.DETAIL, label, shown, f"{label} {len(names)}"))
     if plan.guarantee is not None:
         strength, text = plan.guarantee.strength.value, plan.guarantee.text
-        yield f"  {'promise':<10} {text if text.startswith(strength) else f'{strength}: {text}'}"
+        promise = text if text.startswith(strength) else f"{strength}: {text}"
+        rows.append(PlanRow(RowKind.DETAIL, "promise", promise, "promise"))
     for risk in plan.risks:
-        yield f"  {'✗' if risk.severity is Severity.REFUSE else '▲'} {risk.name}: {risk.text}"
+        refused = risk.severity is Severity.REFUSE
+        text = f"{'✗' if refused else '▲'} {risk.name}: {risk.text}"
+        rows.append(PlanRow(RowKind.REFUSED if refused else RowKind.WARNING, "", text, risk.name))
+    return rows
+
+
+def rows_to_agree_to(plan: Plan) -> list[PlanRow]:
+    """The rows that must be read before the plan is agreed to: risks first, then the terms."""
+    order = {label: place for place, label in enumerate(FIRST_TERMS)}
+    rows = plan_rows(plan)
+    terms = [row for row in rows if row.kind is RowKind.TERM]
+    return [
+        *(row for row in rows if row.kind is RowKind.REFUSED),
+        *(row for row in rows if row.kind is RowKind.WARNING),
+        *sorted(terms, key=lambda row: order.get(row.label, len(order))),
+    ]
+
+
+def detail_rows(plan: Plan) -> list[PlanRow]:
+    """The rows that may be folded."""
+    return [row for row in plan_rows(plan) if row.kind is RowKind.DETAIL]
+
+
+def describe_details(plan: Plan) -> str:
+    """What the details of a plan are, in a few words: `size, keep 1, strip 9, add 5, promise, 3 steps`."""
+    steps = sum(row.group == STEPS for row in detail_rows(plan))
+    named = [row.group for row in detail_rows(plan) if row.group != STEPS]
+    return ", ".join([*named, *([pluralize(steps, "step")] if steps else [])])
+
+
+def _step_row(number: int, step: Step, told: Collection[str]) -> PlanRow:
+    """A step as a row: a term where the facts say nothing of it."""
+    kind = RowKind.DETAIL if SAID_BY.get(type(step), frozenset()) & set(told) else RowKind.TERM
+    return PlanRow(kind, "", f"{number:>2}. {describe_step(step)}", STEPS)
 
 
 def describe_step(step: Step) -> str:

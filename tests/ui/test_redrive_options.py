@@ -97,7 +97,7 @@ async def test_the_plan_follows_its_terms(interrupted_runs: InterruptedRuns) -> 
         form = user.screen.query_one("Form")
         await user.then_calls(lambda: form.query_one("#field-limit").focus()).types("2").sees("--limit 2")
         await user.then_calls(lambda: form.query_one("#field-first").focus()).presses("ctrl+u").sees_no("--canary")
-        await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("redrive 2 letters", "Start with all at once")
+        await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("redrive 2 of 9 letters", "Start with all at once")
         await user.presses("y").until(lambda: "--limit 2" in user.console.clipboard, "has the command")
         assert interrupted_runs.left == LETTERS
         await user.presses("enter").types("shop").presses("enter").is_at("RunScreen").sees("2 of 2")

@@ -1,26 +1,60 @@
-"""The printed lines of a plan as styled lines."""
+"""A plan as styled rows: what must be read before it is agreed to, and details that may be folded."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from mqtui.domain.plan import Plan
+from mqtui.domain.figure import pluralize
+from mqtui.domain.plan import Plan, Take
+from mqtui.services.plan_text import PlanRow, RowKind, describe_details, detail_rows, rows_to_agree_to
 from mqtui.ui.render.styled_text import StyledLine
 
-TITLED = re.compile(r"  \S.{9} \S")
-"""A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
+RISK_TONES = {RowKind.REFUSED: "danger", RowKind.WARNING: "warn"}
 
 
-def style_plan_line(line: str) -> StyledLine:
-    """A line of a plan in the tone of its sign: `✗` a refused risk, `▲` a warning; the title of a line is muted."""
-    bare = line.lstrip()
-    if bare.startswith("✗"):
-        return [(line, "danger")]
-    if bare.startswith("▲"):
-        return [(line, "warn")]
-    if TITLED.match(line):
-        return [(line[:13], "muted"), (line[13:], "")]
-    return [(line, "")]
+class PlanText(NamedTuple):
+    """What a plan screen shows: `required` is read before the plan is agreed to, `details` are named by `summary`."""
+
+    required: Sequence[StyledLine] = ()
+    details: Sequence[StyledLine] = ()
+    summary: str = ""
+
+
+def render_plans(plans: Sequence[Plan]) -> PlanText:
+    """The rows of plans that are agreed to together: all risks and terms first."""
+    required = [row for plan in plans for row in rows_to_agree_to(plan)]
+    risks = [row for row in required if row.kind in RISK_TONES]
+    terms = [row for row in required if row.kind not in RISK_TONES]
+    return PlanText(
+        [*map(_style_row, risks), *map(_style_row, terms)],
+        [_style_row(row) for plan in plans for row in detail_rows(plan)],
+        ", ".join(filter(None, map(describe_details, plans))),
+    )
+
+
+def _style_row(row: PlanRow) -> StyledLine:
+    """A row in the tone of what it says; a label is muted."""
+    if row.kind in RISK_TONES:
+        return [(row.line, RISK_TONES[row.kind])]
+    if row.label:
+        head = len(row.line) - len(row.text)
+        return [(row.line[:head], "muted"), (row.text, "")]
+    return [(row.line, "")]
+
+
+def plan_title(plan: Plan, things: str = "") -> str:
+    """What a plan does: `shop: redrive 14 of 21 letters`. `things` is what it counts, such as `letter`."""
+    held = next((step.source.count for step in plan.steps if isinstance(step, Take)), None)
+    count = pluralize(plan.count, things) if things else str(plan.count)
+    if held is not None and held.known and plan.count.known and held.number != plan.count.number:
+        count = f"{plan.count} of {pluralize(held, things)}"
+    return f"{plan.profile}: {plan.verb} {count}"
+
+
+def plan_facts(plan: Plan) -> str:
+    """Its id and what it guarantees: `plan 3C6E · at least once`."""
+    return f"plan {plan.id[:4].upper()}{guarantee_suffix(plan)}"
 
 
 def guarantee_suffix(plan: Plan) -> str:

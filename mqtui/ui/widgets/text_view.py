@@ -30,10 +30,17 @@ class TextView(ScrollView, can_focus=True):
         self._lines = list(lines)
         self._lay_out()
 
-    def _lay_out(self) -> None:
+    def count_rows(self, lines: Sequence[StyledLine]) -> int:
+        """How many rows of the screen these lines take."""
+        return len(self._wrap(lines))
+
+    def _wrap(self, lines: Sequence[StyledLine]) -> list[StyledLine]:
         width = max(10, self.size.width - 2)
-        drawable = ([(self.glyphs(text), tone) for text, tone in line] for line in self._lines)
-        self._drawn = [part for line in drawable for part in wrap_line(line, width)]
+        drawable = ([(self.glyphs(text), tone) for text, tone in line] for line in lines)
+        return [part for line in drawable for part in wrap_line(line, width)]
+
+    def _lay_out(self) -> None:
+        self._drawn = self._wrap(self._lines)
         self.virtual_size = Size(self.size.width, len(self._drawn))
         self.refresh()
 

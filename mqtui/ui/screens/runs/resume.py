@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from mqtui.domain.capability import Verb
-from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
@@ -20,8 +18,8 @@ from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
 from mqtui.ui.render.plan import guarantee_suffix
-from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.redrive.plan_screen import PlanScreen
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from mqtui.ui.session.run_sessions import remote_session_of, session_of_run, wait_until_open
 from mqtui.ui.session.run_task import RunTask
@@ -55,7 +53,7 @@ class ResumeScreen(PlanReviewScreen):
 
     screen_name = "Resume"
 
-    hint_actions = ("nav.open", "thing.copy", "nav.back")
+    hint_actions = PlanScreen.hint_actions
 
     def __init__(self, broker_session: BrokerSession, record: RunRecord, request: RedriveRequest) -> None:
         super().__init__(broker_session, request)
@@ -67,27 +65,15 @@ class ResumeScreen(PlanReviewScreen):
     def crumbs(self) -> tuple[str, ...]:
         return ("Runs", f"run {self.record.id[:4].upper()}", "resume")
 
-    async def _plan(self) -> None:
-        try:
-            session = await wait_until_open(self.broker_session)
-            self.remote = await remote_session_of(self.console.sessions, self.request)
-            async with open_journal() as opened:
-                planned, before = await resume.plan_resume(
-                    session,
-                    self.record,
-                    opened,
-                    load_for_profile(session.profile).conventions,
-                    self.remote,
-                    self.permissions,
-                )
-        except MqtuiError as error:
-            self.show_error(error)
-            self.prompt_line.set_status(f"✗ {error.title}: nothing happened", "danger")
-            return
-        if self.is_attached:
-            self.planned, self.recovery, self.request = planned, before, planned.request
-            self.draw_plan()
-            self.draw_hints()
+    async def make_plan(self) -> None:
+        session = await wait_until_open(self.broker_session)
+        self.remote = await remote_session_of(self.console.sessions, self.request)
+        conventions = load_for_profile(session.profile).conventions
+        async with open_journal() as opened:
+            self.planned, self.recovery = await resume.plan_resume(
+                session, self.record, opened, conventions, self.remote, self.permissions
+            )
+        self.request = self.planned.request
 
     def titled(self) -> tuple[str, str]:
         """The pane's title (which run) and facts (how many letters, which guarantee)."""
@@ -97,15 +83,18 @@ class ResumeScreen(PlanReviewScreen):
             plan.count, "letter"
         ) + guarantee_suffix(plan)
 
-    def _ways_on(self) -> list[StyledLine]:
-        if self.refusal():
-            return [[("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]]
-        return [[("[ Resume ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
+    def ways_refused(self) -> str:
+        return "nothing can be started from here: esc goes back"
+
+    def start_words(self) -> str:
+        return "resumes"
+
+    def button(self) -> str:
+        return "Resume"
 
     def refusal(self) -> str:
         """Why it can't be resumed; "" where it can. With none left it still resolves letters in flight."""
-        missing = self.planned is None or self.broker_session.session is None
-        return "the plan is not there yet" if missing else self.forbidden()
+        return PlanScreen.refusal(self)
 
     def disabled_reason(self, action: Action) -> str | None:
         """A resume keeps the options of the run; E accepts a risk only."""
@@ -116,7 +105,7 @@ class ResumeScreen(PlanReviewScreen):
     def refused_risk(self) -> Risk | None:
         """The first risk that stops the plan and can be accepted."""
         risks = self.planned.plan.risks if self.planned is not None else ()
-        refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.let_through)
+        refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.allowed)
         return next((risk for risk in refusing if not risk.final), None)
 
     @handles("thing.edit")
@@ -129,14 +118,11 @@ class ResumeScreen(PlanReviewScreen):
             take_over=self.permissions.take_over or risk.name == "held",
             shared=self.permissions.shared or risk.name == "consumers",
         )
-        self.take(self.request, self.allowed | {risk.name})
+        self.take(self.request, self.accepted | {risk.name})
 
-    def action_title(self, action: Action) -> str:
-        return "resume" if action.id == "nav.open" else super().action_title(action)
-
-    def asked(self) -> tuple[str, str]:
-        """What consent is asked for, and a name to be typed."""
-        return "resume", self.request.source.name if self.request.verb is Verb.DISCARD else ""
+    @property
+    def asks_to(self) -> str:
+        return "resume"
 
     def create_run_task(
         self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
