@@ -64,6 +64,51 @@ class PublishTraits:
     stored_when: str
 
 
+class Liveness(StrEnum):
+    """How one can tell that a group has a consumer that will read a destination."""
+
+    CONNECTED = "connected"
+    """Every member listed is connected and reads."""
+
+    ASSIGNED = "assigned"
+    """A member is assigned partitions of it."""
+
+    RECENTLY_SEEN = "recently seen"
+    """Members stay listed after they have gone; one that asked for messages lately is alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTraits:
+    """The consumer groups of a kind of broker. `lag` and `backlog` say what these figures are made of.
+
+    `belong_to_destination`: a group's name follows that of its destination, as `orders/billing`. `have_pending`: what
+    was delivered and not acknowledged can be listed. `have_unlisted`: some of the groups that read a destination are
+    only found among all groups.
+    """
+
+    lag: str
+    backlog: str
+    liveness: Liveness
+    belong_to_destination: bool = False
+    have_pending: bool = False
+    have_unlisted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveTraits:
+    """How dead letters leave their source.
+
+    `options` are those of a redrive that only some brokers have. `keeps_letters`: a letter that was moved stays, marked
+    as handled, so that a put back only unmarks it. `finds_returned`: a letter that was put back is found after the last
+    position of the source. `taken_by_others` says why a letter of the plan may be gone.
+    """
+
+    options: frozenset[str] = frozenset()
+    keeps_letters: bool = False
+    finds_returned: bool = False
+    taken_by_others: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerTraits:
     """All that is declared of one kind of broker. `title` is its name for people.
@@ -76,6 +121,20 @@ class BrokerTraits:
     destinations: tuple[Kind, ...]
     message_format: MessageFormat
     has_partitions: bool = False
+    lends: bool = False
+    """A queue lends its messages: one that is read is returned or acknowledged, and can't be picked by a position."""
+
+    routes_dead_letters: bool = False
+    """The broker itself moves dead letters, by settings of the destination that they die in."""
+
+    search_price: str = ""
+    """What looking for dead letters in every destination costs; "" where it is free."""
+
+    poll_seconds: float
+    """The time between two polls."""
+
+    groups: GroupTraits
     publish: PublishTraits
+    redrive: RedriveTraits
     url: UrlTraits
     options: DeclaredOptions

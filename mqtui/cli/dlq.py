@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mqtui.brokers.registry import traits_of
 from mqtui.cli import options
 from mqtui.cli.all_brokers import ask_all_brokers
 from mqtui.cli.exit_codes import DONE
@@ -13,7 +14,7 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import BrokerKind, ParsedName
+from mqtui.domain.resource import ParsedName
 from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
@@ -52,10 +53,8 @@ async def _list_destinations(output: Output, target: str, every: Consent | None)
 
     async def look(session: Session) -> DeadLetterSurvey:
         output.warn(load_for_profile(session.profile).notes)
-        if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
-            output.note(
-                "price: one message of each queue is read and requeued; a quorum queue counts that as a delivery"
-            )
+        if every is not None and (price := traits_of(session.broker.kind).search_price):
+            output.note(f"price: {price}")
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
         found = await deadletters.find_dead_letters(session, load_for_profile(session.profile).conventions, search)
         return await deadletters.add_readers(session, found) if output.json else found

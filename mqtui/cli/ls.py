@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mqtui.brokers.registry import traits_of
 from mqtui.cli import options
 from mqtui.cli.all_brokers import ask_all_brokers
 from mqtui.cli.output import Output, current_output
@@ -39,7 +40,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     async def look(session: Session) -> tuple[Inventory[Destination], UnambiguousNames]:
         there = await list_depths(session)
         return filter_destinations(there, kind, pattern), UnambiguousNames(
-            (row.ref for row in there), session.broker.kind
+            (row.ref for row in there), traits_of(session.broker.kind).destinations
         )
 
     answers = await ask_all_brokers(output, target, look)

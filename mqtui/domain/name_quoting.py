@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mqtui.domain.printable import printable
-from mqtui.domain.resource import KIND_LETTERS, BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
+from mqtui.domain.resource import KIND_LETTERS, Kind, ParsedName, Ref, name_bytes, parse_name
 
 SIGNS = re.compile(r"[\u2400-\u2421]|<U\+[0-9A-F]{4,6}>|\\x[0-9a-f]{2}")
 """What `printable` writes for characters that can't be shown."""
@@ -28,11 +28,11 @@ def candidates(ref: Ref) -> Iterator[str]:
 
 
 class UnambiguousNames:
-    """The shortest unambiguous names of the destinations and groups of a broker."""
+    """The shortest unambiguous names of the destinations and groups of a broker, whose destinations are of `kinds`."""
 
-    def __init__(self, there: Iterable[Ref], broker: BrokerKind) -> None:
+    def __init__(self, there: Iterable[Ref], kinds: Sequence[Kind]) -> None:
         self._there = frozenset(map(_place, there))
-        self._broker = broker
+        self._kinds = kinds
 
     def of(self, ref: Ref) -> str:
         """The shortest way to type a name that can mean nothing else that exists.
@@ -41,7 +41,7 @@ class UnambiguousNames:
         """
         wanted = _place(ref)
         for text in candidates(ref):
-            means = set(map(_place, parse_name(text).readings(self._broker)))
+            means = set(map(_place, parse_name(text).readings(self._kinds)))
             if text and wanted in means and not any(each in self._there for each in means - {wanted}):
                 return text
         return str(ref)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag
 
 CONSUMER_GONE_MS = 3_600_000
 """Milliseconds without a request after which the consumers of a stream count as gone."""
 
+SETTINGS = frozenset({"max_length", "dead_letter_exchange"})
+"""Settings of a destination that may be a problem."""
+
 REFUSING = ("reject-publish", "reject-publish-dlx")
 
 
-def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
+def find_group_problem(group: Group, lag: GroupLag | None) -> str:
     """The problem of a group; "" where it has none."""
-    if kind is BrokerKind.RABBITMQ or group.why:
+    if group.why:
         return ""
     waits = None if lag is None else lag.total
     pending = group.pending
@@ -29,7 +32,7 @@ def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> 
         return f"no members, {pending} pending" if pending.number else ""
     idle = [member.idle for member in group.members if member.pending]
     gone = [each for each in idle if each is not None and each > CONSUMER_GONE_MS]
-    if kind is BrokerKind.REDIS and idle and len(gone) == len(idle):
+    if idle and len(gone) == len(idle):
         return f"{pending} pending with consumers idle for {min(gone) / 3_600_000:.0f} h"
     return ""
 
@@ -40,18 +43,18 @@ def find_destination_problems(row: Destination, known: Collection[Ref]) -> list[
 
 
 def problems_by_destination(
-    rows: Sequence[Destination], groups: Sequence[Group], lags: Mapping[Ref, GroupLag], kind: BrokerKind
+    rows: Sequence[Destination], groups: Sequence[Group], lags: Mapping[Ref, GroupLag]
 ) -> dict[Ref, tuple[str, ...]]:
     """The problems of each destination, with those of the groups that read it."""
     found: dict[Ref, list[str]] = {}
     for group in groups:
-        problem = find_group_problem(group, lags.get(group.ref), kind)
+        problem = find_group_problem(group, lags.get(group.ref))
         for ref in group.reads if problem else ():
             if _waits_in(lags.get(group.ref), ref) or group.pending.number:
                 found.setdefault(ref, []).append(f"{group.ref.name.removeprefix(f'{ref.name}/')} {problem}")
-    if kind is BrokerKind.RABBITMQ:
+    if limited := [row for row in rows if not SETTINGS.isdisjoint(row.facts)]:
         known = {row.ref for row in rows}
-        for row in rows:
+        for row in limited:
             if problems := find_destination_problems(row, known):
                 found.setdefault(row.ref, []).extend(problems)
     return {ref: tuple(problems) for ref, problems in found.items()}

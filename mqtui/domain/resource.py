@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -54,14 +55,6 @@ class Ref:
         return f"{self.kind}:{self.name}"
 
 
-KINDS = {
-    BrokerKind.KAFKA: (Kind.TOPIC,),
-    BrokerKind.REDIS: (Kind.STREAM,),
-    BrokerKind.RABBITMQ: (Kind.QUEUE, Kind.EXCHANGE),
-}
-"""The kinds that a name without a kind may mean; streams of RabbitMQ count as queues."""
-
-
 @dataclass(frozen=True, slots=True)
 class ParsedName:
     """A name as typed, with a kind where it has one. `typed` is the whole text (`q:work`, `queue:work`)."""
@@ -70,9 +63,8 @@ class ParsedName:
     kind: Kind | None = None
     typed: str = field(default="", compare=False)
 
-    def readings(self, broker: BrokerKind) -> tuple[Ref, ...]:
-        """All that it may mean on a broker, first the typed text as a literal name (D8)."""
-        kinds = KINDS[broker]
+    def readings(self, kinds: Sequence[Kind]) -> tuple[Ref, ...]:
+        """All that it may mean where destinations are of these kinds, first the typed text as a literal name (D8)."""
         as_it_stands = tuple(Ref(kind, self.typed) for kind in kinds) if self.typed else ()
         if self.kind is None:
             return as_it_stands or tuple(Ref(kind, self.name) for kind in kinds)

@@ -35,7 +35,7 @@ async def find_destination(broker: Broker, named: ParsedName) -> Destination:
         NotFound: there is none.
         Refused: what was typed is the name of two of them.
     """
-    readings = named.readings(broker.kind)
+    readings = named.readings(traits_of(broker.kind).destinations)
     holding = [ref for ref in readings if ref.kind is not Kind.EXCHANGE]
     if 0 < len(holding) < len(readings):
         with suppress(NotFound):
@@ -50,7 +50,9 @@ async def find_target(broker: Broker, named: ParsedName) -> Destination:
         NotFound: there is none.
         Refused: what was typed is the name of two of them, such as a queue and an exchange.
     """
-    return _require_one(broker.kind, named, await _find_matching(broker, named, named.readings(broker.kind)))
+    return _require_one(
+        broker.kind, named, await _find_matching(broker, named, named.readings(traits_of(broker.kind).destinations))
+    )
 
 
 async def _find_matching(broker: Broker, named: ParsedName, readings: Sequence[Ref]) -> list[Destination]:
@@ -91,7 +93,7 @@ def _require_one(broker: BrokerKind, named: ParsedName, fits: Sequence[Destinati
     if len(fits) == 1:
         return fits[0]
     refs = [row.ref for row in fits]
-    spelling = UnambiguousNames(refs, broker)
+    spelling = UnambiguousNames(refs, traits_of(broker).destinations)
     ways = ", ".join(f"{quote(spelling.of(ref))} is the {ref.kind} {quote(ref.name)}" for ref in refs)
     raise Refused(f"{quote(named.typed)} is the name of {len(refs)} things", ways, "Or give --kind and the bare name.")
 

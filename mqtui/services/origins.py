@@ -15,6 +15,7 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.body_envelope import open_envelope
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import original_key, redrive_target_by_layout
@@ -86,7 +87,7 @@ def why_retry_by_name(kind: BrokerKind, conventions: Conventions, ref: Ref) -> s
 
 
 async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> RetryLadders:
-    if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
+    if not traits_of(session.broker.kind).routes_dead_letters or ref.kind is Kind.EXCHANGE:
         return RetryLadders({}, {})
     try:
         return build_ladder(session.broker.kind, conventions, await list_destinations(session.broker))

@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 
 from mqtui.brokers.loop_yield import yield_to_loop
+from mqtui.brokers.registry import all_traits
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.metrics import Series
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
 from mqtui.services.browse import sort_destinations
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
-POLL_SECONDS = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
-"""Seconds between two polls. RabbitMQ's statistics are sampled every 5 s."""
+POLL_SECONDS = {traits.kind: traits.poll_seconds for traits in all_traits()}
+"""Seconds between two polls."""
 
 IDLE_FACTOR = 3.0
 """The pause is at least this many times the duration of the last poll: a slow broker is polled less often."""

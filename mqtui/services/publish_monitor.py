@@ -53,7 +53,7 @@ async def find_dead_letter_source(session: Session, conventions: Conventions, ta
 
 async def _dead_letters_of(session: Session, conventions: Conventions, target: Ref) -> list[Ref]:
     catalog, kind = session.broker.catalog, session.broker.kind
-    if kind is BrokerKind.RABBITMQ:
+    if traits_of(kind).routes_dead_letters:
         return [ref for ref in (await catalog.describe(target)).dead_letters_to if ref.kind is Kind.QUEUE]
     found: dict[Ref, None] = {}
     async for page in catalog.list_destinations():

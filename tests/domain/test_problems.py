@@ -6,7 +6,7 @@ import pytest
 
 from mqtui.domain.figure import Figure, exact, unknown
 from mqtui.domain.problems import find_destination_problems, find_group_problem, problems_by_destination
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 
 TOPIC = Ref(Kind.TOPIC, "orders")
@@ -24,23 +24,23 @@ def group(*members: Member, pending: int = 0) -> Group:
 
 
 @pytest.mark.parametrize(
-    ("one", "waiting", "kind", "words"),
+    ("one", "waiting", "words"),
     [
-        (group(), exact(1140), BrokerKind.KAFKA, "stopped: no members, 1,140 waiting"),
-        (group(), exact(0), BrokerKind.KAFKA, ""),
-        (group(), unknown("no commit"), BrokerKind.KAFKA, ""),
-        (group(Member("a")), exact(1140), BrokerKind.KAFKA, ""),
-        (group(pending=3), exact(0), BrokerKind.REDIS, "no members, 3 pending"),
-        (group(Member("a", pending=3, idle=5 * HOUR), pending=3), exact(0), BrokerKind.REDIS, "idle for 5 h"),
-        (group(Member("a", pending=3, idle=900), pending=3), exact(0), BrokerKind.REDIS, ""),
-        (group(Member("a", pending=0, idle=5 * HOUR)), exact(0), BrokerKind.REDIS, ""),
+        (group(), exact(1140), "stopped: no members, 1,140 waiting"),
+        (group(), exact(0), ""),
+        (group(), unknown("no commit"), ""),
+        (group(Member("a")), exact(1140), ""),
+        (group(pending=3), exact(0), "no members, 3 pending"),
+        (group(Member("a", pending=3, idle=5 * HOUR), pending=3), exact(0), "idle for 5 h"),
+        (group(Member("a", pending=3, idle=900), pending=3), exact(0), ""),
+        (group(Member("a", pending=0, idle=5 * HOUR)), exact(0), ""),
     ],
 )
-def test_a_group(one: Group, waiting: Figure, kind: BrokerKind, words: str) -> None:
-    told = find_group_problem(one, lag(waiting), kind)
+def test_a_group(one: Group, waiting: Figure, words: str) -> None:
+    told = find_group_problem(one, lag(waiting))
     assert words in told
     assert bool(told) is bool(words)
-    found = problems_by_destination([Destination(TOPIC, "topic")], [one], {GROUP: lag(waiting)}, kind)
+    found = problems_by_destination([Destination(TOPIC, "topic")], [one], {GROUP: lag(waiting)})
     assert found == ({TOPIC: (f"billing {told}",)} if words else {})
 
 

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from mqtui.brokers.port import Broker
+from mqtui.brokers.registry import all_traits
 from mqtui.cli.discard import discard
 from mqtui.cli.lag import lag
 from mqtui.cli.peek import peek
@@ -27,7 +28,7 @@ from mqtui.domain.errors import MqtuiError, NotFound, Refused
 from mqtui.domain.name_quoting import UnambiguousNames, command, join
 from mqtui.domain.printable import printable
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import KINDS, BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
+from mqtui.domain.resource import BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
 from mqtui.domain.topology import Destination, Page
 from mqtui.services.browse import find_destination, find_target
 from mqtui.services.group_lookup import find_groups
@@ -35,6 +36,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.navigation import goto
 from mqtui.ui.render.command_line import command_of
 
+KINDS = {traits.kind: traits.destinations for traits in all_traits()}
 EXAMPLES = int(os.environ.get("MQTUI_EXAMPLES", "300"))
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 PROFILES = ("shop", "prod-eu")
@@ -123,7 +125,7 @@ async def test_a_printed_name_is_read_back_or_refused() -> None:
     """What `ls` prints leads back; only where everything that could be typed means two things it is refused."""
     refused = 0
     for there in worlds():
-        spelling = UnambiguousNames(there.there, there.kind)
+        spelling = UnambiguousNames(there.there, KINDS[there.kind])
         for ref in there.there:
             word = printable(spelling.of(ref))
             try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from mqtui.brokers.kafka.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, PublishTraits, UrlScheme, UrlTraits
+from mqtui.brokers.traits import BrokerTraits, GroupTraits, Liveness, PublishTraits, RedriveTraits, UrlScheme, UrlTraits
 from mqtui.domain.message import MessageFormat
 from mqtui.domain.resource import BrokerKind, Kind
 
 KIND = BrokerKind.KAFKA
+LAG = "end offsets less committed offsets (ListOffsets, OffsetFetch)"
 
 TRAITS = BrokerTraits(
     kind=KIND,
@@ -15,11 +16,23 @@ TRAITS = BrokerTraits(
     destinations=(Kind.TOPIC,),
     message_format=MessageFormat.RECORD,
     has_partitions=True,
+    poll_seconds=3.0,
+    groups=GroupTraits(
+        lag=LAG,
+        backlog=f"lag of the group furthest behind: {LAG}",
+        liveness=Liveness.ASSIGNED,
+        have_unlisted=True,  # share groups
+    ),
     publish=PublishTraits(
         fields=("key", "partition"),
         assigned=("partition", "timestamp"),
         keepable=("partition", "timestamp"),
         stored_when="acked by all in-sync replicas, no duplicate on a retry",
+    ),
+    redrive=RedriveTraits(
+        options=frozenset({"partition", "take_over", "keep_timestamp"}),
+        keeps_letters=True,
+        taken_by_others="deleted before it was moved: by retention, or on purpose",
     ),
     url=UrlTraits(
         schemes={

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, PublishTraits, UrlPath, UrlScheme, UrlTraits
+from mqtui.brokers.traits import (
+    BrokerTraits,
+    GroupTraits,
+    Liveness,
+    PublishTraits,
+    RedriveTraits,
+    UrlPath,
+    UrlScheme,
+    UrlTraits,
+)
 from mqtui.domain.message import MessageFormat
 from mqtui.domain.resource import BrokerKind, Kind
 
@@ -14,10 +23,20 @@ TRAITS = BrokerTraits(
     title="RabbitMQ",
     destinations=(Kind.QUEUE, Kind.EXCHANGE),  # its streams count as queues
     message_format=MessageFormat.AMQP,
+    lends=True,
+    routes_dead_letters=True,
+    search_price="one message of each queue is read and requeued; a quorum queue counts that as a delivery",
+    poll_seconds=5.0,  # its statistics are sampled every 5 s
+    groups=GroupTraits(
+        lag="messages ready and delivered, as the queue counts them",
+        backlog="messages ready, as the queue counts them",
+        liveness=Liveness.CONNECTED,
+    ),
     publish=PublishTraits(
         fields=("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
         stored_when="persistent, mandatory, confirmed: unroutable comes back and is named",
     ),
+    redrive=RedriveTraits(taken_by_others="was taken from the queue by somebody else, or expired, before it was moved"),
     url=UrlTraits(
         schemes={"amqp": UrlScheme(KIND, 5672), "amqps": UrlScheme(KIND, 5671, tls=True)},
         forms=("amqp[s]://user:pass@host:port/vhost[?management=http://host:port]",),

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from mqtui.brokers.redis.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, PublishTraits, UrlPath, UrlScheme, UrlTraits
+from mqtui.brokers.traits import (
+    BrokerTraits,
+    GroupTraits,
+    Liveness,
+    PublishTraits,
+    RedriveTraits,
+    UrlPath,
+    UrlScheme,
+    UrlTraits,
+)
 from mqtui.domain.message import MessageFormat
 from mqtui.domain.resource import BrokerKind, Kind
 
 KIND = BrokerKind.REDIS
+LAG = "entries not delivered yet (XINFO GROUPS)"
 SCHEMES = {
     "redis": UrlScheme(KIND, 6379),
     "rediss": UrlScheme(KIND, 6379, tls=True),
@@ -25,7 +35,19 @@ TRAITS = BrokerTraits(
     title="Redis",
     destinations=(Kind.STREAM,),
     message_format=MessageFormat.ENTRY,
+    poll_seconds=2.0,
+    groups=GroupTraits(
+        lag=LAG,
+        backlog=f"lag of the group furthest behind: {LAG}",
+        liveness=Liveness.RECENTLY_SEEN,
+        belong_to_destination=True,
+        have_pending=True,
+    ),
     publish=PublishTraits(assigned=("id",), stored_when="the entry's id comes back once it is stored"),
+    redrive=RedriveTraits(
+        finds_returned=True,
+        taken_by_others="was removed from the stream by somebody else, or trimmed, before it was moved",
+    ),
     url=UrlTraits(
         schemes=SCHEMES | VALKEY_SCHEMES,
         forms=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
@@ -68,11 +69,11 @@ def check_supported(order: RedriveRequest, source: BrokerKind, target: BrokerKin
         BadInput: one is not; it is never accepted and ignored.
     """
     for option, given, kind in (
-        ("--partition", order.selection.partition is not None, source),
-        ("--take-over", order.take_over, source),
-        ("--keep-timestamp", order.keep_timestamp, target),
+        ("partition", order.selection.partition is not None, source),
+        ("take_over", order.take_over, source),
+        ("keep_timestamp", order.keep_timestamp, target),
     ):
-        if given and kind is not BrokerKind.KAFKA:
-            raise BadInput(f"{option} means nothing on {kind}")
+        if given and option not in traits_of(kind).redrive.options:
+            raise BadInput(f"--{option.replace('_', '-')} means nothing on {kind}")
     if order.to_target and order.to is None:
         raise BadInput("--to-target needs --to", "", "Name the destination on the other broker.")

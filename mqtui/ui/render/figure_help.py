@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Exactness, Figure
-from mqtui.domain.resource import BrokerKind
 from mqtui.domain.topology import NOT_ASKED
 from mqtui.services.deadletters import DeadLetterDestination
 from mqtui.services.poller import BrokerSnapshot
@@ -11,31 +11,20 @@ from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import STALLED_POLLS, DestinationRow
 from mqtui.ui.render.destinations.groups import GroupRow, beside_lag
 
-BEHIND = {
-    BrokerKind.KAFKA: "end offsets less committed offsets (ListOffsets, OffsetFetch)",
-    BrokerKind.RABBITMQ: "messages ready and delivered, as the queue counts them",
-    BrokerKind.REDIS: "entries not delivered yet (XINFO GROUPS)",
-}
-WAITS = {
-    BrokerKind.KAFKA: f"lag of the group furthest behind: {BEHIND[BrokerKind.KAFKA]}",
-    BrokerKind.RABBITMQ: "messages ready, as the queue counts them",
-    BrokerKind.REDIS: f"lag of the group furthest behind: {BEHIND[BrokerKind.REDIS]}",
-}
-
 
 def explain_destination(item: DestinationRow, now: float) -> str:
     """Explain a destination's backlog, or its number of dead letters. `now` is in seconds since the epoch."""
     if item.letters is not None:
         return explain_letters(item.letters, item.snapshot, now)
     stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STALLED_POLLS} looks and more" if item.stuck else ""
-    return _explain("backlog", item.backlog, WAITS[item.broker], item.snapshot, now) + stuck
+    return _explain("backlog", item.backlog, traits_of(item.broker).groups.backlog, item.snapshot, now) + stuck
 
 
 def explain_group(item: GroupRow, snapshot: BrokerSnapshot, now: float) -> str:
     """Explain a group's lag."""
     stalled = f" · stalled: it only grew over {STALLED_POLLS} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
-    return _explain("lag", item.total, BEHIND[item.broker], snapshot, now) + beside + stalled
+    return _explain("lag", item.total, traits_of(item.broker).groups.lag, snapshot, now) + beside + stalled
 
 
 def explain_letters(destination: DeadLetterDestination, snapshot: BrokerSnapshot, now: float) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from mqtui.brokers.optional_port import ChecksListening
 from mqtui.brokers.port import Broker
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Risk
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.group_progress import find_reading_groups, has_live_consumer
 from mqtui.services.session import Session
@@ -45,7 +46,7 @@ async def why_not_observable(
         return support.reason
     if request.to is None or request.to in original_targets:
         return ""
-    if session.broker.kind is not BrokerKind.RABBITMQ:
+    if not traits_of(session.broker.kind).routes_dead_letters:
         named = conventions.by_name(session.broker.kind, name)
         if named is not None and request.to.name in named.candidates:
             return ""
@@ -87,7 +88,7 @@ async def why_no_consumer(broker: Broker, target: Ref) -> str:
         groups, missing = await find_reading_groups(broker, target)
     except MqtuiError as error:
         return f"the consumers of {target.name} can't be listed: {error.title}"
-    if any(has_live_consumer(group, target, broker.kind) is not False for group in groups):
+    if any(has_live_consumer(group, target, traits_of(broker.kind).groups) is not False for group in groups):
         return ""
     if missing:
         return f"the consumers of {target.name} are not known: {missing[0]}"

@@ -54,13 +54,9 @@ _BUNDLED = Guarantee(
     Strength.AT_LEAST_ONCE,
     "each is kept in a bundle on this machine before it is removed, for 14 days: put back returns it",
 )
-DISCARD_GUARANTEES = {
-    BrokerKind.KAFKA: Guarantee(
-        Strength.EXACTLY_ONCE, "each is marked handled in one transaction and stays in the topic: put back unmarks it"
-    ),
-    BrokerKind.RABBITMQ: _BUNDLED,
-    BrokerKind.REDIS: _BUNDLED,
-}
+_MARKED = Guarantee(
+    Strength.EXACTLY_ONCE, "each is marked handled in one transaction and stays in the topic: put back unmarks it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +225,12 @@ async def _find_targets(
 
 
 def _discard_guarantee(kind: BrokerKind, source_guarantee: Guarantee | None) -> Guarantee:
-    """Without the right to mark letters on Kafka, only this machine remembers a discard."""
-    if (
-        kind is BrokerKind.KAFKA
-        and source_guarantee is not None
-        and source_guarantee.strength is Strength.AT_LEAST_ONCE
-    ):
+    """Without the right to mark letters where they stay, only this machine remembers a discard."""
+    if not traits_of(kind).redrive.keeps_letters:
+        return _BUNDLED
+    if source_guarantee is not None and source_guarantee.strength is Strength.AT_LEAST_ONCE:
         return Guarantee(Strength.AT_LEAST_ONCE, "each is marked handled in the journal of this machine only")
-    return DISCARD_GUARANTEES[kind]
+    return _MARKED
 
 
 def now_iso() -> str:

@@ -10,12 +10,12 @@ from functools import partial
 import msgspec
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held
 from mqtui.domain.message import EntryId, Field, Message
 from mqtui.domain.read_range import At, ReadRange
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import parse_entry_id
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.session import Session
@@ -69,8 +69,8 @@ def returned_names(put_back: RunRecord, runs: Journal) -> set[str]:
 
 
 async def find_source_end(session: Session, record: RunRecord) -> bytes:
-    """Redis: the last id of a run's source; what is put back comes after it. Empty elsewhere."""
-    if record.broker is not BrokerKind.REDIS:
+    """The last id of a run's source, where what is put back is found after it; else empty."""
+    if not traits_of(record.broker).redrive.finds_returned:
         return b""
     end = (await session.broker.reader.extent(record.source)).end.get(0)
     return str(end or EntryId(0, 0)).encode()

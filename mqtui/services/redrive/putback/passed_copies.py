@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import pluralize
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.redrive.run.stored_copies import TargetCopies
@@ -23,7 +24,7 @@ async def describe_passed(session: Session, record: RunRecord, positions: Sequen
 
     `places` are `topic partition/offset`, as the journal has them.
     """
-    if record.broker is not BrokerKind.KAFKA or decode_request(record.plan).request.to_target:
+    if not traits_of(record.broker).has_partitions or decode_request(record.plan).request.to_target:
         return ""
     sentences: list[str] = []
     for topic, copies in (await run_in_thread("copies", partial(_by_topic, positions))).items():

@@ -16,6 +16,7 @@ from time import time
 import msgspec
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.registry import traits_of
 from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.cc_headers import rename_cc_headers
@@ -25,7 +26,6 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
-from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import parse_offset
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.gc_tuning import fewer_collections
@@ -94,7 +94,8 @@ async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> Pla
     session.guard.add_policies((await run_in_thread("journal", partial(runs.policies_of, record.id)))[:1])
     journaled = await run_in_thread("journal", partial(_read_journal, record, runs))
     put_back = journaled.history.returned
-    if journaled.history.doubtful and record.broker is BrokerKind.REDIS:
+    traits = traits_of(record.broker)
+    if journaled.history.doubtful and traits.redrive.finds_returned:
         put_back |= await find_in_source(session, record, journaled.history.doubtful)
     done, risks = await run_in_thread("bundle", partial(_returnable, session, record, journaled, put_back))
     step = await run_in_thread("step", partial(_step, record, done))
@@ -115,7 +116,7 @@ async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> Pla
     if lost:
         text = f"the outcome of {len(lost):,} is unknown: they are in the bundle, and are duplicated if they were moved"
         risks.append(Risk("unknown", text))
-    unsure = journaled.history.doubtful.keys() & done.keys() if record.broker is BrokerKind.RABBITMQ else set[str]()
+    unsure = journaled.history.doubtful.keys() & done.keys() if traits.lends else set[str]()
     if unsure:
         text = f"{len(unsure):,} were in flight when an earlier put back broke: they may be back, and be duplicated"
         risks.append(Risk("in-doubt", text))
@@ -165,11 +166,15 @@ def _returnable(
             _resume_hint(journaled),
         )
     risks: list[Risk] = []
-    return (done if record.broker is BrokerKind.KAFKA else _require_bundle(session, record, done, risks)), risks
+    return (done if _keeps_letters(record) else _require_bundle(session, record, done, risks)), risks
+
+
+def _keeps_letters(record: RunRecord) -> bool:
+    return traits_of(record.broker).redrive.keeps_letters
 
 
 def _step(record: RunRecord, done: dict[str, str]) -> Unmark | Send:
-    if record.broker is BrokerKind.KAFKA:
+    if _keeps_letters(record):
         return Unmark(record.source, record.id, tuple(sorted(parse_offset(name) for name in done)))
     return Send(record.source, exact(len(done)), "from the bundle")
 
@@ -204,7 +209,7 @@ def _moved_and_unknown(record: RunRecord, runs: Journal) -> tuple[dict[str, str]
     for name, outcome, at, _ in runs.read_outcomes(record.id):
         if outcome == Outcome.MOVED:
             moved[name] = at
-        elif outcome == Outcome.UNKNOWN and record.broker is not BrokerKind.KAFKA:
+        elif outcome == Outcome.UNKNOWN and not _keeps_letters(record):
             unknown[name] = at
     return moved, unknown
 

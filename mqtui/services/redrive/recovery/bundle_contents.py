@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mqtui.domain.resource import BrokerKind
+from mqtui.brokers.registry import traits_of
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.redrive.run.batch import deliveries_left
 from mqtui.services.redrive.run.outcome_counter import fingerprint
@@ -41,7 +41,7 @@ def find_unjournaled(session: Session, record: RunRecord, runs: Journal) -> list
     Raises:
         Refused, StorageFailed: the bundle can't be read.
     """
-    if record.broker is not BrokerKind.RABBITMQ or not bundles.exists(record.id):
+    if not traits_of(record.broker).lends or not bundles.exists(record.id):
         return []
     kept = bundles.read_damaged(record.id, bundle_key(session.profile), lambda _: None)
     spent = {name: fingerprint(letter) for name, letter in kept if deliveries_left(letter) == 0}

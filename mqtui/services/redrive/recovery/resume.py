@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Risk, Send, Severity
 from mqtui.domain.redrive import IdBounds, Outcome, PublishStatus, Source
-from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
 from mqtui.services.redrive.recovery.bundle_contents import find_in_bundle, find_unjournaled
 from mqtui.services.redrive.request import SavedRequest, clip_to, decode_request
@@ -105,7 +105,7 @@ async def plan_resume(
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     bundle_loss = (
         ""
-        if record.broker is BrokerKind.KAFKA
+        if traits_of(record.broker).redrive.keeps_letters
         else await asyncio.to_thread(_describe_bundle_loss, session, record, runs)
     )
     journaled.in_flight.extend(await asyncio.to_thread(find_unjournaled, session, record, runs))
@@ -178,7 +178,7 @@ def _read_journal(record: RunRecord, runs: Journal) -> JournaledRun:
         elif outcome == PublishStatus.STORED:
             stored.add(name)
     repeated = frozenset(name for name, number in batches_by_name.items() if number > 1)
-    again = runs.letters_named(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()
+    again = runs.letters_named(record.id, refused) if refused and traits_of(record.broker).lends else ()
     return JournaledRun(
         list(marks), frozenset(stored), acks_in_doubt, counts, finished, possible_duplicates, unknown, repeated, again
     )
@@ -190,7 +190,7 @@ def _acks_in_doubt(record: RunRecord, runs: Journal, open_marks: Sequence[InFlig
     An ack has no answer: a broker that dies keeps the copy it confirmed and forgets the ack that followed
     [RabbitMQ 3.10.8: 250 letters came back]. Those that are met again are moved as suspects, the others stay moved.
     """
-    if record.broker is not BrokerKind.RABBITMQ or record.state != "failed":
+    if not traits_of(record.broker).lends or record.state != "failed":
         return []
     moved = {done[0] for done in runs.read_outcomes(record.id) if done[1] == Outcome.MOVED}
     moved.difference_update(mark[0] for mark in open_marks)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from mqtui.brokers.port import Broker
+from mqtui.brokers.registry import traits_of
+from mqtui.brokers.traits import GroupTraits, Liveness
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.reader_progress import ReaderProgress
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import Group, GroupLag
 from mqtui.services.redrive.run.stored_copies import PositionKey, StoredCopies, TargetCopies
@@ -65,6 +67,7 @@ class ConsumerProgress:
 
     def __init__(self, broker: Broker, copies: StoredCopies) -> None:
         self._broker = broker
+        self._traits = traits_of(broker.kind)
         self._copies = copies
         self._known: dict[Ref, tuple[Group, ...]] = {}
         self._listed: dict[Ref, float] = {}
@@ -75,7 +78,7 @@ class ConsumerProgress:
 
         What left a queue was either acknowledged or dead-lettered: without observing the latter nothing is known.
         """
-        if not_observable and self._broker.kind is BrokerKind.RABBITMQ:
+        if not_observable and self._traits.lends:
             return ProgressReport(why="acknowledged and dead-lettered ones can't be told apart")
         try:
             return await self._poll(came_back)
@@ -102,7 +105,7 @@ class ConsumerProgress:
                 why = why or (f"who reads {target.name} is not known: {missing[0]}" if missing else "")
                 without_consumer += () if missing else (target.name,)
             rows += self._rows(target, progresses, expected_names)
-        if self._broker.kind is BrokerKind.RABBITMQ:
+        if self._traits.lends:
             passed = max(0, passed - came_back)
         return ProgressReport(tuple(rows), None if why else passed, why, tuple(without_consumer))
 
@@ -130,10 +133,9 @@ class ConsumerProgress:
         return [(row, by_ref[row.group]) async for row in self._broker.groups.lag(list(by_ref))]
 
     async def _progress_of(self, row: GroupLag, group: Group, target: Ref) -> GroupProgress:
-        kind = self._broker.kind
-        name = group_name(group, target, kind)
-        state, has_live = row.state or group.state, has_live_consumer(group, target, kind)
-        if kind is BrokerKind.RABBITMQ:
+        name = group_name(group, target, self._traits.groups)
+        state, has_live = row.state or group.state, has_live_consumer(group, target, self._traits.groups)
+        if self._traits.lends:
             known = has_live or monotonic() - self._copies.last_stored_at >= STATISTICS_DELAY
             return GroupProgress(name, target, state, has_live if known else None, gone=self._count_gone(row, target))
         ends = {}
@@ -182,19 +184,19 @@ def expected_groups(progresses: Sequence[GroupProgress], failed: str) -> list[Gr
     return named or [progress for progress in progresses if progress.has_live_consumer is not False]
 
 
-def group_name(group: Group, target: Ref, kind: BrokerKind) -> str:
-    """A group's own name: in the reference of a Redis group it follows the stream's name."""
-    return group.ref.name.removeprefix(f"{target.name}/") if kind is BrokerKind.REDIS else group.ref.name
+def group_name(group: Group, target: Ref, traits: GroupTraits) -> str:
+    """A group's own name, without that of a destination that it belongs to."""
+    return group.ref.name.removeprefix(f"{target.name}/") if traits.belong_to_destination else group.ref.name
 
 
-def has_live_consumer(group: Group, target: Ref, kind: BrokerKind) -> bool | None:
+def has_live_consumer(group: Group, target: Ref, traits: GroupTraits) -> bool | None:
     """Whether a group has a live member that reads a target; None where that can't be told."""
     if not group.members:
         return None if group.why else False
-    if kind is BrokerKind.REDIS:
+    if traits.liveness is Liveness.RECENTLY_SEEN:
         idle = [member.idle for member in group.members]
         return True if any(each is None or each < ALIVE_IDLE_MS for each in idle) else None
-    if kind is BrokerKind.KAFKA and group.state not in REBALANCING_STATES:
+    if traits.liveness is Liveness.ASSIGNED and group.state not in REBALANCING_STATES:
         return any(topic == target.name for member in group.members for topic, _ in member.assigned)
     return True
 
@@ -204,10 +206,8 @@ async def find_reading_groups(broker: Broker, target: Ref) -> tuple[tuple[Group,
 
     Groups of a kind that a topic does not tell of (Kafka's share groups) are looked for where no other one is alive.
     """
-    found = await broker.groups.list_groups(target)
-    if broker.kind is not BrokerKind.KAFKA or any(
-        has_live_consumer(group, target, broker.kind) is not False for group in found
-    ):
+    found, traits = await broker.groups.list_groups(target), traits_of(broker.kind).groups
+    if not traits.have_unlisted or any(has_live_consumer(group, target, traits) is not False for group in found):
         return tuple(found), found.missing
     everything = await broker.groups.list_groups()
     return tuple(group for group in everything if target in group.reads), everything.missing

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mqtui.brokers.port import Broker
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.message import Offset
 from mqtui.domain.redrive import HANDLED_BY, OffsetBounds, Outcome, Source
-from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 
 BY_ANOTHER_RUN = f"{HANDLED_BY} another run"
-DELETED = "deleted before it was moved: by retention, or on purpose"
-TAKEN_BY_OTHERS = {
-    BrokerKind.KAFKA: DELETED,
-    BrokerKind.RABBITMQ: "was taken from the queue by somebody else, or expired, before it was moved",
-    BrokerKind.REDIS: "was removed from the stream by somebody else, or trimmed, before it was moved",
-}
 
 
 async def count_missing(broker: Broker, source: Source, first: Mapping[int, int], counter: OutcomeCounter) -> None:
@@ -31,7 +25,7 @@ async def count_missing(broker: Broker, source: Source, first: Mapping[int, int]
     if isinstance(source.bounds, OffsetBounds):
         handled = missing - min(missing, await _deleted(broker, source, first))
     counter.add(Outcome.SKIPPED, handled, BY_ANOTHER_RUN)
-    counter.add(Outcome.SKIPPED, missing - handled, TAKEN_BY_OTHERS[broker.kind])
+    counter.add(Outcome.SKIPPED, missing - handled, traits_of(broker.kind).redrive.taken_by_others)
     counter.gone += missing - handled
 
 

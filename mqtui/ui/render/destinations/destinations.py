@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Figure
 from mqtui.domain.problems import problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -211,7 +212,7 @@ def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[D
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
         if number % SLICE == 0:
             yield []
-    wrong = problems_by_destination(rows, snapshot.groups, snapshot.lags, broker)
+    wrong = problems_by_destination(rows, () if traits_of(broker).lends else snapshot.groups, snapshot.lags)
     unread = 0 if snapshot.groups else None
     yield []
     for start in range(0, len(rows), SLICE):

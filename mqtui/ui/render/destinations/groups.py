@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.problems import find_group_problem
@@ -38,7 +39,7 @@ class GroupRow:
     @property
     def wrong(self) -> str:
         """Its problem in words; "" where it has none."""
-        return find_group_problem(self.group, self.lag, self.broker)
+        return "" if traits_of(self.broker).lends else find_group_problem(self.group, self.lag)
 
     @property
     def total(self) -> Figure:
@@ -115,7 +116,7 @@ class GroupRenderer:
         """Stopped and stalled groups first, then pending entries."""
         if item.stalled or item.wrong:
             return 2
-        return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
+        return 1 if item.group.pending.number and traits_of(item.broker).groups.have_pending else 0
 
     def is_uncertain(self, item: GroupRow) -> bool:
         """Whether its lag is not known."""

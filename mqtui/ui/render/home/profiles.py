@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mqtui.brokers.registry import traits_of
+from mqtui.brokers.traits import UrlPath
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render import figures
@@ -135,7 +137,7 @@ def where(profile: Profile) -> str:
         (address,) = addresses
         host, port = address.hosts[0]
         more = f" +{len(address.hosts) - 1}" if len(address.hosts) > 1 else ""
-        vhost = f" {address.path}" if address.kind is BrokerKind.RABBITMQ and address.path != "/" else ""
+        vhost = f" {address.path}" if traits_of(address.kind).url.path is UrlPath.VHOST and address.path != "/" else ""
         server = f"{host}:{port}" if port else host
         words = [*([address.variant] if address.variant else []), f"{server}{more}{vhost}"]
     words += ["tls"] if all(address.tls for address in addresses) else []

@@ -10,11 +10,12 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.widget import Widget
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.deadletter import describe, split_headers
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import Ref
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters import letter as render
 from mqtui.ui.render.dead_letters.letter import Original
@@ -218,7 +219,7 @@ class DeadLetterScreen(ConsoleScreen):
             return None
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
-            if self.broker_session.kind is BrokerKind.RABBITMQ:
+            if traits_of(self.broker_session.kind).lends:
                 return "one letter of a queue can't be picked: esc, then all of its cause"
             return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         return reason

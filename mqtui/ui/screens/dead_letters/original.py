@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.deadletter import Origin
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At
-from mqtui.domain.resource import BrokerKind, ParsedName
+from mqtui.domain.resource import ParsedName
 from mqtui.services import browse
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.services.session import Session
@@ -25,7 +26,7 @@ async def find_original(session: Session, origin: Origin | None, snapshot: Broke
     """The original with its neighbours, or why it is not there."""
     if origin is None:
         return Original(None, why="nothing tells where it came from")
-    if session.broker.kind is BrokerKind.RABBITMQ:
+    if traits_of(session.broker.kind).lends:
         return Original(origin, why="gone: a queue keeps no copy")
     position = _place(origin)
     if position is None:

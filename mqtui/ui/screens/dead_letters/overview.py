@@ -8,11 +8,11 @@ from time import time
 from textual import on
 from textual.widget import Widget
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import pluralize
 from mqtui.domain.name_quoting import command
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
@@ -129,7 +129,7 @@ def _lines(broker_session: BrokerSession) -> list[DeadLetterRow]:
         values = snapshot.trend(destination.ref, "letters").values(300)
         known = [value for value in values if value is not None]
         arrived = known[-1] - known[0] if len(known) > 1 else None
-        lends = broker_session.kind is BrokerKind.RABBITMQ
+        lends = traits_of(broker_session.kind).lends
         lines.append(
             DeadLetterRow(broker_session.target, broker_session.kind, destination, tuple(values[-15:]), arrived, lends)
         )

@@ -9,9 +9,9 @@ from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import pluralize
 from mqtui.domain.name_quoting import command
-from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.groups import (
     GroupRenderer,
@@ -120,7 +120,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
     @on(RowTable.Opened, "#groups")
     async def _opened(self, event: RowTable.Opened) -> None:
         line: GroupRow = event.item
-        if line.broker is BrokerKind.REDIS:
+        if traits_of(line.broker).groups.have_pending:
             await self.console.go.pending(line)
             return
         self.parts.focus()

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain import times
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.resource import parse_name as named
 from mqtui.services.redrive import parse_request
 from mqtui.services.redrive.request import RedriveRequest
@@ -21,8 +22,6 @@ from mqtui.ui.widgets.form import Field
 Value = TypeVar("Value")
 YES = ("yes", "y")
 NO = ("", "no", "n")
-HOME = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
-"""The kind of a name that was typed without one."""
 
 
 class RedriveOptions(NamedTuple):
@@ -42,14 +41,15 @@ class FieldError(Exception):
 
 def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
     """A field for each option that applies to the verb and the broker."""
-    wanted, stages, kafka = request.selection, request.stages, broker is BrokerKind.KAFKA
+    wanted, stages, own = request.selection, request.stages, traits_of(broker).redrive.options
     redrive = request.verb is Verb.REDRIVE
+    has_partition, keeps_time, takes_over = (name in own for name in ("partition", "keep_timestamp", "take_over"))
     given = (
         (redrive, Field("to", "To", str(request.to or ""), "empty: home, where each came from")),
         (redrive, Field("to_target", "On", request.to_target, "another profile, where `to` is there")),
         (True, Field("cause", "Cause", wanted.cause, "the id of a cause; empty: all")),
         (True, Field("where", "Where", wanted.where, "jq: .amount == null")),
-        (kafka, Field("partition", "Partition", _number(wanted.partition), "empty: all")),
+        (has_partition, Field("partition", "Partition", _number(wanted.partition), "empty: all")),
         (True, Field("since", "Died from", instant(wanted.since), "14:02, -15m or ISO 8601")),
         (True, Field("until", "Died before", instant(wanted.until), "14:02, -15m or ISO 8601")),
         (True, Field("limit", "At most", _number(wanted.limit), "letters; empty: all")),
@@ -60,8 +60,14 @@ def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind
             True,
             Field("rate", "A second", "" if request.rate is None else f"{request.rate:g}", "letters; empty: no limit"),
         ),
-        (redrive and kafka, Field("keep_timestamp", "Own time", _yes(request.keep_timestamp), "yes: records keep it")),
-        (kafka, Field("take_over", "Take over", _yes(request.take_over), "yes: ends another operator's run")),
+        (
+            redrive and keeps_time,
+            Field("keep_timestamp", "Own time", _yes(request.keep_timestamp), "yes: records keep it"),
+        ),
+        (
+            takes_over,
+            Field("take_over", "Take over", _yes(request.take_over), "yes: ends another operator's run"),
+        ),
         (True, Field("shared", "Shared", _yes(request.shared), "yes: consumers of the source read along")),
         (True, Field("allow", "Let through", " ".join(sorted(allowed)), "risks by the names of the plan")),
     )
@@ -116,7 +122,7 @@ def read(request: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, n
 
 def _ref(text: str, broker: BrokerKind) -> Ref:
     wanted = named(text)
-    return Ref(wanted.kind or HOME[broker], wanted.name)
+    return Ref(wanted.kind or traits_of(broker).destinations[0], wanted.name)
 
 
 def _whole(text: str) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.resource import BrokerKind
 from mqtui.services import run_report
 from mqtui.state import bundles
 from mqtui.state.journal import Journal, OutcomeRow, RunRecord
@@ -64,7 +64,7 @@ def line_of(opened: Journal, record: RunRecord) -> RunRow:
         unknown=outcomes.get(Outcome.UNKNOWN, 0),
         in_hand=in_hand,
         report=run_report.describe_run(opened, record),
-        safe=record.broker is BrokerKind.KAFKA or not in_hand or bundles.exists(record.id),
+        safe=traits_of(record.broker).redrive.keeps_letters or not in_hand or bundles.exists(record.id),
     )
 
 

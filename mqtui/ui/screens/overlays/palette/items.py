@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import BY_ID
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.navigation.screen_classes import screen_class
@@ -32,9 +32,7 @@ def _of(broker_session: BrokerSession) -> list[KnownResource]:
     snapshot, session = broker_session.snapshot, broker_session.session
     if snapshot is None or session is None:
         return []
-    own_groups = (
-        broker_session.kind is not BrokerKind.RABBITMQ
-    )  # there they are the consumers of a queue, under its name
+    own_groups = not traits_of(broker_session.kind).lends  # else they are the consumers of a queue, under its name
     hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
     refs = [row.ref for row in snapshot.destinations] + [group.ref for group in snapshot.groups if own_groups]
     return [KnownResource(broker_session.target, broker_session.kind, ref, hosts) for ref in refs]
