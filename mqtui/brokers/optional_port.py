@@ -40,7 +40,7 @@ class ChecksListening(Protocol):
 
 @runtime_checkable
 class RequeuesLate(Protocol):
-    """A broker that requeues what a dead connection held only once it notices that the connection is gone (R6)."""
+    """A broker that requeues what a dead connection held only once it notices that the connection is gone (C13)."""
 
     async def wait_for_requeue(self, source: Ref, ready: int) -> Figure:
         """Wait some seconds until more than `ready` messages are ready; how many other connections hold then.

@@ -63,7 +63,7 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixtur
 
 
 def test_letters_that_a_connection_holds_while_the_resume_reads(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
-    """R6: requeued seconds later they are moved, as suspects at most; nobody is told to put them back."""
+    """C13: requeued seconds later they are moved, as suspects at most; nobody is told to put them back."""
     dlq, origin = killed_when_a_third_is_home(mqtui, rabbitmq)
     wait_until(lambda: rabbitmq.is_requeued(dlq))
     assert isinstance(rabbitmq.world, RabbitMQDeadLetters)

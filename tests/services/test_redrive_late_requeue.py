@@ -1,4 +1,4 @@
-"""R6: a broker may requeue what a killed process held only after the resume has read the source."""
+"""C13: a broker may requeue what a killed process held only after the resume has read the source."""
 
 from __future__ import annotations
 

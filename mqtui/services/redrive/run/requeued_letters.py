@@ -1,4 +1,4 @@
-"""Waits and reads on for letters that a dead process had in flight and that its broker requeues late (R6).
+"""Waits and reads on for letters that a dead process had in flight and that its broker requeues late (C13).
 
 A resume may read its source before the broker noticed that the connection of the dead process is gone. Such letters are
 not lost, and not unknown: whoever puts them back from the bundle meanwhile doubles them.
