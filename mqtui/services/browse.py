@@ -15,7 +15,7 @@ from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, R
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId, MessageFormat, Offset, Position
 from mqtui.domain.name_quoting import SIGNS, UnambiguousNames, is_shown_as, may_stand_for_another, quote
-from mqtui.domain.policy import Consent
+from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.read_range import At, Edge, Extent, PeekCost, ReadRange, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind, ParsedName, Ref
 from mqtui.domain.topology import Destination, Inventory
@@ -213,6 +213,14 @@ async def explain_empty_peek(session: Session, request: PeekRequest) -> str:
     """The same for a peek that was made."""
     extent = await session.broker.reader.extent(request.ref, request.span.partition)
     return explain_no_messages(request.ref, extent, request.span.start)
+
+
+def why_no_peek(policy: Policy, price: PeekCost) -> str:
+    """Why a peek is refused whatever the consent, by the queue or by the profile; "" where it is not."""
+    if price.refusal or not price.spends:
+        return price.refusal
+    support = policy.permits(Verb.SPEND)
+    return "" if support else f"a look takes deliveries, which is a change: {support.reason}. {support.hint}"
 
 
 def plan_peek(session: Session, request: PeekRequest) -> Plan:

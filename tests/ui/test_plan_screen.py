@@ -64,3 +64,18 @@ async def test_a_refusal_is_on_the_screen_in_full(shop: MemoryShop, width: int) 
         assert isinstance(screen, PlanScreen)
         refusing = next(risk for _, plan in screen.parts() for risk in plan.risks if risk.name == "shared")
         await user.until(lambda: refusing.text in " ".join(user.screen_text.split()), "has the whole refusal")
+
+
+async def refuses_in_full(user: User, reason: str) -> None:
+    await user.until(lambda: reason in " ".join(user.screen_text.split()), f"has {reason!r} in full")
+
+
+async def test_a_refused_price_is_on_the_screen_in_full_at_80x24(shop: MemoryShop) -> None:
+    """By the queue, in the list of causes and among its messages."""
+    shop.profiles()
+    shop.rabbitmq.queues["work.invoices.dlq"].last_look = True
+    async with at_console(shop.console("dev"), SMALL) as user:
+        await user.sees("work.invoices.dlq").presses("3").moves_to("work.invoices.dlq").presses("enter")
+        await user.is_at("CausesScreen")
+        await refuses_in_full(user, "✗ a message with 1 delivery left was seen here")
+        await user.sees("nothing was spent")

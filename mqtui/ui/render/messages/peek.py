@@ -116,12 +116,11 @@ def price_words(price: PeekCost) -> str:
     return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
 
 
-def price_lines(price: PeekCost) -> list[list[Cell]]:
-    """What a peek does and costs, as lines."""
-    lines: list[list[Cell]] = [[(COSTS_DELIVERIES if price.spends else COSTS_NOTHING, "")], []]
+def price_lines(price: PeekCost, refusal: str) -> list[list[Cell]]:
+    """What a peek does and costs, as lines; first why it is refused, where it is."""
+    lines: list[list[Cell]] = [[(refusal, "danger")], []] if refusal else []
+    lines += [[(COSTS_DELIVERIES if price.spends else COSTS_NOTHING, "")], []]
     lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
-    if price.refusal:
-        lines += [[], [("✗ ", "danger"), (price.refusal, "danger")]]
     return lines
 
 

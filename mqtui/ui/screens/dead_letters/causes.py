@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import time
 
 from textual import on
@@ -17,7 +17,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.services.browse import PeekRequest, extent_notes, plan_peek
+from mqtui.services.browse import PeekRequest, extent_notes, plan_peek, why_no_peek
 from mqtui.services.cause_samples import CauseReport, read_letters
 from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.services.origins import remember_routes
@@ -26,7 +26,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minute
 from mqtui.ui.render.dead_letters.letter_preview import sample_lines
-from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen, resource_copy_choices
 from mqtui.ui.session.sessions import BrokerSession
@@ -36,6 +36,7 @@ from mqtui.ui.widgets.text_view import TextView
 
 READING = "reading …"
 NOT_READ = "not read"
+NOTHING_SPENT = "not read: nothing was spent; r asks again"
 
 
 class CausesScreen(ListScreen[CauseRow]):
@@ -69,6 +70,8 @@ class CausesScreen(ListScreen[CauseRow]):
 
         self.folded = True
         self.price: PeekCost | None = None
+        self.unread_lines: tuple[Cell, ...] = ()
+        """What stands where the causes would, until they are read: the price, or why it is refused."""
 
     @property
     def ref(self) -> Ref:
@@ -115,10 +118,11 @@ class CausesScreen(ListScreen[CauseRow]):
                 await read_letters(read_unhandled(session.broker, source), report, self._progress)
             elif not await self._read_after_consent(report, count):
                 self.draw_facts()
+                self.refresh_figures()
                 return
             else:
-                await remember_routes(session, source, report.routes)
-            self.report, self.empty_text, self.stage = report, "no letters here", ""
+                await remember_routes(session, source, report.routes, report.causes())
+            self.report, self.empty_text, self.stage, self.unread_lines = report, "no letters here", "", ()
         except MqtuiError as error:
             self.stage = NOT_READ
             self.show_error(error)
@@ -131,18 +135,22 @@ class CausesScreen(ListScreen[CauseRow]):
         assert session is not None and price is not None
         self.stage = NOT_READ
         self.draw_facts()
-        if price.refusal:
-            self.prompt_line.set_status(price.refusal, "price")
+        refusal = why_no_peek(session.policy, price)
+        cost = cost_lines(price, count)
+        if refusal:
+            self.unread_lines = ((f"✗ {refusal}", "danger"), (price.text, "price"), ("nothing was spent", "muted"))
+            self.prompt_line.flash(f"✗ {refusal}", "danger")
             return False
-        self.text_view.write(cost_lines(price, count))
-        if self.has_class("-narrow"):
-            self.table.placeholder = cost_lines(price, count)
+        self.text_view.write([[line] for line in cost])
+        self.unread_lines = cost if self.has_class("-narrow") else ()
+        self.refresh_figures()
         self.side_pane.title("Price", f"{count:,} ready")
         words = price.text.split("; ")[0] if price.spends else "nothing is used up"
         beside = f"enter reads all {count:,} · esc no"
         answer = await self.prompt_line.ask(f"PRICE {words}", beside=beside, pastes=False)
         if answer is None:
-            self.prompt_line.set_status("not read: nothing was spent; r asks again", "price")
+            self.unread_lines = ((NOTHING_SPENT, "price"),)
+            self.prompt_line.set_status(NOTHING_SPENT, "price")
             return False
         self.stage = READING
         plan = plan_peek(session, PeekRequest(self.ref, count, ReadRange(), price))
@@ -167,6 +175,15 @@ class CausesScreen(ListScreen[CauseRow]):
             )
             for cause in self.report.causes()
         ]
+
+    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+        """Until the letters are read: what that costs, or why it is refused."""
+        broken = bool(lost) and lost[0].snapshot is not None and lost[0].snapshot.error is not None
+        return (
+            super().status_lines(lost)
+            if broken or self.table.model.items
+            else (self.unread_lines or super().status_lines(lost))
+        )
 
     def facts(self) -> str:
         """Number of letters and causes, once all are read."""
@@ -287,12 +304,12 @@ class CausesScreen(ListScreen[CauseRow]):
             await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
 
 
-def cost_lines(price: PeekCost, count: int) -> list[StyledLine]:
+def cost_lines(price: PeekCost, count: int) -> tuple[Cell, ...]:
     """What a peek costs, as lines (R3)."""
-    return [
-        [("There is no free look here: a message is lent once and put back in its place.", "price")],
-        [],
-        [(price.text, "")],
-        [],
-        [(f"enter reads all {count:,} by cause; esc has cost nothing.", "muted")],
-    ]
+    return (
+        ("There is no free look here: a message is lent once and put back in its place.", "price"),
+        ("", ""),
+        (price.text, ""),
+        ("", ""),
+        (f"enter reads all {count:,} by cause; esc has cost nothing.", "muted"),
+    )

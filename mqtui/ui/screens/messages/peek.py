@@ -9,7 +9,6 @@ from datetime import datetime
 
 from textual.widget import Widget
 
-from mqtui.domain.capability import Verb
 from mqtui.domain.deadletter import describe
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import unknown
@@ -96,7 +95,7 @@ class PeekScreen(MessageListScreen):
         if not self.is_attached:
             return
         if not self.table.model.items:
-            self.table.placeholder = price_lines(self.offer.price)
+            self.table.placeholder = price_lines(self.offer.price, self.refusal())
         self.draw_price()
 
     def draw_price(self) -> None:
@@ -122,12 +121,8 @@ class PeekScreen(MessageListScreen):
         session, offer = self.broker_session.session, self.offer
         if session is None or offer is None:
             return ""
-        if offer.price.refusal:
-            return f"✗ {offer.price.refusal}"
-        if offer.price.spends:
-            support = session.policy.permits(Verb.SPEND)
-            if not support:
-                return f"✗ a look takes deliveries, which is a change: {support.reason}. {support.hint}"
+        if refused := browse.why_no_peek(session.policy, offer.price):
+            return f"✗ {refused}"
         return "" if self.ready else f"{self.ref.name} is empty: nothing can be read"
 
     # -- the look
