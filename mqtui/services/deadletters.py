@@ -253,5 +253,5 @@ async def read_causes(
             for letter in batch:
                 grouping.add(letter)
                 routes.add(letter)
-    await remember_routes(session, source, routes)
+    await remember_routes(session, source, routes, grouping.causes())
     return grouping.causes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.body_envelope import open_envelope
+from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import original_key, redrive_target_by_layout
 from mqtui.domain.destination_names import NamedOrigin
@@ -153,9 +154,11 @@ class RouteCounter:
         return PeekedOrigins(int(time() * 1000), self.letters, routes, keys, self._opened, doubts)
 
 
-async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> PeekedOrigins:
+async def remember_routes(
+    session: Session, source: Source, counted: RouteCounter, causes: Iterable[Cause]
+) -> PeekedOrigins:
     """Keep what a peek found that used up deliveries, so that plans need no further one."""
-    seen = counted.to_peeked_origins()
+    seen = replace(counted.to_peeked_origins(), causes={cause.id: cause.count for cause in causes})
     with suppress(StorageFailed):
         await asyncio.to_thread(_write, _key(session, source), seen)
     return seen

@@ -35,6 +35,9 @@ class PeekedOrigins:
     doubts: Mapping[str, int] = field(default_factory=dict)
     """The number of letters whose message may differ from the original, by the reason."""
 
+    causes: Mapping[str, int] = field(default_factory=dict)
+    """The number of letters by the id of their cause; empty where the peek did not group them."""
+
     @property
     def targets(self) -> tuple[Ref, ...]:
         """The redrive targets, each once."""
@@ -62,14 +65,16 @@ class PeekedOriginsStore:
         stored = json.loads(row[0])
         routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in stored["routes"]}
         keys = {(key, is_first): count for key, is_first, count in stored["keys"]}
-        return PeekedOrigins(stored["at"], stored["letters"], routes, keys, stored["opened"], stored["doubts"])
+        return PeekedOrigins(
+            stored["at"], stored["letters"], routes, keys, stored["opened"], stored["doubts"], stored.get("causes", {})
+        )
 
     def set(self, queue: str, seen: PeekedOrigins) -> None:
         """Store a result in place of the last one."""
         routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.targets_counted.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
         stored = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
-        look = json.dumps(stored | {"opened": seen.opened, "doubts": dict(seen.doubts)})
+        look = json.dumps(stored | {"opened": seen.opened, "doubts": dict(seen.doubts), "causes": dict(seen.causes)})
         with self._database().transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO seen (queue, look) VALUES (?, ?)", (name_bytes(queue), look))
 

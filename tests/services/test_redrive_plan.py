@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NeedsConsent, NotFound, Refused, Unsupported
-from mqtui.domain.figure import at_most, exact
+from mqtui.domain.figure import about, at_most, exact
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import CreateStateTopic, Deliver, Remove, Send, Severity, Take
 from mqtui.domain.policy import Consent
@@ -18,6 +19,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.conventions import load_for_profile
+from mqtui.services.deadletters import read_causes
 from mqtui.services.redrive.planning import plan as planning
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from mqtui.services.session import open_session
@@ -298,3 +300,22 @@ async def test_what_only_the_journal_remembers(monkeypatch: pytest.MonkeyPatch) 
 async def snapshot(broker: MemoryFixture) -> Source:
     async with open_session(broker.url, adapters=broker.connect) as session:
         return await session.broker.snapshot(broker.source)
+
+
+async def test_a_cause_that_was_read_for_its_price_is_counted() -> None:
+    """What the last look counted is the plan's figure, as an estimate: the run finds out; another length: at most."""
+    broker = RabbitMQFixture()
+    broker.add_dead_letters(range(6))
+    operator = Operator(broker)
+    async with AsyncExitStack() as stack:
+        session, _ = await operator.sessions(stack)
+        conventions = load_for_profile(session.profile).conventions
+        price = await session.broker.reader.peek_cost(broker.source, 6)
+        causes = await read_causes(session, broker.source, price, conventions, Consent(spend=True))
+    read = sum(cause.count for cause in causes if cause.id == causes[0].id)
+    for verb in (Verb.REDRIVE, Verb.DISCARD):
+        planned = await operator.plan(operator.request(verb, cause=causes[0].id))
+        assert planned.plan.count == about(read, planned.plan.count.why)
+    broker.add_dead_letters(range(6, 7))
+    planned = await operator.plan(operator.request(cause=causes[0].id))
+    assert planned.plan.count == at_most(7, "known when the letters are read")

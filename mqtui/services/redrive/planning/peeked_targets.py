@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.figure import at_most, exact, pluralize, unknown
+from mqtui.domain.figure import Figure, about, at_most, exact, pluralize, unknown
 from mqtui.domain.plan import Deliver, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
@@ -15,6 +15,7 @@ from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.times import format_time
 from mqtui.services.browse import PeekRequest, plan_peek
+from mqtui.services.cause_grouping import CauseGrouping
 from mqtui.services.origins import (
     RouteCounter,
     destination_exists,
@@ -29,6 +30,8 @@ from mqtui.state.peeked_origins import PeekedOrigins
 
 MAX_PEEKED = 1_000
 """Letters that a plan peeks at."""
+
+PEEKED_AT = "%Y-%m-%d %H:%M:%S"
 
 
 async def find_targets(
@@ -66,13 +69,28 @@ async def find_targets(
     return tuple(dict.fromkeys((*feeders, *peeked.targets))), peeked, gone + risks
 
 
+def count_selected(request: RedriveRequest, source: Source, peeked: PeekedOrigins | None) -> Figure:
+    """How many letters are selected: all, those that a peek at as many letters counted, or as many at most."""
+    selection = request.selection
+    held = count_up_to_limit(source, selection.limit)
+    if selection.everything:
+        return held
+    if (
+        peeked is None
+        or not peeked.causes
+        or selection != Selection(cause=selection.cause)
+        or peeked.letters != source.count.number
+    ):
+        return at_most_selected(held)
+    read = sum(count for cause, count in peeked.causes.items() if cause.startswith(selection.cause))
+    return about(read, f"as read at {format_time(peeked.at, PEEKED_AT)}")
+
+
 def delivery_step(
     request: RedriveRequest, source: Source, target: Ref, targets: Sequence[Ref], peeked: PeekedOrigins | None
 ) -> Deliver:
     """The step of one target: how many letters go there as far as it is known, and with which routing keys."""
-    count = count_up_to_limit(source, request.selection.limit)
-    if not request.selection.everything:
-        count = at_most_selected(count)
+    count = count_selected(request, source, peeked)
     if request.to is not None:
         keys = tuple(dict.fromkeys(key for key, _ in peeked.keys)) if peeked else ()
         return Deliver(target, count, keys=keys if target.kind is Kind.EXCHANGE else ())
@@ -101,7 +119,7 @@ def peek_facts(
     if peeked is not None and peeked.opened:
         facts.append(("opened", describe_unwrapped(peeked.opened)))
     if peeked is not None:
-        when = format_time(peeked.at, "%Y-%m-%d %H:%M:%S")
+        when = format_time(peeked.at, PEEKED_AT)
         facts.append(("seen", f"{pluralize(peeked.letters, 'letter')} at {when}: {_describe_known(peeked)}"))
     return facts
 
@@ -134,17 +152,18 @@ async def _peek_or_recall(
     count = min(MAX_PEEKED, int(source.count.number or 0))
     if price.spends or price.refusal or not count:
         return before
-    counter = RouteCounter(conventions)
+    counter, grouping = RouteCounter(conventions), CauseGrouping(conventions)
     plan = plan_peek(session, PeekRequest(source.ref, count, ReadRange(), price))
     async with session.guard.writing(plan, Consent()) as writer:
         async for batch in writer.peek_unacked(source.ref, count):
             for letter in batch:
                 counter.add(letter)
+                grouping.add(letter)
     whole = counter.letters == source.count.number
     if before is not None and before.letters > counter.letters and not whole:
         counter.add_earlier(before)
         return counter.to_peeked_origins()
-    return await remember_routes(session, source, counter)
+    return await remember_routes(session, source, counter, grouping.causes())
 
 
 def _count_for(peeked: PeekedOrigins, target: Ref) -> int:

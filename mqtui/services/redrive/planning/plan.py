@@ -23,12 +23,13 @@ from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.browse import require_verb
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
-from mqtui.services.origins import resolve_origin, why_retry_stage
+from mqtui.services.origins import recall_routes, resolve_origin, why_retry_stage
 from mqtui.services.redrive.planning.facts import jq_failures, plan_facts, plan_headers, scan_risks
 from mqtui.services.redrive.planning.monitor_risks import monitor_risks, why_not_observable
 from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
 from mqtui.services.redrive.planning.partition_check import PartitionCheck
 from mqtui.services.redrive.planning.peeked_targets import (
+    count_selected,
     delivery_step,
     find_targets,
     peek_facts,
@@ -37,7 +38,7 @@ from mqtui.services.redrive.planning.risks import bundle_risk, loop_risk, refuse
 from mqtui.services.redrive.planning.routing import RedriveRouter
 from mqtui.services.redrive.planning.scan import ScanResult, drop_missing_targets, scan_source
 from mqtui.services.redrive.recovery.journal_handled import add_handled_from_journal
-from mqtui.services.redrive.request import RedriveRequest, at_most_selected, count_up_to_limit
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.peeked_origins import PeekedOrigins
@@ -213,7 +214,7 @@ async def _find_targets(
 ) -> tuple[tuple[Ref, ...], PeekedOrigins | None, Sequence[Risk]]:
     """The targets (a resume keeps those it was given), and what a peek told where the letters were not scanned."""
     if request.verb is Verb.DISCARD:
-        return (), None, ()
+        return (), await recall_routes(session, source) if scan is None else None, ()
     if request.to is not None:
         targets = (request.to,)
     elif not targets and scan is not None:
@@ -248,9 +249,7 @@ def _assemble(
     remote: Session | None,
     peeked: PeekedOrigins | None,
 ) -> Plan:
-    count = exact(scan.selected) if scan else count_up_to_limit(source, request.selection.limit)
-    if scan is None and not request.selection.everything:
-        count = at_most_selected(count)
+    count = exact(scan.selected) if scan else count_selected(request, source, peeked)
     steps: list[Step] = [Take(source, request.selection)]
     if request.verb is Verb.DISCARD or remote is not None:
         steps.append(Remove(count))

@@ -106,7 +106,7 @@ class RedriveRun:
         self._progress = progress
         plan = planned.plan
         count = plan.count.number
-        known_before = count is not None and plan.count.sort is not Exactness.AT_MOST
+        known_before = count is not None and plan.count.sort not in (Exactness.AT_MOST, Exactness.ABOUT)
         self._planned_count = before.planned if before else int(count or 0) if known_before else None
         self._early_end_reason = ""
         earlier = before or EarlierProgress(self._planned_count)
