@@ -83,7 +83,7 @@ def count_selected(request: RedriveRequest, source: Source, peeked: PeekedOrigin
     ):
         return at_most_selected(held)
     read = sum(count for cause, count in peeked.causes.items() if cause.startswith(selection.cause))
-    return about(read, f"as read at {format_time(peeked.at, PEEKED_AT)}")
+    return about(read, f"as read at {format_time(peeked.at, PEEKED_AT)}") if read else at_most_selected(held)
 
 
 def delivery_step(
