@@ -100,6 +100,8 @@ async def open_or_diagnose(opening: Awaitable[Result], targets: Sequence[ProbeTa
         if not opened.done():
             opened.cancel()
             await asyncio.wait({opened})
+        if not opened.cancelled():
+            opened.exception()  # retrieved, or asyncio prints it where the caller was cancelled meanwhile
 
 
 def explain_failure(targets: Sequence[ProbeTarget]) -> MqtuiError | None:

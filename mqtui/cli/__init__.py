@@ -10,11 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from mqtui import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+HELP_OPTIONS = {"-h", "--help"}
 
 COMMANDS = {
     "demo": "Real brokers with a failing shop in them.",
@@ -33,9 +38,15 @@ COMMANDS = {
     "runs": "Redrives of this machine: list, show, resume, put back, report.",
     "audit": "What was changed from this machine.",
     "profile": "Named connections.",
+    "schema-of": "The JSON Schema of what a command prints with --json.",
     "completion": "Completion for bash, zsh or fish.",
     "help": "The manual: its pages, or the page of a topic or a command.",
 }
+
+
+def _load(name: str) -> object:
+    module = name.replace("-", "_")
+    return getattr(import_module(f"mqtui.cli.{module}"), module)
 
 
 @contextmanager
@@ -60,19 +71,33 @@ class Commands(click.Group):
         """The command of that name, loaded now."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"mqtui.cli.{cmd_name}"), cmd_name)
+        command = _load(cmd_name)
         assert isinstance(command, click.Command)
+        if HELP_OPTIONS & set(sys.argv):
+            from mqtui.cli.examples import add_examples
+
+            add_examples(command, cmd_name)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """A command, or the console of a target: `mqtui TARGET [RESOURCE]`."""
-        if args and args[0] not in COMMANDS and is_target(args[0]):
-            from mqtui.cli.console import console
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from mqtui.cli.target_command import is_target, profile_names
 
-            return console.name, console, args
+            if is_target(args[0]):
+                from mqtui.cli.console import console
+
+                return console.name, console, args
+            raise click.UsageError(_describe_unknown(args[0], profile_names()), ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and the profiles that the console opens."""
+        from mqtui.cli.completers import complete_target
+
+        return [*super().shell_complete(ctx, incomplete), *complete_target(ctx, ctx.command.params[0], incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; what its errors repeat of the command line holds no password."""
@@ -90,7 +115,16 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+def _describe_unknown(word: str, profiles: list[str]) -> str:
+    """What a first word is not, and which commands and profiles are like it."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.partition("/")[0], [*COMMANDS, *profiles])
+    hint = f" Near it: {', '.join(near)}." if near else f" Profiles: {', '.join(profiles)}." if profiles else ""
+    return f"There is no command and no profile {word}.{hint}"
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": sorted(HELP_OPTIONS)})
 @click.version_option(__version__, prog_name="mqtui")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option(
@@ -134,19 +168,6 @@ def _start_log(file: str) -> None:
         start_log(Path(file))
 
 
-def is_target(word: str) -> bool:
-    """Whether a word is a URL or names a profile."""
-    if "://" in word:
-        return True
-    from mqtui.domain.errors import MqtuiError
-    from mqtui.profiles.store import ProfileStore
-
-    try:
-        return any(known.name == word.partition("/")[0] for known in ProfileStore().list_profiles())
-    except MqtuiError:
-        return False
-
-
 def main() -> None:
     """Run mqtui. A closed or full stdout is one line on stderr and exit 1."""
     for descriptor in range(3):
@@ -157,7 +178,15 @@ def main() -> None:
     if sys.stdout is None:
         _give_up("stdout is closed")
     try:
-        mqtui(prog_name="mqtui")
+        sys.exit(mqtui.main(prog_name="mqtui", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        from mqtui.cli.usage_errors import print_usage_error
+
+        print_usage_error(error, sys.argv[1:])
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(1)
     except OSError as error:
         _give_up(error.strerror or str(error))
 

@@ -14,16 +14,16 @@ from mqtui.domain.message import EntryId
 from mqtui.domain.resource import ParsedName
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("stream")
-@click.argument("group")
+@options.group_argument
 @ids_argument
 @all_option
 @consumer_option
 @click.option("--min-idle", type=options.DURATION, default=0, help="Only entries that were idle for so long.")
 @options.write_options
-@options.json_option
+@options.rows_option
 def ack(
     *,
     target: str,

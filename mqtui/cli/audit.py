@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -16,7 +15,7 @@ from mqtui.domain.times import format_time
 
 @click.command()
 @click.option("-n", "limit", default=50, show_default=True, type=click.IntRange(1), help="How many lines, the newest.")
-@options.json_option
+@options.rows_option
 def audit(*, limit: int, json_lines: bool) -> None:
     """What was changed from this machine, by whom, and how it ended. Exit 1: a line is damaged or missing."""
     output = current_output(json=json_lines)
@@ -31,8 +30,10 @@ def _audit(output: Output, limit: int) -> int:
     read = Audit(key=audit_key).read()
     entries = read.entries[-limit:]
     if output.json:
+        from mqtui.services.json_rows import audit_row
+
         for entry in entries:
-            output.json_line(asdict(entry))
+            output.json_line(audit_row(entry))
     else:
         output.table(
             ("N", "TIME", "WHO", "PROFILE", "VERB", "ON", "EVENT", "RESULT", "RUN"),

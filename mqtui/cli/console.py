@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mqtui.cli import options
 from mqtui.cli.exit_codes import DONE
 from mqtui.cli.output import current_output
 from mqtui.cli.run_command import exit_on_error
@@ -24,8 +25,8 @@ MAX_PAINTS_PER_SECOND = "120"
 
 
 @click.command("mqtui", hidden=True)
-@click.argument("target", required=False, default="")
-@click.argument("resource", required=False, default="")
+@click.argument("target", required=False, default="", shell_complete=options.complete("target"))
+@click.argument("resource", required=False, default="", shell_complete=options.complete("resource"))
 def console(*, target: str, resource: str) -> None:
     """Open the console, straight at a target or at one of its resources."""
     with exit_on_error(current_output(json=False)):

@@ -17,12 +17,12 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.resource import ParsedName
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("dlq")
 @selection_options
 @options.write_options
-@options.json_option
+@options.rows_option
 def discard(
     *,
     target: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from mqtui.domain.resource import ParsedName
 from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
+    from mqtui.domain.cause import Cause
     from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
     from mqtui.services.session import Session
 
@@ -25,14 +27,14 @@ UNCLASSIFIED = "not searched: whether they hold dead letters is unknown"
 ALL_HINT = "; --all reads one message of each"
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource", required=False)
 @click.option(
     "--all", "every", is_flag=True, help="Also search destinations whose name says nothing: one message of each."
 )
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
-@options.json_option
+@options.rows_option
 def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, json_lines: bool) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
     output = current_output(json=json_lines)
@@ -111,6 +113,7 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         causes = await deadletters.read_causes(
             session, destination.ref, price, load_for_profile(session.profile).conventions, consent
         )
+    _keep_causes(target, destination.ref.name, causes)
     if output.json:
         for cause in causes:
             output.json_line(cause_row(cause))
@@ -124,6 +127,15 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         right=(1,),
     )
     return DONE
+
+
+def _keep_causes(target: str, name: str, causes: Sequence[Cause]) -> None:
+    """Keep the causes for the completion of `--cause`."""
+    from mqtui.state.known_names import load_names, store_names
+
+    names = load_names(target)
+    names.causes[name] = {cause.id: cause.text for cause in causes}
+    store_names(target, names)
 
 
 def _when(time: int | None) -> str:

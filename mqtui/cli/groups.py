@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mqtui.services.session import Session
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource", required=False)
-@options.json_option
+@options.rows_option
 def groups(*, target: str, resource: ParsedName | None, json_lines: bool) -> None:
     """List consumer groups, or those that read one RESOURCE."""
     output = current_output(json=json_lines)

@@ -23,13 +23,13 @@ WATCH_SECONDS = 2.0
 """Seconds between two polls of `--watch`."""
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("group", required=False)
 @click.option("--watch", is_flag=True, help="Repeat every 2 s, until ctrl+c.")
 @click.option("--warn", type=click.IntRange(0), metavar="N", help="Warn on stderr from this lag on.")
 @click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 unless all lag is certainly below.")
-@options.json_option
+@options.rows_option
 def lag(
     *, target: str, group: ParsedName | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool
 ) -> None:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mqtui.services.session import Session
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @click.option(
     "--kind", type=click.Choice([kind.value for kind in (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE, Kind.STREAM)])
 )
 @click.option("--filter", "pattern", default="", metavar="GLOB", help="Names that match, such as 'orders*'.")
-@options.json_option
+@options.rows_option
 def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None:
     """List topics, queues, exchanges and streams with what waits in them."""
     output = current_output(json=json_lines)
@@ -46,6 +46,8 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     answers = await ask_all_brokers(output, target, look)
     for _, (rows, _) in answers.answers:
         output.warn(rows.missing)
+    if not (kind or pattern):
+        _keep_names(target, [row.ref.name for _, (rows, _) in answers.answers for row in rows])
     if output.json:
         from mqtui.services.json_rows import destination_row
 
@@ -59,6 +61,15 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
         right=answers.right_columns((2, 3)),
     )
     return answers.exit_code
+
+
+def _keep_names(target: str, resources: list[str]) -> None:
+    """Keep the names for completion."""
+    from mqtui.state.known_names import load_names, store_names
+
+    names = load_names(target)
+    names.resources = resources
+    store_names(target, names)
 
 
 def _cells(row: Destination, spelling: UnambiguousNames) -> tuple[object, ...]:

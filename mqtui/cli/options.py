@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
+from mqtui.cli.output import FORMAT
+from mqtui.cli.row_formats import Format
+from mqtui.cli.target_command import TargetCommand as TargetCommand
 from mqtui.domain import times
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import Kind, ParsedName, parse_name
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from mqtui.cli.completers import Completer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
@@ -58,6 +66,18 @@ class ResourceParam(click.ParamType[ParsedName]):
         return parse_name(value)
 
 
+def complete(what: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """The completer of that name in `cli.completers`, loaded when a shell asks."""
+
+    def find(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from mqtui.cli import completers
+
+        completer: Completer = getattr(completers, f"complete_{what}")
+        return completer(ctx, param, incomplete)
+
+    return find
+
+
 def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
     """The option for the kind of a resource, read before its name."""
 
@@ -72,24 +92,59 @@ def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
 
 def resource_argument(name: str, *, required: bool = True) -> Callable[[Command], Command]:
     """An argument that names a resource on a broker, with the option `--kind`."""
-    argument = click.argument(name, type=ResourceParam("--kind"), required=required)
+    completer = complete("group" if name == "group" else "resource")
+    argument = click.argument(name, type=ResourceParam("--kind"), required=required, shell_complete=completer)
     return lambda command: _kind_option("--kind", name.upper())(argument(command))
 
 
 def to_option(command: Command) -> Command:
     """The options `--to` and `--to-kind`."""
     told = "Target; without it each goes back where it came from."
-    option = click.option("--to", type=ResourceParam("--to-kind"), metavar="RESOURCE", help=told)
+    completer = complete("resource")
+    option = click.option(
+        "--to", type=ResourceParam("--to-kind"), metavar="RESOURCE", shell_complete=completer, help=told
+    )
     return _kind_option("--to-kind", "--to")(option(command))
 
 
 DURATION = ConvertedParam("duration", times.parse_duration)
 TIME = ConvertedParam("time", lambda text: times.parse_time(text, local_now()))
 
-target_argument = click.argument("target")
-json_option = click.option(
-    "--json", "json_lines", is_flag=True, help="One JSON object a line on stdout, nothing else there."
-)
+
+target_argument = click.argument("target", shell_complete=complete("target"))
+group_argument = click.argument("group", shell_complete=complete("group"))
+run_argument = click.argument("run_id", metavar="RUN", shell_complete=complete("run"))
+profile_argument = click.argument("name", shell_complete=complete("profile"))
+
+
+def _keep_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[FORMAT] = Format(value)
+
+
+def _wants_rows(ctx: click.Context, _: click.Parameter, value: Any) -> bool:
+    """Whether rows are printed instead of a table."""
+    form = ctx.meta.get(FORMAT)
+    if value and form not in (None, Format.JSON):
+        raise click.UsageError(f"--json and -o {form} exclude each other", ctx)
+    return bool(value) or form not in (None, Format.TABLE)
+
+
+def json_option(command: Command) -> Command:
+    """The option `--json`."""
+    return click.option(
+        "--json", "json_lines", is_flag=True, callback=_wants_rows, help="One JSON object a line, as -o json."
+    )(command)
+
+
+def rows_option(command: Command) -> Command:
+    """The options `--json` and `-o`."""
+    formats = click.Choice([form.value for form in Format])
+    told = "How rows are printed; nothing else is on stdout."
+    chosen = click.option(
+        "-o", "--output", type=formats, is_eager=True, expose_value=False, callback=_keep_format, help=told
+    )
+    return json_option(chosen(command))
 
 
 def write_options(command: Command) -> Command:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from mqtui.cli.row_formats import Format, encoder_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.printable import printable
 
@@ -19,6 +20,9 @@ ASCII = str.maketrans(
     {"≈": "~", "≥": ">=", "≤": "<=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."}
 )
 
+FORMAT = "mqtui.format"
+"""Where a click context keeps the format that `-o` names."""
+
 WIDEST_PAGE = 100
 """Columns of a page: longer lines are hard to read."""
 
@@ -27,8 +31,11 @@ FIGURE_SIGNS = ("≈", "≥", "≤")
 
 
 def current_output(*, json: bool) -> Output:
-    """The output of the command that runs."""
-    return Output(json=json, ascii_only=bool(click.get_current_context().find_root().obj))
+    """The output of the command that runs; with `json` in the format that `-o` names, by default JSON lines."""
+    context = click.get_current_context()
+    form = context.meta.get(FORMAT, Format.JSON) if json else Format.TABLE
+    _, _, command = context.command_path.partition(" ")
+    return Output(form=form, command=command, ascii_only=bool(context.find_root().obj))
 
 
 class OutputNotWritten(OSError):
@@ -46,10 +53,11 @@ def _write_errors() -> Iterator[None]:
 
 
 class Output:
-    """Writes one command's output. With `json` stdout carries JSON lines and nothing else."""
+    """Writes one command's output. With `json` stdout carries rows (JSON lines, CSV, YAML) and nothing else."""
 
-    def __init__(self, *, json: bool = False, ascii_only: bool = False) -> None:
-        self.json = json
+    def __init__(self, *, form: Format = Format.TABLE, command: str = "", ascii_only: bool = False) -> None:
+        self.json = form is not Format.TABLE
+        self._rows = encoder_of(form, command)
         self.ascii_only = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
 
     def _to_printable(self, text: str) -> str:
@@ -57,16 +65,16 @@ class Output:
         return text.translate(ASCII) if self.ascii_only else text
 
     def json_line(self, value: object) -> None:
-        """One JSON object on a line of stdout."""
+        """One row on stdout, in the format asked for."""
         from mqtui.services.jsonlines import dump
 
         self.raw(dump(value))
 
     def raw(self, line: bytes) -> None:
-        """One ready JSON line."""
+        """One row as a ready JSON line."""
         stream = sys.stdout.buffer
         with _write_errors():
-            stream.write(line.rstrip(b"\n") + b"\n")
+            stream.write(self._rows.encode(line))
             stream.flush()
 
     def line(self, text: str = "") -> None:

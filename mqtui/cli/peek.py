@@ -16,14 +16,14 @@ from mqtui.domain.resource import ParsedName
 from mqtui.domain.times import parse_start_point
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many messages.")
 @click.option("--from", "start", metavar="oldest|newest|POSITION|TIME", help="Default: newest; a queue: its head.")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
-@options.json_option
+@options.rows_option
 def peek(
     *,
     target: str,

@@ -19,14 +19,14 @@ FATAL_DELIVERIES = 2**63 - 1
 """The delivery count that `XNACK FATAL` leaves (Redis 8.8)."""
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("stream")
-@click.argument("group")
+@options.group_argument
 @click.option("-n", "count", type=click.IntRange(1), metavar="N", help="At most so many entries, the oldest.")
 @click.option("--min-idle", type=options.DURATION, default=0, help="Idle for at least so long.")
 @click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
-@options.json_option
+@options.rows_option
 def pending(
     *, target: str, stream: ParsedName, group: str, count: int | None, min_idle: int, consumer: str, json_lines: bool
 ) -> None:

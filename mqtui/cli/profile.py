@@ -26,7 +26,7 @@ def profile() -> None:
 
 
 @profile.command("list")
-@options.json_option
+@options.rows_option
 def list_profiles(*, json_lines: bool) -> None:
     """All profiles."""
     output = current_output(json=json_lines)
@@ -48,8 +48,8 @@ def list_profiles(*, json_lines: bool) -> None:
 
 
 @profile.command("show")
-@click.argument("name")
-@options.json_option
+@options.profile_argument
+@options.rows_option
 def show_profile(*, name: str, json_lines: bool) -> None:
     """One profile. Secrets are never shown."""
     output = current_output(json=json_lines)
@@ -117,9 +117,9 @@ def add_profile(
 
 
 @profile.command("remove")
-@click.argument("name")
+@options.profile_argument
 @click.option("--confirm", metavar="NAME", default="", help="The profile's name once more.")
-@options.json_option
+@options.rows_option
 def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
     """Remove a profile and its secrets. The name has to be given twice."""
     output = current_output(json=json_lines)
@@ -170,9 +170,35 @@ def note_unfinished(output: Output, name: str) -> None:
         )
 
 
+@profile.command("use")
+@click.argument("target", required=False, default="", shell_complete=options.complete("target"))
+@click.option("--none", "clear", is_flag=True, help="No profile is in use.")
+@options.rows_option
+def use_profile(*, target: str, clear: bool, json_lines: bool) -> None:
+    """Use a profile, NAME or NAME/KIND, in commands that name no TARGET; alone: print which one is in use.
+
+    MQTUI_PROFILE goes before it.
+    """
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
+        from mqtui.cli.target_command import default_target
+        from mqtui.profiles.resolve import find_profile
+        from mqtui.profiles.store import ProfileStore
+
+        if clear or target:
+            if target:
+                find_profile(target)
+            ProfileStore().use("" if clear else target)
+        used = default_target()
+        if output.json:
+            output.json_line({"used": used or None})
+        else:
+            output.line(f"in use: {used}" if used else "no profile is in use")
+
+
 @profile.command("test")
-@click.argument("name")
-@options.json_option
+@options.profile_argument
+@options.rows_option
 def test_profile(*, name: str, json_lines: bool) -> None:
     """Connect to every broker of a profile and print the version, or the error."""
     output = current_output(json=json_lines)

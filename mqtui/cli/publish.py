@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mqtui.services.session import Session
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource", required=False)
 @click.argument("source", type=click.File("rb"), required=False, metavar="[-]")
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="Monitor for so long who consumes it, or whether it is dead-lettered.",
 )
 @options.write_options
-@options.json_option
+@options.rows_option
 def publish(
     *,
     target: str,

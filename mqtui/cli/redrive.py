@@ -33,18 +33,24 @@ COUNTS = options.ConvertedParam("counts", _counts)
 SHARE = options.ConvertedParam("share", _share)
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("dlq")
 @options.to_option
-@click.option("--to-target", default="", metavar="TARGET", help="The broker of --to, where it is another one.")
+@click.option(
+    "--to-target",
+    default="",
+    metavar="TARGET",
+    shell_complete=options.complete("target"),
+    help="The broker of --to, where it is another one.",
+)
 @selection_options
 @click.option("--keep-timestamp", is_flag=True, help="Kafka: records keep their own time.")
 @click.option("--canary", type=COUNTS, default=(), metavar="N[,N]", help="First so many, then more, then the rest.")
 @click.option("--stop-at", type=SHARE, metavar="P%", help="Stop by itself if more come back. Default: 5%.")
 @click.option("--watch", type=options.DURATION, metavar="D", help="Monitor for so long whether letters come back.")
 @options.write_options
-@options.json_option
+@options.rows_option
 def redrive(
     *,
     target: str,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@options.json_option
+@options.rows_option
 @click.pass_context
 def runs(ctx: click.Context, *, json_lines: bool) -> None:
     """Redrives of this machine: list, show, resume, put back, report."""
@@ -33,7 +33,7 @@ def runs(ctx: click.Context, *, json_lines: bool) -> None:
 
 
 @runs.command("list")
-@options.json_option
+@options.rows_option
 def list_runs(*, json_lines: bool) -> None:
     """The runs of this machine, the newest first."""
     _list(json_lines=json_lines)
@@ -71,8 +71,8 @@ def _list(*, json_lines: bool) -> None:
 
 
 @runs.command("show")
-@click.argument("run_id", metavar="RUN")
-@options.json_option
+@options.run_argument
+@options.rows_option
 def show_run(*, run_id: str, json_lines: bool) -> None:
     """One run: its letters and the outcome of each."""
     output = current_output(json=json_lines)
@@ -103,8 +103,8 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
 
 
 @runs.command("report")
-@click.argument("run_id", metavar="RUN")
-@options.json_option
+@options.run_argument
+@options.rows_option
 def report_run(*, run_id: str, json_lines: bool) -> None:
     """One paragraph for a ticket."""
     output = current_output(json=json_lines)
@@ -121,10 +121,10 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
 
 
 @runs.command("resume")
-@click.argument("run_id", metavar="[RUN]", required=False, default="")
+@click.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=options.complete("run"))
 @override_options
 @options.write_options
-@options.json_option
+@options.rows_option
 def resume_run(
     *,
     run_id: str,
@@ -193,9 +193,9 @@ async def _resume_one(
 
 
 @runs.command("putback")
-@click.argument("run_id", metavar="RUN")
+@options.run_argument
 @options.write_options
-@options.json_option
+@options.rows_option
 def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
     """Return the letters of a run to their source. What was processed meanwhile stays processed; the plan says so."""
     output = current_output(json=json_lines)

@@ -30,7 +30,11 @@ def selection_options(command: Command) -> Command:
     for option in reversed(
         (
             click.option(
-                "--cause", default="", metavar="ID", help="Only letters of this cause, as `mqtui dlq` shows it."
+                "--cause",
+                default="",
+                metavar="ID",
+                shell_complete=options.complete("cause"),
+                help="Only letters of this cause, as `mqtui dlq` shows it.",
             ),
             click.option("--where", default="", metavar="JQ", help="Only letters this jq program selects."),
             click.option("--partition", type=click.IntRange(0), help="Kafka: only this partition."),

@@ -14,11 +14,11 @@ from mqtui.cli.run_command import run_command
 from mqtui.domain.resource import ParsedName
 
 
-@click.command()
+@click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource")
 @click.option("-n", "count", type=click.IntRange(1), help="Stop after so many messages.")
-@options.json_option
+@options.rows_option
 def tail(*, target: str, resource: ParsedName, count: int | None, json_lines: bool) -> None:
     """Follow what arrives, until ctrl+c."""
     output = current_output(json=json_lines)

@@ -64,6 +64,20 @@ def resolve_target(target: str, kind: BrokerKind | None = None) -> ResolvedTarge
     return ResolvedTarget(profile, profile.policy(), addresses, profile.name)
 
 
+def find_profile(target: str) -> Profile:
+    """The profile of `NAME` or `NAME/KIND`.
+
+    Raises:
+        BadInput: it has no broker of that kind.
+        NotFound: there is no such profile.
+    """
+    name, slash, kind = target.partition("/")
+    profile = ProfileStore().find(name)
+    if slash:
+        profile.address(_kind(target, kind))
+    return profile
+
+
 def _resolved_url(url: str, kind: BrokerKind | None) -> ResolvedTarget:
     address, had_password = parse_url(url)
     if kind is not None and address.kind is not kind:

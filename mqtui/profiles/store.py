@@ -62,9 +62,11 @@ ProfileWithBrokers = msgspec.defstruct(
 """`[[profile]]`, with a table for each kind of broker."""
 
 FileTable = msgspec.defstruct(
-    "FileTable", [("profile", GenericAlias(list, (ProfileWithBrokers,)), [])], forbid_unknown_fields=True
+    "FileTable",
+    [("use", str, ""), ("profile", GenericAlias(list, (ProfileWithBrokers,)), [])],
+    forbid_unknown_fields=True,
 )
-"""The whole file."""
+"""The whole file. `use` is the target of commands that name none."""
 
 
 class ProfileStore:
@@ -95,6 +97,26 @@ class ProfileStore:
             if profile.name == name:
                 return profile
         raise self._missing(name, profiles)
+
+    def used(self) -> str:
+        """The target of commands that name none, NAME or NAME/KIND; "" where none is in use.
+
+        Raises:
+            BadInput, StorageFailed: as `list_profiles`.
+        """
+        return str(self._file_table(self._text()).use)
+
+    def use(self, target: str) -> None:
+        """Set the target of commands that name none; "" for none.
+
+        Raises:
+            BadInput, StorageFailed: as `add`.
+        """
+        with self._changing() as document:
+            if target:
+                document["use"] = target
+            else:
+                document.pop("use", None)
 
     def add(self, profile: Profile) -> None:
         """Append a profile.
@@ -135,6 +157,8 @@ class ProfileStore:
         with self._changing() as document:
             tables, place = self._place(document, name)
             del tables[place]
+            if str(document.get("use", "")).partition("/")[0] == name:
+                del document["use"]
             if not len(tables):
                 del document["profile"]
 
@@ -204,13 +228,15 @@ class ProfileStore:
         except TOMLKitError as error:
             raise BadInput(f"{self.path}: no TOML", str(error)) from None
 
-    def _profiles(self, text: str) -> Sequence[Profile]:
+    def _file_table(self, text: str) -> Any:
         try:
-            file: Any = msgspec.convert(self._parsed(text), FileTable)
-            tables: list[ProfileTable] = file.profile
+            return msgspec.convert(self._parsed(text), FileTable)
         except msgspec.ValidationError as error:
             raise self._invalid(text, str(error)) from None
+
+    def _profiles(self, text: str) -> Sequence[Profile]:
         found: dict[str, Profile] = {}
+        tables: list[ProfileTable] = self._file_table(text).profile
         for place, table in enumerate(tables):
             try:
                 profile = _profile(table)

@@ -6,8 +6,10 @@ Rows are dictionaries for `orjson.dumps`. Names that are not UTF-8 are `{"base64
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from mqtui.domain.audit import AuditEntry
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import (
@@ -26,7 +28,7 @@ from mqtui.domain.plan import (
     Unmark,
 )
 from mqtui.domain.reader_progress import ReaderProgress
-from mqtui.domain.redrive import Selection
+from mqtui.domain.redrive import Outcome, Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.services.jsonlines import Json, add_figures, figure_json, name_or_base64
@@ -39,18 +41,18 @@ if TYPE_CHECKING:
 def plan_row(plan: Plan) -> Json:
     """A plan: what a dry run prints."""
     row: Json = {
-        "plan": plan.id,
+        "id": plan.id,
         "verb": plan.verb.value,
         "profile": plan.profile,
         "broker": plan.broker.value,
         "steps": [_step(step) for step in plan.steps],
-        "facts": [{"label": label, "text": _clean(text)} for label, text in plan.facts],
+        "summary": [{"label": label, "text": _clean(text)} for label, text in plan.facts],
         "risks": [
             {"name": risk.name, "text": _clean(risk.text), "severity": risk.severity.value, "final": risk.final}
             for risk in plan.risks
         ],
         "guarantee": None,
-        "headers": {what: [name_or_base64(name) for name in names] for what, names in plan.headers},
+        "header_changes": {what: [name_or_base64(name) for name in names] for what, names in plan.headers},
         "hash": plan.hash,
     }
     if plan.guarantee:
@@ -86,15 +88,15 @@ def result_row(result: Result) -> Json:
 
 
 def reader_row(reader: ReaderProgress) -> Json:
-    """One group that reads a target. `alive` is null where the broker does not tell; `counts`: it has to pass."""
+    """One group that reads a target. `alive` is null where the broker does not tell."""
     return {
         "group": name_or_base64(reader.group),
-        "target": name_or_base64(reader.target),
+        "resource": name_or_base64(reader.target),
         "state": reader.state,
         "alive": reader.alive,
         "passed": reader.passed,
         "waiting": reader.waiting,
-        "counts": reader.counts,
+        "must_pass": reader.counts,
     }
 
 
@@ -117,7 +119,7 @@ def suspect_rows(result: Result) -> list[Json]:
 
 def unknown_rows(result: Result) -> list[Json]:
     """A row for each letter whose outcome no broker knows; they come before the result."""
-    return [{"unknown": _clean(name)} for name in result.unknowns]
+    return [{"letter": _clean(name), "outcome": Outcome.UNKNOWN.value} for name in result.unknowns]
 
 
 def cause_row(cause: Cause) -> Json:
@@ -128,7 +130,7 @@ def cause_row(cause: Cause) -> Json:
         "exception": _clean(cause.exception) or None,
         "message": _clean(cause.sample) or None,
         "origin": name_or_base64(cause.origin.partition(":")[2]) if cause.origin else None,
-        "count": cause.count,
+        "letters": cause.count,
         "first": cause.first,
         "last": cause.last,
     }
@@ -137,27 +139,30 @@ def cause_row(cause: Cause) -> Json:
 def dead_letters_row(destination: DeadLetterDestination) -> Json:
     """A destination that holds dead letters; `letters` are the unhandled ones."""
     row = _ref_fields(destination.ref)
-    row |= {"origins": [name_or_base64(ref.name) for ref in destination.origins], "known_by": destination.detected_by}
-    row |= {"readers": None if destination.readers is None else [name_or_base64(name) for name in destination.readers]}
+    row |= {
+        "origins": [name_or_base64(ref.name) for ref in destination.origins],
+        "detected_by": destination.detected_by,
+    }
+    row |= {"groups": None if destination.readers is None else [name_or_base64(name) for name in destination.readers]}
     return add_figures(row, letters=destination.letters)
 
 
 def destination_row(destination: Destination) -> Json:
     """A destination in a list."""
     row = _ref_fields(destination.ref)
-    row |= {"sort": destination.type, "partitions": destination.partitions, "internal": destination.internal}
+    row |= {"type": destination.type, "partitions": destination.partitions, "internal": destination.internal}
     row["facts"] = {
         name: name_or_base64(fact) if isinstance(fact, str) else fact for name, fact in destination.facts.items()
     }
     row["dead_letters_to"] = [_ref_fields(ref) for ref in destination.dead_letters_to]
-    return add_figures(row, messages=destination.messages, backlog=destination.backlog, size=destination.size)
+    return add_figures(row, messages=destination.messages, backlog=destination.backlog, bytes=destination.size)
 
 
 def group_row(group: Group) -> Json:
     """A consumer group."""
     row: Json = {
         "group": name_or_base64(group.ref.name),
-        "sort": group.type,
+        "type": group.type,
         "state": group.state,
         "members": [_member(member) for member in group.members],
         "reads": [_ref_fields(ref) for ref in group.reads],
@@ -193,16 +198,23 @@ def _lag_notes(lag: PartitionLag | GroupLag) -> Json:
 
 
 def pending_row(stream: Ref, group: str, entry: PendingEntry) -> Json:
-    """A pending entry; `idle` is milliseconds as of `read_at`, the server's time."""
+    """A pending entry; `read_at` is the server's time."""
     return {
         "resource": name_or_base64(stream.name),
         "group": name_or_base64(group),
         "id": str(entry.id),
         "consumer": name_or_base64(entry.consumer),
-        "idle": entry.idle,
+        "idle_ms": entry.idle,
         "deliveries": entry.deliveries,
         "read_at": entry.read_at,
     }
+
+
+def audit_row(entry: AuditEntry) -> Json:
+    """A line of the audit. `ending` says how a write ended; of a note it is the text."""
+    row = asdict(entry)
+    row["ending"] = row.pop("result")
+    return row
 
 
 def error_row(error: MqtuiError, exit_code: int) -> Json:
@@ -214,7 +226,7 @@ def error_row(error: MqtuiError, exit_code: int) -> Json:
 def selection_row(selection: Selection) -> Json:
     """The criteria of a selection; unset ones are left out."""
     asked = {
-        "cause": selection.cause or None,
+        "cause_id": selection.cause or None,
         "where": selection.where or None,
         "partition": selection.partition,
         "since": selection.since,
@@ -238,12 +250,12 @@ def _step(step: Step) -> Json:
         case Listen(source):
             return {"step": "listen"} | _ref_fields(source.ref)
         case PeekUnacked(queue, number, spends):
-            return {"step": "borrow"} | _ref_fields(queue) | {"count": number, "spends": spends}
+            return {"step": "peek"} | _ref_fields(queue) | {"count": number, "spends": spends}
         case Claim():
             told = {
                 "group": name_or_base64(step.group),
                 "consumer": name_or_base64(step.consumer),
-                "min_idle": step.min_idle,
+                "min_idle_ms": step.min_idle,
             }
             return (
                 {"step": "claim"} | _ref_fields(step.stream) | told | {"ids": [str(entry) for entry, _, _ in step.seen]}
@@ -277,8 +289,8 @@ def _member(member: Member) -> Json:
         "host": member.host,
         "assigned": [[name_or_base64(name), partition] for name, partition in member.assigned],
         "pending": member.pending,
-        "idle": member.idle,
-        "inactive": member.inactive,
+        "idle_ms": member.idle,
+        "inactive_ms": member.inactive,
     }
 
 

@@ -106,7 +106,7 @@ def _add_envelope(line: Json, envelope: Envelope) -> None:
     line["routing_key"] = envelope.routing_key
     line["properties"] = dict(envelope.properties)
     line["redelivered"] = envelope.redelivered
-    add_figures(line, left=envelope.left)
+    add_figures(line, deliveries_left=envelope.left)
 
 
 def dump(value: object) -> bytes:

@@ -24,7 +24,7 @@ from mqtui.services.jsonlines import Json
 
 INFORMATIVE_FIELDS = frozenset(
     {"resource", "position", "partition", "offset", "id", "timestamp", "size", "codec", "decoded"}
-    | {"exchange", "redelivered", "left", "why"}
+    | {"exchange", "redelivered", "deliveries_left", "why"}
 )
 """Keys that say where a message was and how it was displayed: they are not read."""
 

@@ -18,6 +18,7 @@ ORDER = (
     "dead-letters",
     "publishing",
     "pending",
+    "json",
     "risks",
     "exit-codes",
     "security",
@@ -34,6 +35,7 @@ PAGES_OF_COMMANDS = {
     "publish": "publishing",
     "profile": "configuration",
     "audit": "security",
+    "schema-of": "json",
 }
 """The page that explains a command."""
 

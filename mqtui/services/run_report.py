@@ -10,6 +10,7 @@ import msgspec
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
+from mqtui.domain.plan import Result
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Outcome
@@ -43,7 +44,7 @@ def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
 
 
 def run_row(journal: Journal, record: RunRecord) -> Json:
-    """A run as a JSON row. Times are ms since the epoch; `in_hand` counts letters without an outcome in the journal."""
+    """A run as a JSON row. Times are ms since the epoch; `in_flight` counts letters without an outcome."""
     return {
         "run": record.id,
         "short": journal.short_id(record.id),
@@ -59,9 +60,16 @@ def run_row(journal: Journal, record: RunRecord) -> Json:
         "ended": record.ended,
         "planned": None if record.planned == UNKNOWN_COUNT else record.planned,
         "outcomes": count_outcomes(journal, record),
-        "in_hand": len(journal.unfinished_letters(record.id)),
-        "result": msgspec.json.decode(record.result) if record.result else None,
+        "in_flight": len(journal.unfinished_letters(record.id)),
+        "result": _result_row(record.result) if record.result else None,
     }
+
+
+def _result_row(result: bytes) -> Json:
+    """The stored result as the run printed it."""
+    from mqtui.services.json_rows import result_row
+
+    return result_row(msgspec.json.decode(result, type=Result))
 
 
 def letter_row(done: OutcomeRow) -> Json:

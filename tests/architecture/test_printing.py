@@ -12,7 +12,6 @@ MAKES_LINES = {"mqtui/ui/widgets/theme_styles.py"}
 WRITES_LINES = {
     "mqtui/cli/output.py",
     "mqtui/cli/__init__.py",  # click's own help
-    "mqtui/cli/completion.py",  # a script for a shell
 }
 CLEANING = {"glyphs", "printable", "Content"}
 

@@ -212,7 +212,7 @@ def killed_and_robbed(kind: str, urls: dict[str, str], letters: int, dice: rando
         words = f"killed with {before.total()} at home, {run['in_hand']} in hand, {taken}: {figures(told)}"
         added_up(told)
         assert told["planned"] == letters, words
-        assert told["unknown"] <= run["in_hand"], words
+        assert told["unknown"] <= run["in_flight"], words
         assert told["moved"] <= home.total(), words
         assert len(home) <= told["moved"] + told["unknown"], words
         assert home.total() - len(home) <= told["duplicates_suspected"], words

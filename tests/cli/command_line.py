@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.cli.fork_server import fork_server
+from tests.cli.json_lines import check_lines
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +84,13 @@ class Mqtui:
         )
 
     def __call__(self, *words: object, given: bytes | None = None, within: float = 60) -> CommandResult:
-        """Run it to its end; a word of bytes is one that need not be UTF-8."""
+        """Run it to its end; a word of bytes is one that need not be UTF-8. What it prints with `--json` is checked."""
+        done = self._run(words, given, within)
+        if "--json" in words and done.code >= 0:
+            check_lines(words, done.out, done.err)
+        return done
+
+    def _run(self, words: Sequence[object], given: bytes | None, within: float) -> CommandResult:
         if all(name.startswith("MQTUI_") for name in self.extra):
             told = fork_server().call(list(map(_word, words)), self.environment(), given, within)
             if told is not None:

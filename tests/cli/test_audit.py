@@ -28,7 +28,7 @@ def test_each_change_has_a_line_before_and_after(mqtui: Mqtui, redis: BrokerFixt
     ]
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
     assert rows[-1]["run"] == run
-    assert "2 moved" in rows[-1]["result"]
+    assert "2 moved" in rows[-1]["ending"]
     assert mqtui("audit", "-n", 1, "--json").ok().rows() == rows[-1:]
     assert "redrive" in mqtui("audit").ok().text
 
@@ -87,7 +87,7 @@ def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: BrokerFixture) ->
     mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).fails(1)
     begun, ended = mqtui("audit", "--json").ok().rows()
     assert (begun["event"], ended["event"]) == ("begin", "end")
-    assert ended["result"].startswith("1 stored; failed: Line 2")
+    assert ended["ending"].startswith("1 stored; failed: Line 2")
 
 
 def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:

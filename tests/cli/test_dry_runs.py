@@ -88,7 +88,7 @@ def test_one_letter_whose_origin_is_gone_stays(mqtui: Mqtui, broker: BrokerFixtu
     stray = broker.world.ref(f"{broker.world.prefix}-never-made")
     broker.world.put(dlq, [broker.dead_letter(9, stray)])
     plan = mqtui("redrive", broker.url, dlq.name, "--dry-run", "--json").ok().rows()[0]["plan"]
-    facts = {fact["label"]: fact["text"] for fact in plan["facts"]}
+    facts = {fact["label"]: fact["text"] for fact in plan["summary"]}
     assert facts["to"].endswith("1 of 9 stay")
     assert [step["count"] for step in plan["steps"] if step["step"] == "deliver"] == [8]
     assert any(stray.name in risk["text"] for risk in plan["risks"] if risk["name"] == "no-origin")

@@ -52,7 +52,7 @@ def test_records_that_can_not_be_decoded(mqtui: Mqtui, broker: BrokerFixture) ->
     broker.world.put(ref, letters)
     rows = mqtui("peek", broker.url, ref.name, "--from", "oldest", "--json").ok().rows()
     assert len(rows) == len(values)
-    assert mqtui("dlq", broker.url, ref.name, "--json").ok().rows()[0]["count"] == len(values)
+    assert mqtui("dlq", broker.url, ref.name, "--json").ok().rows()[0]["letters"] == len(values)
     words = ("redrive", broker.url, ref.name, "--to", target.name, "--yes")
     told = mqtui(*words, "--where", ".nothing.there").ok()
     assert broker.redis or "the jq program failed" in told.text + told.err

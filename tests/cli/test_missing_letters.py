@@ -44,10 +44,10 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixtur
     told = run_result(done)
     assert len(broker.numbers(origin)) == home
     assert told["moved"] <= home
-    assert told["unknown"] <= run["in_hand"]
+    assert told["unknown"] <= run["in_flight"]
     assert told["moved"] + told["unknown"] + told["skipped"] == told["planned"] == MANY
     assert told["skipped"] > 0
-    named = [row["unknown"] for row in done.rows() if "unknown" in row and "run" not in row]
+    named = [row["letter"] for row in done.rows() if row.get("outcome") == "unknown"]
     assert len(named) == told["unknown"]
     shown = mqtui("runs", "show", run["run"], "--json").ok().rows()[:-1]
     unknown = [row for row in shown if row["outcome"] == "unknown"]

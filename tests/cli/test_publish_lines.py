@@ -57,7 +57,7 @@ def test_a_pipe_that_breaks_says_what_is_stored_and_where_to_go_on(mqtui: Mqtui,
     assert "published 5,200 of 5,200" in done.text
     assert "unchecked" in done.text
     assert stored(kafka, ref.name) == list(range(1, 5_201))
-    assert mqtui("audit", "--json").ok().rows()[-1]["result"] == "5200 stored; failed: Line 5201 is not JSON"
+    assert mqtui("audit", "--json").ok().rows()[-1]["ending"] == "5200 stored; failed: Line 5201 is not JSON"
     mqtui(*words, "--from-line", 5_201, given=lines(5_250)).ok()
     assert stored(kafka, ref.name) == list(range(1, 5_251))
 
@@ -109,7 +109,7 @@ def test_interrupted_it_says_what_is_stored_and_where_to_go_on(
     assert (running.returncode, b"published 7 of 7" in out) == (1, True), err
     assert b"--from-line 8" in err
     assert stored(broker, ref.name) == list(range(1, 8))
-    assert mqtui("audit", "--json").ok().rows()[-1]["result"] == "7 stored; stopped"
+    assert mqtui("audit", "--json").ok().rows()[-1]["ending"] == "7 stored; stopped"
 
 
 def test_a_rate_is_interrupted_between_two_lines(mqtui: Mqtui, redis: BrokerFixture) -> None:

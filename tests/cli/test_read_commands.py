@@ -94,10 +94,10 @@ def test_ls_lists_what_is_there(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> N
     assert {row["resource"] for row in rows} == known(shop, kind)
     for row in rows:
         assert keys(row) == {
-            *("resource", "kind", "sort", "partitions", "internal", "facts"),
-            *("dead_letters_to", "messages", "backlog", "size"),
+            *("resource", "kind", "type", "partitions", "internal", "facts"),
+            *("dead_letters_to", "messages", "backlog", "bytes"),
         }
-        assert "why" in row or None not in (row["messages"], row["backlog"], row["size"])
+        assert "why" in row or None not in (row["messages"], row["backlog"], row["bytes"])
     name = letters_of(shop, kind)
     told = mqtui("ls", url, "--filter", name).ok().text.splitlines()
     assert told[0].split()[:2] == ["NAME", "KIND"]
@@ -114,7 +114,7 @@ def test_dlq_finds_letters_and_their_causes(mqtui: Mqtui, shop: Shop, kind: Brok
     assert figure(places[name]["letters"]) >= {"kafka": 6, "rabbitmq": 6, "redis": 12}[kind]
     assert name in mqtui("dlq", url).ok().text
     causes = mqtui("dlq", url, name, "--json").ok().rows()
-    assert sum(row["count"] for row in causes) >= figure(places[name]["letters"])
+    assert sum(row["letters"] for row in causes) >= figure(places[name]["letters"])
     for row in causes:
         assert keys(row) == set(golden("cause"))
         assert len(row["cause_id"]) == 8
@@ -130,7 +130,7 @@ def test_groups_and_their_lag(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> Non
     url = shop.urls[kind]
     groups = {row["group"]: row for row in mqtui("groups", url, "--json").ok().rows()}
     for row in groups.values():
-        assert keys(row) == {"group", "sort", "state", "members", "reads", "pending"}
+        assert keys(row) == {"group", "type", "state", "members", "reads", "pending"}
     read = {
         BrokerKind.KAFKA: (KafkaNames(shop.prefix).shipping, KafkaNames(shop.prefix).orders),
         BrokerKind.RABBITMQ: (RabbitNames(shop.prefix).emails, RabbitNames(shop.prefix).emails),
@@ -217,7 +217,7 @@ def test_redis_cli_sees_the_same_entries(mqtui: Mqtui, shop: Shop) -> None:
     told = redis_cli(url, "XPENDING", stream, names.ledger, "-", "+", "100", names.dead_worker)
     assert [row["id"] for row in pending] == told[::4]
     assert [str(row["deliveries"]) for row in pending] == told[3::4]
-    assert set(pending[0]) == {"resource", "group", "id", "consumer", "idle", "deliveries", "read_at"}
+    assert set(pending[0]) == {"resource", "group", "id", "consumer", "idle_ms", "deliveries", "read_at"}
     assert not mqtui("pending", url, *wanted, "--min-idle", "9d", "--json").ok().rows()
     assert names.dead_worker in mqtui("pending", url, *wanted).ok().text
 

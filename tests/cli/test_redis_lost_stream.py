@@ -34,7 +34,7 @@ def killed(mqtui: Mqtui, server: RedisServer, source: Ref, target: Ref) -> tuple
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     (run,) = mqtui("runs", "--json").ok().rows()
-    return str(run["run"]), int(run["in_hand"])
+    return str(run["run"]), int(run["in_flight"])
 
 
 @pytest.mark.parametrize("way", ["deleted", "expired", "flushed", "trimmed"])

@@ -29,12 +29,12 @@ def test_letters_that_pass(mqtui: Mqtui, kafka: BrokerFixture) -> None:
     (reader,) = told["readers"]
     assert reader == {
         "group": group,
-        "target": origin.name,
+        "resource": origin.name,
         "state": "Stable",
         "alive": True,
         "passed": 5,
         "waiting": 0,
-        "counts": True,
+        "must_pass": True,
     }
     assert (told["moved"], told["passed"], told["waiting"], told["came_back"]) == (5, 5, 0, 0)
     assert f"5 letters passed {group} and did not come back" in told["verdict"]
@@ -53,7 +53,7 @@ def test_a_stage_that_waits(mqtui: Mqtui, kafka: BrokerFixture) -> None:
         told = run_result(done)
         assert (told["moved"], told["passed"], told["waiting"], told["came_back"], told["left"]) == (1, 0, 1, 0, 3)
         (reader,) = told["readers"]
-        assert (reader["alive"], reader["waiting"], reader["counts"]) == (True, 1, True)
+        assert (reader["alive"], reader["waiting"], reader["must_pass"]) == (True, 1, True)
         assert f"{reader['group']} is Stable, 1 of {origin.name} wait for it" in told["why"]
         command = next(line for line in done.err.splitlines() if "runs resume" in line)
         words = command.partition("mqtui ")[2].removesuffix(" continues").split()

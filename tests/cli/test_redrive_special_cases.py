@@ -36,8 +36,8 @@ def test_letters_cross_to_another_broker(mqtui: Mqtui, broker_on: BrokerFixtureO
     assert dry[1]["plan"]["guarantee"]["strength"] == "at least once"
     assert one.count_unhandled(mqtui, dlq) == 3
     *plans, told = mqtui(*words, "--yes", "--json").ok().rows()
-    assert [{**row["plan"], "plan": ""} for row in plans] == [{**row["plan"], "plan": ""} for row in dry]
-    assert {row["plan"]["plan"] for row in plans} == {told["run"]}
+    assert [{**row["plan"], "id": ""} for row in plans] == [{**row["plan"], "id": ""} for row in dry]
+    assert {row["plan"]["id"] for row in plans} == {told["run"]}
     assert (told["moved"], told["duplicates_suspected"]) == (3, 0)
     assert other.numbers(ref) == [0, 1, 2]
     assert one.count_unhandled(mqtui, dlq) == 0

@@ -55,7 +55,7 @@ def test_a_record_without_a_time_has_none(mqtui: Mqtui, kafka: BrokerFixture) ->
     assert mqtui("peek", kafka.url, dlq).ok().text.split() == ["0/0", "first", "0/1", "second"]
     assert [row["timestamp"] for row in mqtui("peek", kafka.url, dlq, "--json").ok().rows()] == [None, None]
     (cause,) = mqtui("dlq", kafka.url, dlq, "--json").ok().rows()
-    assert (cause["count"], cause["first"], cause["last"]) == (2, None, None)
+    assert (cause["letters"], cause["first"], cause["last"]) == (2, None, None)
     environment = mqtui.environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     with Terminal([sys.executable, "-m", "mqtui", kafka.url, dlq], environment, (160, 50)) as console:
         console.reads("2 · 1 cause")
@@ -78,7 +78,7 @@ def test_an_entry_of_another_calendar_is_a_row(mqtui: Mqtui, redis: BrokerFixtur
     causes = mqtui("dlq", redis.url, key).ok()
     assert causes.text.splitlines()[1].rstrip().endswith("?"), causes.text
     (cause,) = mqtui("dlq", redis.url, key, "--json").ok().rows()
-    assert (cause["count"], cause["first"], cause["last"]) == (3, None, None)
+    assert (cause["letters"], cause["first"], cause["last"]) == (3, None, None)
 
 
 def test_a_time_of_death_that_is_none_is_unknown(mqtui: Mqtui, redis: BrokerFixture) -> None:

@@ -95,7 +95,7 @@ def test_position_of_a_rabbitmq_stream_and_a_name_that_is_not_utf8() -> None:
     assert (told["position"], told["partition"], told["offset"]) == ("5", None, 5)
     assert told["resource"] == {"base64": "Yf8="}
     assert told["properties"] == {"type": {"base64": "/w=="}}
-    assert (told["left"], told["why"]) == (None, "streams spend nothing")
+    assert (told["deliveries_left"], told["why"]) == (None, "streams spend nothing")
 
 
 def test_null_and_empty_are_two_things() -> None:

@@ -109,11 +109,11 @@ def test_figures() -> None:
         (Send(ORDERS, unknown("from a pipe")), {"step": "send", "count": None, "why": "from a pipe"}),
         (
             PeekUnacked(Ref(Kind.QUEUE, "work"), 10, True),
-            {"step": "borrow", "kind": "queue", "count": 10, "spends": True},
+            {"step": "peek", "kind": "queue", "count": 10, "spends": True},
         ),
         (
             Claim(STREAM, "ledger", "worker-2", 60_000, ((EntryId(1, 0), 70_000, 9),)),
-            {"step": "claim", "group": "ledger", "consumer": "worker-2", "min_idle": 60_000, "ids": ["1-0"]},
+            {"step": "claim", "group": "ledger", "consumer": "worker-2", "min_idle_ms": 60_000, "ids": ["1-0"]},
         ),
         (Acknowledge(STREAM, "ledger", (EntryId(1, 0),)), {"step": "ack", "resource": "payments", "ids": ["1-0"]}),
         (Unmark(DLQ, RUN, (Offset(0, 7),)), {"step": "unmark", "run": RUN, "offsets": ["0/7"]}),
@@ -133,7 +133,7 @@ def test_destination_group_and_pending_rows_survive_odd_names() -> None:
     )
     told = orjson.loads(orjson.dumps(json_rows.destination_row(destination)))
     assert told["resource"] == {"base64": "c/8="}
-    assert (told["messages"], told["backlog"], told["why"]) == (4, None, "backlog: not asked; size: not asked")
+    assert (told["messages"], told["backlog"], told["why"]) == (4, None, "backlog: not asked; bytes: not asked")
     assert told["dead_letters_to"] == [{"resource": "payments", "kind": "stream"}]
     member = Member("worker-7", "", "", (("payments", 0),), 3, 70_000, None)
     group = Group(Ref(Kind.GROUP, "ledger"), "redis", "", (member,), (odd,), exact(3), "no right to XINFO")

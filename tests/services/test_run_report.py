@@ -25,7 +25,7 @@ async def test_a_run_that_is_done(broker: MemoryFixture) -> None:
     assert (row["run"], row["short"], row["state"]) == (result.run, result.run[:4].upper(), "done")
     assert (row["verb"], row["source"], row["broker"]) == ("redrive", broker.source.name, broker.kind)
     assert (row["operator"], row["host"]) == (operator(), host())
-    assert (row["planned"], row["outcomes"], row["in_hand"]) == (5, {"moved": 5}, 0)
+    assert (row["planned"], row["outcomes"], row["in_flight"]) == (5, {"moved": 5}, 0)
     assert row["result"]["moved"] == 5
     assert row["started"] <= row["ended"]
     letters = [run_report.letter_row(done) for done in journal.read_outcomes(record.id)]
@@ -46,9 +46,9 @@ async def test_one_that_was_killed(broker: MemoryFixture, monkeypatch: pytest.Mo
     row = run_report.run_row(journal, record)
     assert (row["state"], row["ended"], row["result"], row["planned"]) == ("interrupted", None, None, 6)
     assert row["outcomes"].get("moved", 0) in (0, 2)
-    assert row["outcomes"].get("moved", 0) + row["in_hand"] <= 6
-    assert row["in_hand"] >= 2
-    assert f"{row['in_hand']} in flight when it ended" in run_report.describe_run(journal, record)
+    assert row["outcomes"].get("moved", 0) + row["in_flight"] <= 6
+    assert row["in_flight"] >= 2
+    assert f"{row['in_flight']} in flight when it ended" in run_report.describe_run(journal, record)
     await runner.resume(record.id)
     assert run_report.run_row(journal, last_run())["outcomes"] == {"moved": 6}
 
@@ -78,7 +78,7 @@ async def test_one_whose_broker_died(broker: MemoryFixture) -> None:
         await Operator(broker).run()
     row = run_report.run_row(Journal(), last_run())
     assert (row["state"], row["outcomes"]) == ("failed", {"unknown": 6})
-    assert row["in_hand"] == 6
+    assert row["in_flight"] == 6
 
 
 async def test_a_selection_on_a_queue_was_not_counted_before() -> None:

@@ -1,0 +1,77 @@
+"""Examples of every command, which its `--help` ends with."""
+
+from __future__ import annotations
+
+import click
+
+from mqtui.cli import options
+
+TIMES = "Times: 14:02, -15m (ago), 2026-11-28, 2026-11-28T14:02:00+01:00."
+DURATIONS = "Durations: 200ms, 30s, 5m, 2h, 6d, 1h30m."
+POSITIONS = "Positions: oldest, newest, 4/118203 (Kafka), 1795475111678-0 (Redis)."
+
+EXAMPLES = {
+    "demo": ("mqtui demo", "mqtui demo --only redis --headless"),
+    "ls": ("mqtui ls kafka://localhost:9092", "mqtui ls shop --kind queue --filter 'orders*'", "mqtui ls shop -o csv"),
+    "peek": (
+        "mqtui peek shop orders",
+        "mqtui peek shop/kafka orders --from -15m -n 100",
+        "mqtui peek shop orders --from 4/118203 --json",
+    ),
+    "tail": ("mqtui tail shop orders", "mqtui tail shop orders -n 5 --json"),
+    "publish": (
+        "mqtui publish shop orders -k 42 --value '{\"id\": 42}' --dry-run",
+        "mqtui publish shop --exchange x --routing-key new --value y --yes",
+        "mqtui peek shop orders --json | mqtui publish shop copies --jsonl - --yes",
+    ),
+    "groups": ("mqtui groups shop", "mqtui groups shop orders"),
+    "lag": ("mqtui lag shop", "mqtui lag shop shipping --fail 1000", "mqtui lag shop --watch"),
+    "pending": ("mqtui pending shop payments ledger", "mqtui pending shop payments ledger --min-idle 2h"),
+    "claim": ("mqtui claim shop payments ledger --all --to w2 --min-idle 2h --dry-run",),
+    "ack": ("mqtui ack shop payments ledger 1795475111678-0 --dry-run",),
+    "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ"),
+    "redrive": (
+        "mqtui redrive shop orders.DLQ --cause 6406d8c4 --dry-run",
+        "mqtui redrive shop orders.DLQ --from -2h --canary 1,100 --yes",
+        "mqtui redrive shop orders.DLQ --where '.key == \"eu\"' --to retry --yes",
+    ),
+    "discard": ("mqtui discard shop orders.DLQ --until 2026-11-28 --dry-run",),
+    "runs": ("mqtui runs", "mqtui runs -o csv"),
+    "runs list": ("mqtui runs list", "mqtui runs list --json"),
+    "runs show": ("mqtui runs show 7F3A",),
+    "runs report": ("mqtui runs report 7F3A",),
+    "runs resume": ("mqtui runs resume", "mqtui runs resume 7F3A --yes"),
+    "runs putback": ("mqtui runs putback 7F3A --dry-run",),
+    "audit": ("mqtui audit -n 100", "mqtui audit --json"),
+    "profile": ("mqtui profile list", "mqtui profile test shop"),
+    "profile list": ("mqtui profile list",),
+    "profile show": ("mqtui profile show shop",),
+    "profile add": (
+        "mqtui profile add shop kafka://localhost:9092",
+        "mqtui profile add shop amqp://ada@rabbit/ -o management=http://rabbit:15672",
+    ),
+    "profile remove": ("mqtui profile remove shop --confirm shop",),
+    "profile use": ("mqtui profile use shop/kafka", "mqtui profile use --none"),
+    "profile test": ("mqtui profile test shop",),
+    "schema-of": ("mqtui schema-of peek", "mqtui schema-of runs show", "mqtui schema-of errors"),
+    "completion": ("mqtui completion --install", "mqtui completion zsh"),
+    "help": ("mqtui help", "mqtui help redrive"),
+}
+
+
+def add_examples(command: click.Command, name: str) -> None:
+    """End the help of a command, and of its subcommands, with examples and the forms of times."""
+    lines = ["Examples:", *(f"  {line}" for line in EXAMPLES.get(name, ()))]
+    command.epilog = "\n\n".join("\b\n" + "\n".join(part) for part in (lines, _forms(command)) if part)
+    if isinstance(command, click.Group):
+        for each, subcommand in command.commands.items():
+            add_examples(subcommand, f"{name} {each}")
+
+
+def _forms(command: click.Command) -> list[str]:
+    """How the times, durations and positions that the command takes are written."""
+    types = [param.type for param in command.params]
+    reads = any(param.name == "start" for param in command.params)
+    forms = [POSITIONS] if reads else []
+    forms += [TIMES] if reads or options.TIME in types else []
+    return forms + ([DURATIONS] if options.DURATION in types else [])

@@ -1,0 +1,281 @@
+"""The fields of `--json`: name, type, meaning. A name stands here once, so that it has one type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Schema: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonType:
+    """A type of fields: `words` for the manual, `schema` for JSON Schema."""
+
+    words: str
+    schema: Schema
+
+
+BASE64: Schema = {"type": "object", "properties": {"base64": {"type": "string"}}, "required": ["base64"]}
+
+TYPES = {
+    "name": JsonType(
+        "name",
+        {"description": 'Text, or {"base64"} of a name that is not UTF-8.', "anyOf": [{"type": "string"}, BASE64]},
+    ),
+    "content": JsonType(
+        "content",
+        {
+            "description": 'The stored text, {"base64"} of what is not UTF-8, or null for none.',
+            "anyOf": [{"type": ["string", "null"]}, BASE64],
+        },
+    ),
+    "figure": JsonType(
+        "figure",
+        {
+            "description": 'A number; {"about": n}, {"at_least": n} or {"at_most": n}, with "why" where it is known; '
+            "null where it is not known, never 0.",
+            "anyOf": [
+                {"type": ["number", "null"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "about": {"type": "number"},
+                        "at_least": {"type": "number"},
+                        "at_most": {"type": "number"},
+                        "why": {"type": "string"},
+                    },
+                    "minProperties": 1,
+                },
+            ],
+        },
+    ),
+    "header": JsonType(
+        "header",
+        {
+            "description": "Name, value, and on RabbitMQ the type in the AMQP table.",
+            "type": "array",
+            "prefixItems": [{"$ref": "#/$defs/name"}, True, {"type": "string"}],
+            "minItems": 2,
+            "maxItems": 3,
+        },
+    ),
+}
+"""Types with a definition of their own."""
+
+TEXT = JsonType("text", {"type": "string"})
+TEXT_OR_NULL = JsonType("text or null", {"type": ["string", "null"]})
+INTEGER = JsonType("integer", {"type": "integer"})
+INTEGER_OR_NULL = JsonType("integer or null", {"type": ["integer", "null"]})
+NUMBER = JsonType("number", {"type": "number"})
+BOOLEAN = JsonType("boolean", {"type": "boolean"})
+BOOLEAN_OR_NULL = JsonType("boolean or null", {"type": ["boolean", "null"]})
+TIME = JsonType("ms since the epoch, or null", {"type": ["integer", "null"]})
+MILLISECONDS = JsonType("ms, or null", {"type": ["integer", "null"]})
+ANY = JsonType("any JSON", {})
+
+
+def _named(name: str) -> JsonType:
+    return JsonType(name.replace("_", " "), {"$ref": f"#/$defs/{name}"})
+
+
+def _or_null(kind: JsonType) -> JsonType:
+    return JsonType(f"{kind.words}, or null", {"anyOf": [kind.schema, {"type": "null"}]})
+
+
+def _list(kind: JsonType) -> JsonType:
+    return JsonType(f"list of {kind.words}", {"type": "array", "items": kind.schema})
+
+
+def _map(kind: JsonType) -> JsonType:
+    return JsonType(f"object of {kind.words}", {"type": "object", "additionalProperties": kind.schema})
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """A field: its type, and what it means."""
+
+    type: JsonType
+    about: str
+
+    @property
+    def schema(self) -> Schema:
+        """The JSON Schema of its value."""
+        return {**self.type.schema, "description": self.about}
+
+
+NAME, CONTENT, FIGURE = (_named(name) for name in ("name", "content", "figure"))
+PAIR = JsonType("[name, content]", {"type": "array", "prefixItems": [NAME.schema, CONTENT.schema], "minItems": 2})
+ASSIGNED = JsonType("[name, partition]", {"type": "array", "prefixItems": [NAME.schema, {"type": "integer"}]})
+
+FIELDS = {
+    # what is meant, and where
+    "target": JsonField(TEXT, "profile or URL; of several brokers each row has its own"),
+    "profile": JsonField(TEXT, "profile, or the URL where none was used"),
+    "broker": JsonField(TEXT, "kafka, rabbitmq or redis"),
+    "resource": JsonField(NAME, "topic, queue, exchange or stream"),
+    "kind": JsonField(TEXT, "topic, queue, exchange or stream"),
+    "type": JsonField(TEXT, "the broker's term, such as quorum, fanout, consumer"),
+    "state": JsonField(TEXT, "of a group in the broker's term; of a run; of a sent message (stored, refused ...)"),
+    "source": JsonField(NAME, "the destination a run took letters from"),
+    "name": JsonField(NAME, "of a profile, a risk, a consumer"),
+    "why": JsonField(TEXT, "why something is missing or unknown; why a run ended early"),
+    "reason": JsonField(TEXT_OR_NULL, "why a message or letter was not stored"),
+    # destinations
+    "messages": JsonField(FIGURE, "messages it holds"),
+    "backlog": JsonField(FIGURE, "messages that wait for readers"),
+    "bytes": JsonField(FIGURE, "bytes it holds"),
+    "partitions": JsonField(INTEGER_OR_NULL, "number of partitions"),
+    "internal": JsonField(BOOLEAN, "whether the broker made it for itself"),
+    "facts": JsonField(_map(ANY), "what only this kind of broker has, by the broker's names"),
+    "dead_letters_to": JsonField(_list(_named("reference")), "where the broker dead-letters to"),
+    # messages
+    "position": JsonField(TEXT_OR_NULL, "partition/offset, or the id of an entry"),
+    "partition": JsonField(INTEGER_OR_NULL, "partition, from 0"),
+    "offset": JsonField(INTEGER, "offset in the partition"),
+    "id": JsonField(TEXT, "id of a stream entry, or of a plan: the id of its run"),
+    "timestamp": JsonField(TIME, "the message's own time"),
+    "key": JsonField(CONTENT, "record key"),
+    "value": JsonField(CONTENT, "value or body, never parsed"),
+    "headers": JsonField(_list(_named("header")), "headers in their order"),
+    "fields": JsonField(_list(PAIR), "fields of a stream entry in their order"),
+    "codec": JsonField(TEXT_OR_NULL, "outermost layer: json, text, gzip, fernet, binary, fields"),
+    "decoded": JsonField(ANY, "the value parsed"),
+    "size": JsonField(INTEGER, "bytes of the message"),
+    "exchange": JsonField(NAME, "exchange it was published to"),
+    "routing_key": JsonField(NAME, "routing key it was published with"),
+    "routing_keys": JsonField(_list(NAME), "routing keys of the letters"),
+    "properties": JsonField(_map(ANY), "AMQP basic properties"),
+    "redelivered": JsonField(BOOLEAN, "whether it was delivered before"),
+    "deliveries_left": JsonField(FIGURE, "deliveries until the queue's delivery limit"),
+    # groups
+    "group": JsonField(NAME, "consumer group; on RabbitMQ the queue"),
+    "groups": JsonField(_or_null(_list(NAME)), "names of groups that read it; null where it is not known"),
+    "members": JsonField(_list(_named("member")), "consumers of the group"),
+    "reads": JsonField(_list(_named("reference")), "what the group reads"),
+    "pending": JsonField(FIGURE, "entries delivered and not acknowledged"),
+    "client": JsonField(NAME, "client id"),
+    "host": JsonField(TEXT, "host of a consumer, or of the operator"),
+    "assigned": JsonField(_list(ASSIGNED), "partitions assigned"),
+    "consumer": JsonField(NAME, "consumer of a Redis group"),
+    "idle_ms": JsonField(MILLISECONDS, "how long idle: an entry since its delivery, a consumer since its last attempt"),
+    "min_idle_ms": JsonField(MILLISECONDS, "entries idle for less are left"),
+    "inactive_ms": JsonField(MILLISECONDS, "since the consumer last got an entry"),
+    "deliveries": JsonField(INTEGER, "how often it was delivered"),
+    "read_at": JsonField(TIME, "the server's time of the reading"),
+    # lag
+    "parts": JsonField(_list(_named("part")), "lag of each partition"),
+    "committed": JsonField(TEXT_OR_NULL, "committed position"),
+    "end": JsonField(TEXT_OR_NULL, "end of the partition"),
+    "lag": JsonField(FIGURE, "messages the group can still read"),
+    "lost": JsonField(FIGURE, "messages removed before the group read them; only where not 0"),
+    "uncommitted": JsonField(INTEGER, "records behind an open transaction; only where not 0"),
+    # dead letters
+    "letters": JsonField(FIGURE, "number of dead letters"),
+    "letter": JsonField(TEXT, "position of one letter"),
+    "origins": JsonField(_list(NAME), "where the letters died"),
+    "origin": JsonField(_or_null(NAME), "where the letters died"),
+    "detected_by": JsonField(TEXT, "what says that it holds dead letters"),
+    "cause_id": JsonField(TEXT, "id of a cause, for --cause"),
+    "cause": JsonField(TEXT, "exception and normalised message"),
+    "exception": JsonField(TEXT_OR_NULL, "class of the exception"),
+    "message": JsonField(TEXT_OR_NULL, "message of one letter, as it is"),
+    "first": JsonField(TIME, "when the first letter died"),
+    "last": JsonField(TIME, "when the last letter died"),
+    # plans
+    "plan": JsonField(_named("plan"), "what would be done"),
+    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack"),
+    "steps": JsonField(_list(_named("step")), "what is done, in order"),
+    "step": JsonField(TEXT, "take, deliver, remove, send, listen, peek, claim, ack, unmark or create"),
+    "note": JsonField(TEXT, "a remark to a step"),
+    "count": JsonField(FIGURE, "messages, letters or entries of a plan or step"),
+    "spends": JsonField(BOOLEAN, "whether each message uses up a delivery"),
+    "ids": JsonField(_list(TEXT), "ids of entries"),
+    "offsets": JsonField(_list(TEXT), "partition/offset of each letter"),
+    "selection": JsonField(_named("selection"), "which letters"),
+    "where": JsonField(TEXT, "jq program"),
+    "since": JsonField(TIME, "letters from this time on"),
+    "until": JsonField(TIME, "letters before this time"),
+    "limit": JsonField(INTEGER, "at most so many"),
+    "summary": JsonField(_list(_named("fact")), "the plan's terms, for people"),
+    "label": JsonField(TEXT, "name of a term"),
+    "text": JsonField(TEXT, "a sentence for people"),
+    "risks": JsonField(_list(_named("risk")), "what may go wrong"),
+    "severity": JsonField(TEXT, "warn or refuse"),
+    "final": JsonField(BOOLEAN, "whether --allow can't accept it"),
+    "guarantee": JsonField(_or_null(_named("guarantee")), "what is promised"),
+    "strength": JsonField(TEXT, "exactly once, at least once ..."),
+    "header_changes": JsonField(_map(_list(NAME)), "names of headers by what becomes of them"),
+    "hash": JsonField(TEXT, "hash of the plan's terms"),
+    # runs
+    "run": JsonField(TEXT, "id of the run"),
+    "short": JsonField(TEXT, "shortest unique beginning of the id"),
+    "operator": JsonField(TEXT, "user on this machine"),
+    "started": JsonField(TIME, "when it began"),
+    "ended": JsonField(TIME, "when it ended; null: not yet"),
+    "planned": JsonField(INTEGER_OR_NULL, "letters of the run: the sum of the outcomes"),
+    "moved": JsonField(INTEGER, "stored and removed"),
+    "refused": JsonField(INTEGER, "refused by the broker, with the reason"),
+    "unknown": JsonField(INTEGER, "outcome not known"),
+    "skipped": JsonField(INTEGER, "gone, or handled by another run"),
+    "left": JsonField(INTEGER, "never tried"),
+    "outcomes": JsonField(_map(INTEGER), "letters by outcome"),
+    "outcome": JsonField(TEXT, "moved, refused, unknown, skipped or left"),
+    "at": JsonField(TEXT_OR_NULL, "where the copy is"),
+    "in_flight": JsonField(INTEGER, "letters in the journal without an outcome"),
+    "result": JsonField(_or_null(_named("result")), "how the run ended; null: not yet"),
+    "duplicates_suspected": JsonField(INTEGER, "letters that may be at their target twice"),
+    "suspect": JsonField(TEXT, "a letter that may be at its target twice"),
+    "reasons": JsonField(_map(INTEGER), "letters not moved, by reason"),
+    "seconds": JsonField(NUMBER, "wall time"),
+    "watched": JsonField(_or_null(NUMBER), "seconds for which it was monitored"),
+    "verdict": JsonField(TEXT, "what the monitor found, and what is unknown"),
+    "came_back": JsonField(INTEGER_OR_NULL, "dead-lettered again; null: not monitored, or can't be known"),
+    "passed": JsonField(INTEGER_OR_NULL, "passed every group in which it had failed; null likewise"),
+    "waiting": JsonField(INTEGER_OR_NULL, "not passed yet; null likewise"),
+    "readers": JsonField(_list(_named("reader")), "groups that read the target"),
+    "alive": JsonField(BOOLEAN_OR_NULL, "whether a member reads; null where the broker does not tell"),
+    "must_pass": JsonField(BOOLEAN, "whether the monitor waits for this group"),
+    "back": JsonField(_list(TEXT), "the first letters that came back"),
+    # publish, claim, ack
+    "line": JsonField(INTEGER, "line of --jsonl, from 1"),
+    "published": JsonField(INTEGER, "messages stored"),
+    "next_line": JsonField(INTEGER, "line to continue from"),
+    "asked": JsonField(INTEGER, "entries of the plan"),
+    "done": JsonField(INTEGER, "entries changed"),
+    "notes": JsonField(_list(TEXT), "what was not done, and why"),
+    # audit
+    "n": JsonField(INTEGER, "place in the chain, from 1"),
+    "event": JsonField(TEXT, "begin, end or note"),
+    "time": JsonField(TIME, "when it was written"),
+    "on": JsonField(_list(TEXT), "what was written to"),
+    "ending": JsonField(TEXT, "how the write ended; the text of a note"),
+    "command": JsonField(TEXT, "the command line, without secrets"),
+    # profiles
+    "environment": JsonField(TEXT, "dev, stage, prod or empty"),
+    "mode": JsonField(TEXT, "read-only, protected or empty"),
+    "allow": JsonField(_list(TEXT), "verbs allowed beyond the mode"),
+    "deny": JsonField(_list(TEXT), "verbs refused"),
+    "prefix": JsonField(TEXT, "of names that mqtui makes"),
+    "dead_letters": JsonField(_list(TEXT), "further names of dead-letter destinations"),
+    "secret": JsonField(TEXT_OR_NULL, "where the password is, never itself"),
+    "secrets": JsonField(_map(TEXT), "where secret options are, by option"),
+    "options": JsonField(_map(ANY), "options by name"),
+    "brokers": JsonField(_map(_named("endpoint")), "brokers by kind"),
+    "url": JsonField(TEXT, "URL without its password"),
+    "used": JsonField(TEXT_OR_NULL, "profile of commands that name no target; null: none"),
+    "removed": JsonField(TEXT, "profile that was removed"),
+    "ok": JsonField(BOOLEAN, "whether it connected"),
+    "version": JsonField(TEXT, "the broker's version"),
+    "ms": JsonField(INTEGER, "how long connecting took"),
+    # the demo's URLs
+    "kafka": JsonField(TEXT, "URL of the demo's Kafka"),
+    "rabbitmq": JsonField(TEXT, "URL of the demo's RabbitMQ"),
+    "redis": JsonField(TEXT, "URL of the demo's Redis"),
+    # errors
+    "error": JsonField(_named("error"), "what went wrong"),
+    "title": JsonField(TEXT, "what went wrong, in a line"),
+    "detail": JsonField(TEXT, "what happened"),
+    "hint": JsonField(TEXT, "what to do"),
+    "exit": JsonField(INTEGER, "exit code"),
+}

@@ -1,0 +1,133 @@
+"""The rows of `--json`: which fields each has, and which rows each command prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRow:
+    """A JSON object: a line, or a part of one. Fields that are not always there are optional."""
+
+    about: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+def _row(about: str, required: str, optional: str = "") -> JsonRow:
+    return JsonRow(about, tuple(required.split()), tuple(optional.split()))
+
+
+RUN_FIELDS = "run short verb profile target source broker state operator host started ended planned outcomes in_flight"
+OUTCOME_FIELDS = "run planned moved refused unknown skipped left duplicates_suspected came_back passed waiting readers"
+PLAN_FIELDS = "id verb profile broker steps summary risks guarantee header_changes hash count"
+PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters secret brokers"
+STEP_OPTIONS = "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
+MESSAGE_OPTIONS = "partition offset id headers fields decoded exchange routing_key properties redelivered"
+
+ROWS = {
+    # lines
+    "message": _row(
+        "A message. A line that `publish --jsonl` takes back byte for byte.",
+        "resource position timestamp key value codec size",
+        f"{MESSAGE_OPTIONS} deliveries_left why",
+    ),
+    "destination": _row(
+        "A destination with what waits in it.",
+        "resource kind type partitions internal facts dead_letters_to messages backlog bytes",
+        "target why",
+    ),
+    "consumer_group": _row("A consumer group.", "group type state members reads pending", "target why"),
+    "group_lag": _row("The lag of a group.", "group state parts lag", "target lost uncommitted why"),
+    "pending_entry": _row(
+        "An entry that was delivered and not acknowledged.",
+        "resource group id consumer idle_ms deliveries read_at",
+    ),
+    "dead_letter_destination": _row(
+        "A destination that holds dead letters.",
+        "resource kind origins detected_by groups letters",
+        "target why",
+    ),
+    "cause": _row("Letters with one cause.", "cause_id cause exception message origin letters first last"),
+    "planned": _row("The plan: the first line of every write, and the only one of a dry run.", "plan"),
+    "suspect": _row("A letter that may be at its target twice; before the outcome.", "suspect"),
+    "letter": _row("What became of one letter; of a run those that are unknown.", "letter outcome", "at reason"),
+    "result": _row(
+        "How a run ended: its last line. What was not monitored is null.",
+        f"{OUTCOME_FIELDS} seconds",
+        "reasons why verdict watched back",
+    ),
+    "receipt": _row("What the broker said to one message.", "resource state position", "line reason"),
+    "published": _row(
+        "The sum of `publish --jsonl`; where it ended early, why and where to continue.",
+        "published refused unknown",
+        "next_line reason",
+    ),
+    "monitored": _row(
+        "What became of a message that was published with `--watch`.",
+        "came_back passed waiting readers watched verdict",
+        "back",
+    ),
+    "entries_changed": _row("What `claim` or `ack` did.", "verb asked done notes"),
+    "run": _row("A run in the journal of this machine.", f"{RUN_FIELDS} result"),
+    "audit_line": _row(
+        "A line of the audit.",
+        "n event run time operator host profile verb on planned ending command",
+    ),
+    "profile": _row("A profile, without its secrets.", PROFILE_FIELDS),
+    "profile_removed": _row("The profile that was removed.", "removed"),
+    "profile_used": _row("The profile of commands that name no target.", "used"),
+    "connection": _row(
+        "Whether one broker of a profile could be reached.",
+        "profile broker ok",
+        "version ms title detail hint",
+    ),
+    "demo_urls": _row("Where the demo's brokers are.", "", "kafka rabbitmq redis"),
+    "failure": _row("On stderr, where the command fails; the exit code is in it.", "error"),
+    # parts of lines
+    "reference": _row("A destination by name and kind.", "resource kind"),
+    "member": _row("A consumer of a group.", "name client host assigned pending idle_ms inactive_ms"),
+    "part": _row("The lag in one partition.", "resource partition committed end lag", "lost uncommitted why"),
+    "plan": _row("A plan.", PLAN_FIELDS, "why"),
+    "step": _row("A step of a plan.", "step", STEP_OPTIONS),
+    "fact": _row("A term of a plan.", "label text"),
+    "risk": _row("What may go wrong.", "name text severity final"),
+    "guarantee": _row("What is promised.", "strength text"),
+    "selection": _row(
+        "Which letters; what was not asked for is left out.", "", "cause_id where partition since until limit"
+    ),
+    "reader": _row("How far a group has read the copies.", "group resource state alive passed waiting must_pass"),
+    "endpoint": _row("One broker of a profile.", "url options", "secrets"),
+    "error": _row("A title, what happened, what to do.", "title detail hint exit"),
+}
+
+RUN_ROWS = "planned suspect letter result"
+COMMANDS = {
+    "demo": "demo_urls",
+    "ls": "destination",
+    "peek": "message",
+    "tail": "message",
+    "publish": "planned receipt published monitored",
+    "groups": "consumer_group",
+    "lag": "group_lag",
+    "pending": "pending_entry",
+    "claim": "planned entries_changed",
+    "ack": "planned entries_changed",
+    "dlq": "dead_letter_destination cause",
+    "redrive": RUN_ROWS,
+    "discard": RUN_ROWS,
+    "runs": "run",
+    "runs list": "run",
+    "runs show": "letter run",
+    "runs report": "run",
+    "runs resume": RUN_ROWS,
+    "runs putback": RUN_ROWS,
+    "audit": "audit_line",
+    "profile list": "profile",
+    "profile show": "profile",
+    "profile add": "profile",
+    "profile remove": "profile_removed",
+    "profile use": "profile_used",
+    "profile test": "connection",
+}
+"""The rows on stdout of each command with `--json` (`demo`: with `--headless`)."""
