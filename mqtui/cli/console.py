@@ -15,7 +15,6 @@ from mqtui.cli.exit_codes import DONE
 from mqtui.cli.output import current_output
 from mqtui.cli.run_command import exit_on_error
 from mqtui.domain.errors import BadInput
-from mqtui.domain.resource import BrokerKind
 
 if TYPE_CHECKING:
     from mqtui.ui.session.demo_brokers import DemoBrokers
@@ -51,8 +50,9 @@ def run_console(target: str = "", resource: str = "", demo_brokers: DemoBrokers 
 
         def demo() -> DemoBrokers:
             from mqtui.cli.demo_thread import DemoThread
+            from mqtui.demo.servers.server_set import KINDS
 
-            return stack.enter_context(DemoThread([kind.value for kind in BrokerKind]))
+            return stack.enter_context(DemoThread(KINDS))
 
         console = Console((target, resource), ascii_only=ascii_only, demo_brokers=demo_brokers, demo=demo)
         console.run()

@@ -16,7 +16,6 @@ from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import exit_on_error
 from mqtui.domain.errors import BadInput
-from mqtui.domain.resource import BrokerKind
 
 if TYPE_CHECKING:
     from mqtui.demo.servers.progress import Progress
@@ -38,12 +37,14 @@ def demo(*, only: str, headless: bool) -> None:
 
 
 def _kinds(only: str) -> list[str]:
+    from mqtui.demo.servers.server_set import KINDS
+
     kinds = [part.strip() for part in only.split(",") if part.strip()]
     for kind in kinds:
-        if kind not in set(BrokerKind):
-            raise BadInput(f"No such broker: {kind}", "", f"There are {', '.join(BrokerKind)}.")
+        if kind not in KINDS:
+            raise BadInput(f"No such broker: {kind}", "", f"There are {', '.join(KINDS)}.")
     if not kinds:
-        raise BadInput("No broker named", "", f"There are {', '.join(BrokerKind)}.")
+        raise BadInput("No broker named", "", f"There are {', '.join(KINDS)}.")
     return list(dict.fromkeys(kinds))
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CLOSED = unknown("closed")
 
 
+ALL_KINDS = {3: "all three", 4: "all four"}
+
+
 class ProfileRow(NamedTuple):
     """One profile, with its broker sessions."""
 
@@ -124,7 +127,8 @@ class ProfileRenderer:
 
 def brokers_of(profile: Profile) -> str:
     """Its kinds of brokers, in a few words."""
-    return "all three" if len(profile.brokers) == len(BrokerKind) else ", ".join(profile.brokers)
+    number = len(profile.brokers)
+    return ALL_KINDS.get(number, f"all {number}") if number == len(BrokerKind) else ", ".join(profile.brokers)
 
 
 def where(profile: Profile) -> str:

@@ -1,0 +1,1 @@
+"""The adapter of a broker in this process, with topics."""
