@@ -40,7 +40,7 @@ class RunListReader:
 def line_of(opened: Journal, record: RunRecord) -> RunRow:
     """A run of the journal as a row."""
     summary = run_report.run_row(opened, record)
-    outcomes, planned, in_hand = summary["outcomes"], summary["planned"], summary["in_hand"]
+    outcomes, planned, in_hand = summary["outcomes"], summary["planned"], summary["in_flight"]
     finished = sum(number for name, number in outcomes.items() if name != Outcome.LEFT)
     left = outcomes.get(Outcome.LEFT)
     if left is None:
