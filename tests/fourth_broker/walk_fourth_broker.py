@@ -57,7 +57,7 @@ def walk_verbs(server: Any) -> None:
     assert len(server.records(ORDERS)) == 4
     assert "billing" in run("groups", URL) and "3" in run("lag", URL)
     assert [row["resource"] for row in rows("dlq", URL)] == ["orders.DLT"]
-    assert [row["count"] for row in rows("dlq", URL, "orders.DLT")] == [4]
+    assert [row["letters"] for row in rows("dlq", URL, "orders.DLT")] == [4]
     assert "2 of 2 moved" in run("redrive", URL, "orders.DLT", "--limit", "2", "--watch", "0s", "--yes")
     assert len(server.records(ORDERS)) == 6
     assert "put back unmarks it" in run("discard", URL, "orders.DLT", "--limit", "1", "--yes")
