@@ -34,12 +34,23 @@ class RabbitMQSide:
     letters = 50_000
     source_counts = True
 
-    def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] = CLASSIC, returns: int = 0) -> None:
-        """`arguments` are those of both queues; every letter was delivered and returned `returns` times before."""
+    def __init__(
+        self,
+        url: str,
+        name: str = "rabbitmq",
+        arguments: dict[str, Any] = CLASSIC,
+        returns: int = 0,
+        body: bytes = BODY,
+    ) -> None:
+        """`arguments` are those of both queues; every letter was delivered and returned `returns` times before.
+
+        `body` follows the 8 digits of a letter's number.
+        """
         self.url = url
         self.name = name
         self._arguments = arguments
         self._returns = returns
+        self._body = body
         self.mortal = returns > 0
         self.poison = 0
         self._connection = amqp_connection(url)
@@ -65,7 +76,7 @@ class RabbitMQSide:
     def add(self, scene: Scene, numbers: Iterable[int]) -> None:
         before = self._depth(scene.dlq)
         with Filler(self.url, scene.dlq, scene.home) as filler:
-            added = filler.send([(label(number), label(number) + BODY) for number in numbers])
+            added = filler.send([(label(number), label(number) + self._body) for number in numbers])
             self._await_depth(scene.dlq, before + added)
 
     def _let_die(self, scene: Scene, number: int) -> None:
