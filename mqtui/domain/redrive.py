@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+import msgspec
+
 from mqtui.domain.body_envelope import EnvelopeContent
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Header, Message, Outgoing, Position
@@ -133,8 +135,7 @@ class Guarantee:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(msgspec.Struct, frozen=True, gc=False):
     """A letter and its target. Everything that `stripped`, `dropped` and `added` do not name keeps every byte."""
 
     letter: Message
@@ -191,8 +192,7 @@ class PublishStatus(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """The broker's answer for one message, with its position where it was stored, or the reason why it was not."""
 
     state: PublishStatus
@@ -200,8 +200,7 @@ class Receipt:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LetterClaim:
+class LetterClaim(msgspec.Struct, frozen=True, gc=False):
     """Whether this run may store a letter at another broker.
 
     `refused` is None where it may, else the receipt. `doubt` is "", or names a run that claimed the letter before and

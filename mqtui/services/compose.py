@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from mqtui.brokers.registry import all_traits, traits_of
 from mqtui.domain.errors import BadInput
@@ -60,10 +62,10 @@ def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
     outgoing = Outgoing(to, body, name_bytes(draft.key) if draft.key is not None else None)
     if written is MessageFormat.RECORD:
         headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in draft.headers)
-        return replace(outgoing, headers=headers, partition=draft.partition)
+        return structs.replace(outgoing, headers=headers, partition=draft.partition)
     typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
     route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
-    return replace(outgoing, headers=typed, routing_key=route, properties=amqp_properties(draft))
+    return structs.replace(outgoing, headers=typed, routing_key=route, properties=amqp_properties(draft))
 
 
 MAX_SHOWN = 200

@@ -9,10 +9,10 @@ elsewhere, headers become Redis fields after the field `value`, and text becomes
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from mqtui.brokers.registry import traits_of
 from mqtui.codecs.base64_hex import from_base64
@@ -105,9 +105,9 @@ def _outgoing(given: object, target: Ref, broker: BrokerKind) -> Outgoing:
 
 def _kept(made: Outgoing, given: Json, keep: frozenset[str]) -> Outgoing:
     if "partition" in keep:
-        made = replace(made, partition=_whole(given, "partition"))
+        made = structs.replace(made, partition=_whole(given, "partition"))
     if "timestamp" in keep:
-        made = replace(made, timestamp=_whole(given, "timestamp"))
+        made = structs.replace(made, timestamp=_whole(given, "timestamp"))
     return made
 
 

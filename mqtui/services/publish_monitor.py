@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from mqtui.brokers.optional_port import ChecksListening
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.convention import Conventions
@@ -68,7 +70,7 @@ def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
     """The message with a `message_id` where it is an AMQP one: by that its dead letter is recognised."""
     if traits_of(kind).message_format is not MessageFormat.AMQP or MESSAGE_ID in dict(message.properties):
         return message
-    return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
+    return structs.replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
 
 
 async def plan_monitored(session: Session, planned: Plan, target: Ref, dead_letter_source: DeadLetterSource) -> Plan:

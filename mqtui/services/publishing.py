@@ -8,8 +8,10 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import structs
 
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
@@ -115,7 +117,7 @@ def with_idempotency_key(message: Outgoing, kind: BrokerKind, key: str) -> Outgo
     written = traits_of(kind).message_format
     if written is MessageFormat.AMQP:
         others = tuple(pair for pair in message.properties if pair[0] != "message_id")
-        return replace(message, properties=(*others, ("message_id", key)))
+        return structs.replace(message, properties=(*others, ("message_id", key)))
     if written is MessageFormat.ENTRY:
-        return replace(message, fields=(*message.fields, (IDEMPOTENCY.encode(), key.encode())))
-    return replace(message, headers=(*message.headers, (IDEMPOTENCY, key.encode(), "")))
+        return structs.replace(message, fields=(*message.fields, (IDEMPOTENCY.encode(), key.encode())))
+    return structs.replace(message, headers=(*message.headers, (IDEMPOTENCY, key.encode(), "")))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.message import Delivery, EntryId, Envelope, Field, Header, Message, Offset, Position
@@ -115,13 +116,15 @@ def decode_text(found: str | bytes) -> str:
 
 
 def text_as_bytes(thing: Any) -> Any:
-    """The value with all text as bytes, except the names of dataclass fields."""
+    """The value with all text as bytes, except the names of fields."""
     match thing:
         case str():
             return name_bytes(thing)
         case tuple() | list():
             return [text_as_bytes(part) for part in thing]
-        case _ if is_dataclass(thing) and not isinstance(thing, type):
+        case Ref() | Figure():
             return {part.name: text_as_bytes(getattr(thing, part.name)) for part in fields(thing)}
+        case msgspec.Struct():
+            return {name: text_as_bytes(value) for name, value in structs.asdict(thing).items()}
         case _:
             return thing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.optional_port import TracesMoves
 from mqtui.brokers.port import Adapter
@@ -40,7 +41,7 @@ async def test_only_what_the_plan_names_changes(world: World, adapter: Adapter) 
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         async for batch in lease.batches(100):
-            transfers = [replace(one, added=(ADDED,)) for one in move.transfers(batch, stripped=["x-strip"])]
+            transfers = [structs.replace(one, added=(ADDED,)) for one in move.transfers(batch, stripped=["x-strip"])]
             assert [
                 receipt for receipt in await lease.move(transfers) if receipt.state is not PublishStatus.STORED
             ] == []
@@ -175,7 +176,7 @@ async def test_many_partitions_keep_their_own_order(world: World, adapter: Adapt
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         async for batch in lease.batches(25):
-            transfers = [replace(one, partition=partition_of(one.letter)) for one in move.transfers(batch)]
+            transfers = [structs.replace(one, partition=partition_of(one.letter)) for one in move.transfers(batch)]
             await lease.move(transfers)
     assert world.contents(target) == world.contents(source)
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.port import Adapter
 from mqtui.domain.bulk import BulkResult, FencedDuringMove
@@ -131,9 +132,9 @@ async def test_one_refused_letter_stays_and_the_others_go(world: World, adapter:
             bad, transfers = 4 - len(states), move.transfers(batch)
             if 0 <= bad < len(batch):
                 transfers[bad] = (
-                    replace(transfers[bad], added=(("x-much", large(world).value, ""),))
+                    structs.replace(transfers[bad], added=(("x-much", large(world).value, ""),))
                     if world.kind is BrokerKind.KAFKA
-                    else replace(transfers[bad], target=elsewhere)
+                    else structs.replace(transfers[bad], target=elsewhere)
                 )
             states += [receipt.state for receipt in await lease.move(transfers)]
             await lease.release(batch[bad : bad + 1] if bad >= 0 else [])

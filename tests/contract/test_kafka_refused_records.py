@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import fields
 
 import pytest
 
-from mqtui.brokers.kafka.messages import fast_message, fast_offset, fast_stored_receipt
 from mqtui.brokers.port import Adapter
-from mqtui.domain.message import Header, Message, Offset, Outgoing
+from mqtui.domain.message import Header, Offset, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
-from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers
 from tests.contract.asking import publish
 from tests.contract.kafka_cluster import GuardedRedrive, KafkaCluster
@@ -137,19 +134,6 @@ async def test_keys_land_where_java_puts_them(kafka: KafkaCluster, kafka_adapter
     assert Counter((record.key(), record.partition()) for record in kafka.records(target)) == Counter(
         dict.fromkeys(wanted.items(), 2)
     )
-
-
-def test_values_made_swiftly_are_the_same() -> None:
-    """`messages` fills slots; a new field of the domain must be filled too."""
-    ref = Ref(Kind.TOPIC, "t")
-    plain = Message(ref, Offset(1, 2), b"v", b"k", (("a", b"1", ""),), 3)
-    swift = fast_message(ref, fast_offset(1, 2), b"v", b"k", (("a", b"1", ""),), 3)
-    assert swift == plain
-    assert hash(swift) == hash(plain)
-    assert [getattr(swift, field.name) for field in fields(Message)] == [
-        getattr(plain, field.name) for field in fields(Message)
-    ]
-    assert fast_stored_receipt(4, 5) == Receipt(PublishStatus.STORED, Offset(4, 5))
 
 
 async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, decode_properties, encode_properties
 from mqtui.domain.errors import BadInput
@@ -164,7 +164,9 @@ async def moved(rabbit: Rabbit, source: str, target: str) -> None:
         async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 counts = frozenset({"x-delivery-count"})
-                transfers = [replace(each, stripped=counts) for each in transfers_to(list(batch), queue_ref(target))]
+                transfers = [
+                    structs.replace(each, stripped=counts) for each in transfers_to(list(batch), queue_ref(target))
+                ]
                 assert [receipt.state for receipt in await lease.move(transfers)] == [PublishStatus.STORED]
 
 
@@ -195,7 +197,7 @@ async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) ->
         async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 (transfer,) = transfers_to(list(batch), queue_ref(target))
-                changed = replace(
+                changed = structs.replace(
                     transfer, stripped=frozenset({"two", "\udcff\udcfe"}), added=(ours,), dropped=frozenset({"app_id"})
                 )
                 await lease.move([changed])

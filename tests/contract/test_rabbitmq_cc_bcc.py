@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind
@@ -82,13 +82,13 @@ async def test_put_back_and_another_broker_send_no_copies_either(rabbit: Rabbit)
             await lease.settle(batch)
     (letter,) = letters
     back = to_outgoing(letter)
-    over = replace(convert_message(back, BrokerKind.RABBITMQ, BrokerKind.RABBITMQ), target=queue_ref(work))
-    foreign = replace(over, headers=(("CC", audit.encode(), ""),))
+    over = structs.replace(convert_message(back, BrokerKind.RABBITMQ, BrokerKind.RABBITMQ), target=queue_ref(work))
+    foreign = structs.replace(over, headers=(("CC", audit.encode(), ""),))
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
         await publisher.send([back, over, convert_message(foreign, BrokerKind.KAFKA, BrokerKind.RABBITMQ)])
         rabbit.wait_until_ready(dlq, 1)
         rabbit.wait_until_ready(work, 2)
         assert rabbit.ready(audit) == 0
-        await publisher.send([replace(over, headers=letter.headers)])
+        await publisher.send([structs.replace(over, headers=letter.headers)])
         rabbit.wait_until_ready(work, 3)
         assert rabbit.ready(audit) == (1 if any(name == "CC" for name, _, _ in letter.headers) else 0)

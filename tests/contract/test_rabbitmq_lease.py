@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
@@ -157,7 +158,7 @@ async def test_a_returned_letter_in_the_middle_ends_the_prefix(rabbit: Rabbit) -
         async for batch in lease.batches(30):
             transfers = transfers_to(list(batch), queue_ref(target))
             for place in (0, 11, 12, 20):
-                transfers[place] = replace(transfers[place], target=nowhere)
+                transfers[place] = structs.replace(transfers[place], target=nowhere)
             receipts = await lease.move(transfers)
     refused = [place for place, receipt in enumerate(receipts) if receipt.state is PublishStatus.RETURNED]
     assert refused == [0, 11, 12, 20]
@@ -351,7 +352,7 @@ async def test_added_headers_stand_behind_and_order_is_kept(rabbit: Rabbit) -> N
         async for batch in lease.batches(100):
             transfers = transfers_to(list(batch), Ref(Kind.EXCHANGE, exchange), "a.b")
             ours = (("x-mqtui-run", string(RUN), "string"),)
-            await lease.move([replace(transfer, added=ours) for transfer in transfers])
+            await lease.move([structs.replace(transfer, added=ours) for transfer in transfers])
     found = rabbit.drain(target)
     assert [body for _, _, body in found] == numbered(700)
     assert {tuple(properties.headers.items()) for _, properties, _ in found} == {(("k", 1), ("x-mqtui-run", RUN))}

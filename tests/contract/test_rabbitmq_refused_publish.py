@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.rabbitmq import confirms
 from mqtui.domain.message import Message, Outgoing, Property
@@ -128,7 +129,7 @@ def fast_reply(letter: Message, target: Ref) -> Transfer:
     named = tuple(
         (name, DIRECT_REPLY_TO) if name == "reply_to" else (name, value) for name, value in letter.envelope.properties
     )
-    return Transfer(replace(letter, envelope=replace(letter.envelope, properties=named)), target)
+    return Transfer(structs.replace(letter, envelope=structs.replace(letter.envelope, properties=named)), target)
 
 
 @pytest.mark.parametrize("arguments", [{}, LIMITED])

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.adapter import connect
@@ -119,7 +120,7 @@ async def test_d4_large_entries_are_stripped_and_stay_where_needed(
     move = Move(redis_adapter, source, target)
     async with move.lease() as lease:
         (letter,) = [letter async for some in lease.batches(10) for letter in some]
-        transfer = replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
+        transfer = structs.replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
         (first,), (again,) = await lease.move([transfer]), await lease.move([transfer])
     assert (first.state, again.state) == (PublishStatus.STORED, PublishStatus.GONE)
     assert [fields for _, fields in redis_server.rows(target)] == [

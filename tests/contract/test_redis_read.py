@@ -98,8 +98,8 @@ async def test_more_newest_entries_than_one_batch(redis_server: RedisServer, red
     assert numbers(await read(redis_adapter, ref, ReadRange(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
 
 
-def test_messages_made_in_bulk_equal_constructed_ones() -> None:
-    """Messages and receipts whose slots are set directly equal those of the constructors, in every field."""
+def test_messages_and_receipts_of_replies() -> None:
+    """Repeated fields stay, and an entry without fields is a message; receipts have the ids of the copies."""
     ref = Ref(Kind.STREAM, "s")
     made = to_messages(ref, [(b"17-3", [b"a", b"1", b"a", b""]), (b"18-0", [])])
     fields = ((b"a", b"1"), (b"a", b""))
@@ -110,7 +110,6 @@ def test_messages_made_in_bulk_equal_constructed_ones() -> None:
     assert stored_receipts([b"5-0", b"5-1", b"6-0"]) == [
         Receipt(PublishStatus.STORED, EntryId(ms, seq)) for ms, seq in ((5, 0), (5, 1), (6, 0))
     ]
-    assert all(repr(one) for one in (*made, *stored_receipts([b"5-0"])))
 
 
 async def test_batches_are_bounded(redis_server: RedisServer, redis_adapter: Adapter) -> None:

@@ -6,8 +6,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import Protocol, runtime_checkable
+
+from msgspec import structs
 
 from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
@@ -168,7 +169,9 @@ class MemoryServer(ABC):
             self.on_message()
             self.faults.message_arrived()
             if self.faults.reply_lost():
-                return replace(receipt, state=PublishStatus.UNKNOWN, position=None, reason="the reply did not come")
+                return structs.replace(
+                    receipt, state=PublishStatus.UNKNOWN, position=None, reason="the reply did not come"
+                )
         return receipt
 
     # --- following

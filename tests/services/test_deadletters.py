@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from mqtui.domain.errors import NeedsConsent, NotAuthorised, NotFound, Refused
 from mqtui.domain.message import Message, Outgoing
@@ -58,7 +57,7 @@ async def test_letters_that_were_handled_do_not_count(broker: MemoryFixture) -> 
 async def test_headers_tell_where_no_name_does() -> None:
     broker = KafkaFixture()
     broker.source = broker.create("parked")
-    broker.server.store(replace(broker.letter(1), partition=0))
+    broker.server.store(structs.replace(broker.letter(1), partition=0))
     broker.server.store(Outgoing(broker.create("plain"), b"1"))
     broker.create("empty")
     places = await found(broker)
@@ -73,9 +72,9 @@ async def test_what_is_read_or_sent_home_is_no_place_of_dead_letters() -> None:
     broker.add_dead_letters(range(3))
     await Operator(broker).run()
     read = broker.create("orders-again")
-    broker.server.store(replace(broker.letter(1), target=read, partition=0))
+    broker.server.store(structs.replace(broker.letter(1), target=read, partition=0))
     broker.server.commit("billing", read, 0, 0)
-    broker.server.store(replace(broker.letter(1), target=broker.create("orders-retry-0"), partition=0))
+    broker.server.store(structs.replace(broker.letter(1), target=broker.create("orders-retry-0"), partition=0))
     assert set(await found(broker)) == {"orders.DLQ"}
 
 
@@ -83,7 +82,7 @@ async def test_queues_are_not_sniffed_and_exchanges_hold_nothing() -> None:
     broker = RabbitMQFixture()
     broker.server.exchange("work.dlx")
     broker.server.exchange("dead-letters")
-    broker.server.store(replace(broker.letter(1), target=broker.create("plain")))
+    broker.server.store(structs.replace(broker.letter(1), target=broker.create("plain")))
     broker.create("parked.dlq")
     places = await found(broker)
     assert set(places) == {"work.dlq", "parked.dlq"}
@@ -140,7 +139,7 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
     broker = RabbitMQFixture()
     broker.source = broker.server.declare("parked here", "quorum", limit=3)
     broker.add_dead_letters(range(2))
-    broker.server.store(replace(broker.letter(1), target=broker.origin, headers=()))
+    broker.server.store(structs.replace(broker.letter(1), target=broker.origin, headers=()))
     async with open_session(broker.url, adapters=broker.connect) as session:
         assert (await deadletters.find_dead_letters(session, load_for_profile().conventions)).unclassified == 2
         told = await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
@@ -169,7 +168,7 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
 async def test_a_message_at_home_is_no_dead_letter() -> None:
     """Its headers name the very place it lies in: somebody brought it back with all of them."""
     broker = KafkaFixture()
-    broker.server.store(replace(broker.letter(1), target=broker.origin, partition=0))
+    broker.server.store(structs.replace(broker.letter(1), target=broker.origin, partition=0))
     assert set(await found(broker)) == {"orders.DLQ"}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.domain.errors import NeedsConsent, Refused
 from mqtui.domain.figure import exact, unknown
@@ -22,7 +22,7 @@ from tests.services.redrive_operator import CONFIRMED
 
 
 def messages(broker: MemoryFixture, count: int) -> list[Outgoing]:
-    return [replace(broker.letter(number), target=broker.origin, partition=None) for number in range(count)]
+    return [structs.replace(broker.letter(number), target=broker.origin, partition=None) for number in range(count)]
 
 
 async def publish(broker: MemoryFixture, sent: list[Outgoing], consent: Consent = CONFIRMED) -> list[Receipt]:
@@ -47,7 +47,7 @@ async def test_all_are_stored_in_order(broker: MemoryFixture, monkeypatch: pytes
 async def test_what_is_refused_or_unknown_is_told(broker: MemoryFixture) -> None:
     large = messages(broker, 1)[0]
     grown = tuple((name, value + b" " * 900) for name, value in large.fields)
-    large = replace(large, value=None if grown else b" " * 900, fields=grown)
+    large = structs.replace(large, value=None if grown else b" " * 900, fields=grown)
     broker.server.faults.max_size = 800
     broker.server.faults.lose_replies = 1
     receipts = await publish(broker, [*messages(broker, 2), large])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from mqtui.domain.field_table import int64, string
 from mqtui.domain.figure import unknown
@@ -22,11 +22,11 @@ LETTER = Message(
 
 def test_a_second_delivery_that_sorted_the_headers_and_counted_itself() -> None:
     by_name = sorted(LETTER.headers, key=lambda header: header[0])
-    again = replace(
+    again = structs.replace(
         LETTER,
         position=Delivery(9),
         headers=(*by_name[:1], ("x-delivery-count", int64(1), "int64"), *by_name[1:]),
-        envelope=replace(ENVELOPE, redelivered=True, deliveries=1),
+        envelope=structs.replace(ENVELOPE, redelivered=True, deliveries=1),
     )
     assert fingerprint(again) == fingerprint(LETTER)
 
@@ -34,10 +34,10 @@ def test_a_second_delivery_that_sorted_the_headers_and_counted_itself() -> None:
 def test_everything_else_tells_letters_apart() -> None:
     twice_the_other_way = tuple(LETTER.headers[place] for place in (2, 1, 0))
     others = [
-        replace(LETTER, value=b"other"),
-        replace(LETTER, headers=LETTER.headers[:2]),
-        replace(LETTER, headers=twice_the_other_way),
-        replace(LETTER, headers=(("z", string("1"), "binary"), *LETTER.headers[1:])),
-        replace(LETTER, envelope=replace(ENVELOPE, properties=(("message_id", "8"),))),
+        structs.replace(LETTER, value=b"other"),
+        structs.replace(LETTER, headers=LETTER.headers[:2]),
+        structs.replace(LETTER, headers=twice_the_other_way),
+        structs.replace(LETTER, headers=(("z", string("1"), "binary"), *LETTER.headers[1:])),
+        structs.replace(LETTER, envelope=structs.replace(ENVELOPE, properties=(("message_id", "8"),))),
     ]
     assert len({fingerprint(letter) for letter in (LETTER, *others)}) == len(others) + 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec import structs
 
 from mqtui.domain.field_table import int64, python, string
 from mqtui.domain.message import Delivery, EntryId, Header, Message, Offset
@@ -45,7 +46,7 @@ async def twice(broker: KafkaFixture | RabbitMQFixture) -> tuple[dict[str, objec
     headers = sent_home(broker)
     dead = broker.letter(5)
     broker.world.clock.advance(10)
-    broker.server.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
+    broker.server.store(structs.replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
     broker.world.clock.advance(10)
     second = (await runner.run()).run
     return read(headers), read(sent_home(broker)), first, second
@@ -101,7 +102,7 @@ def test_counts_that_cannot_be_read_are_none() -> None:
         (("other", b"3", ""), 0),
     ]
     for header, number in counts:
-        assert redrive_count(replace(letter, headers=(header,))) == number
+        assert redrive_count(structs.replace(letter, headers=(header,))) == number
 
 
 def test_what_stays_behind() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.domain.message import Outgoing
 from mqtui.domain.partitioner import murmur2, partition_for
@@ -36,7 +36,7 @@ def letter(broker: KafkaFixture, number: int, partition: int) -> Outgoing:
         (name, partition.to_bytes(4, "big") if name.endswith("original-partition") else value, kind)
         for name, value, kind in broker.headers(number)
     )
-    return replace(broker.letter(number), headers=told)
+    return structs.replace(broker.letter(number), headers=told)
 
 
 async def partition_fact(broker: KafkaFixture, **chosen: Any) -> str:
@@ -61,9 +61,9 @@ async def test_nothing_is_said_where_all_agree_or_nothing_is_known() -> None:
     for number in range(9):
         broker.server.store(letter(broker, number, partition_for(b"k%d" % number, 3)))
     assert await partition_fact(broker) == ""
-    broker.server.store(replace(letter(broker, 9, 0), key=None))
+    broker.server.store(structs.replace(letter(broker, 9, 0), key=None))
     told = tuple(header for header in broker.headers(10) if not header[0].endswith("original-partition"))
-    broker.server.store(replace(broker.letter(10), headers=told))
+    broker.server.store(structs.replace(broker.letter(10), headers=told))
     assert await partition_fact(broker) == ""
 
 

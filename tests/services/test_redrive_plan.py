@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NeedsConsent, NotFound, Refused, Unsupported
@@ -221,7 +222,7 @@ async def test_letters_that_came_back_are_told() -> None:
     run = (await operator.run()).run
     for record in broker.server.records(broker.origin)[:3]:
         marks = tuple(header for header in record.headers if header[0].startswith("x-mqtui-"))
-        broker.server.store(replace(broker.letter(1), headers=(*broker.headers(1), *marks)))
+        broker.server.store(structs.replace(broker.letter(1), headers=(*broker.headers(1), *marks)))
     (back,) = [risk for risk in (await operator.plan()).plan.risks if risk.name == "came-back"]
     assert back.text == f"3 came back after run {run[:4].upper()}"
 

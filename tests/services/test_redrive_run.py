@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mqtui.domain.bulk import FencedDuringMove
 from mqtui.domain.capability import Verb
@@ -137,7 +138,7 @@ async def test_a_letter_that_is_refused_stays_and_is_named(broker: MemoryFixture
     large = broker.letter(2)
     content = b"%0400d" % 7
     fields = tuple((name, content if name == b"value" else value) for name, value in large.fields)
-    broker.server.store(replace(large, value=content if large.value is not None else None, fields=fields))
+    broker.server.store(structs.replace(large, value=content if large.value is not None else None, fields=fields))
     broker.server.faults.max_size = 400
     operator = Operator(broker)
     result = assert_complete(await operator.run())

@@ -15,13 +15,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import unwrap
-from mqtui.brokers.kafka.messages import Record, WireHeaders, fast_stored_receipt, header_error
+from mqtui.brokers.kafka.messages import Record, WireHeaders, header_error
 from mqtui.brokers.kafka.publish import ANY_PARTITION, refusal_receipt
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
 from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, topic_name
 from mqtui.brokers.kafka.refused_records import NOT_RECORD_ERRORS, FailedDelivery
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.message import Header
+from mqtui.domain.message import Header, Offset
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
@@ -35,7 +35,11 @@ STORED_RECEIPT = Receipt(PublishStatus.STORED)
 
 def to_receipt(outcome: DeliveryOutcome) -> Receipt:
     """The receipt of an outcome."""
-    return outcome if isinstance(outcome, Receipt) else fast_stored_receipt(outcome.partition(), outcome.offset())
+    return (
+        outcome
+        if isinstance(outcome, Receipt)
+        else Receipt(PublishStatus.STORED, Offset(outcome.partition(), outcome.offset()))
+    )
 
 
 TRANSACTION_ENDED = frozenset({KafkaError._STATE, KafkaError._FATAL})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
+
+from msgspec import structs
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.confirms import EncodedPublish, OnOutcome
@@ -203,7 +204,7 @@ class MoveSession:
 
 def _without_copies(outgoing: Outgoing) -> Outgoing:
     """The message without CC and BCC headers, which would route copies elsewhere (R14)."""
-    return replace(outgoing, headers=rename_cc_headers(outgoing.headers))
+    return structs.replace(outgoing, headers=rename_cc_headers(outgoing.headers))
 
 
 def tag_of(message: Message) -> int:

@@ -105,8 +105,7 @@ class RedisReader:
                 key, "XRANGE", key, encode_entry_id(start), encode_entry_id(end), "COUNT", wanted
             )
             found = parse_entries(reply)
-            sizer.record_reply(found)
-            for part in split_by_bytes(found):
+            for part in split_by_bytes(found) if sizer.record_reply(found) > REPLY_BYTES else filter(None, [found]):
                 yield part
                 start = next_id(parse_entry_id(part[-1][0]))
             if left is not None:

@@ -76,9 +76,11 @@ class Prefetcher:
                 if batch and batch_bytes + page_bytes > BATCH_BYTES:
                     await self._put(batch)
                     batch, batch_bytes = [], 0
-                *full, rest = split_by_bytes(await self._without_handled(page), BATCH_BYTES) or [[]]
-                for part in full:
-                    await self._put(to_messages(self._ref, part))
+                rest = await self._without_handled(page)
+                if page_bytes > BATCH_BYTES:
+                    *full, rest = split_by_bytes(rest, BATCH_BYTES) or [[]]
+                    for part in full:
+                        await self._put(to_messages(self._ref, part))
                 batch += to_messages(self._ref, rest)
                 batch_bytes += page_bytes
                 if len(batch) == self._size:

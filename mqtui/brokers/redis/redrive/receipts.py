@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.connection.resp import ReplyOrError
 from mqtui.brokers.redis.errors import error_code, translate
-from mqtui.brokers.redis.messages import slot_setters
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId
 from mqtui.domain.redrive import PublishStatus, Receipt
@@ -19,27 +18,16 @@ HANDLED = Receipt(PublishStatus.GONE, reason="handled by another run; another gr
 KEPT_FOR_OTHER_GROUP = "another group still needs the entry: it stays in the source, marked as handled"
 STORED_EARLIER = "stored by an earlier try of this run"
 
-_new = object.__new__
-_set_ms, _set_seq = slot_setters(EntryId, "ms", "seq")
-_set_state, _set_receipt_position, _set_reason = slot_setters(Receipt, "state", "position", "reason")
-
 
 def stored_receipts(ids: Sequence[bytes]) -> list[Receipt]:
-    """Receipts of letters that are stored under these ids, made in bulk (see `messages`)."""
+    """Receipts of letters that are stored under these ids."""
     receipts = []
-    last_ms, milliseconds, state = b"", 0, PublishStatus.STORED
+    last_ms, milliseconds = b"", 0
     for raw in ids:
         ms, _, seq = raw.partition(b"-")
         if ms != last_ms:
             last_ms, milliseconds = ms, int(ms)
-        position = _new(EntryId)
-        _set_ms(position, milliseconds)
-        _set_seq(position, int(seq))
-        receipt = _new(Receipt)
-        _set_state(receipt, state)
-        _set_receipt_position(receipt, position)
-        _set_reason(receipt, "")
-        receipts.append(receipt)
+        receipts.append(Receipt(PublishStatus.STORED, EntryId(milliseconds, int(seq))))
     return receipts
 
 

@@ -8,9 +8,9 @@ object, or an array of pairs where a name comes twice or is not UTF-8. What woul
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 
 import orjson
+from msgspec import structs
 
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.cc_headers import rename_cc_headers
@@ -26,7 +26,7 @@ def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -
     wrote, writes = traits_of(source).message_format, traits_of(target).message_format
     alone = rename_cc_headers(message.headers) if writes is MessageFormat.AMQP else message.headers
     if alone is not message.headers:
-        message = replace(message, headers=alone)
+        message = structs.replace(message, headers=alone)
     if wrote is writes:
         return message
     if wrote is MessageFormat.ENTRY:
@@ -34,15 +34,15 @@ def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -
     headers = message.headers
     if wrote is MessageFormat.AMQP:
         headers = tuple((name, untyped_value(value, kind), "") for name, value, kind in headers)
-    message = replace(message, headers=headers, properties=(), partition=None)
+    message = structs.replace(message, headers=headers, properties=(), partition=None)
     if writes is MessageFormat.ENTRY:
         return _to_fields(message)
     if writes is MessageFormat.AMQP:
         key = message.key
         if key is not None:
-            message = replace(message, key=None, headers=(*headers, ("key", key, "")))
+            message = structs.replace(message, key=None, headers=(*headers, ("key", key, "")))
         if message.target.kind is Kind.EXCHANGE and not message.routing_key and key is not None:
-            message = replace(message, routing_key=name_text(key))
+            message = structs.replace(message, routing_key=name_text(key))
     return message
 
 
@@ -64,11 +64,11 @@ def describe_conversion(source: BrokerKind, target: BrokerKind) -> str:
 
 def _from_fields(message: Outgoing) -> Outgoing:
     if [name for name, _ in message.fields] == [VALUE]:
-        return replace(message, value=message.fields[0][1], fields=())
+        return structs.replace(message, value=message.fields[0][1], fields=())
     pairs = [(_text(name), _text(value)) for name, value in message.fields]
     names = {name for name, _ in pairs if isinstance(name, str)}
     whole = dict(pairs) if len(names) == len(pairs) else pairs
-    return replace(message, value=orjson.dumps(whole), fields=())
+    return structs.replace(message, value=orjson.dumps(whole), fields=())
 
 
 def _text(value: bytes) -> str | dict[str, str]:
@@ -84,4 +84,4 @@ def _to_fields(message: Outgoing) -> Outgoing:
         fields.append((KEY, message.key))
     fields.append((VALUE, message.value or b""))
     fields += [(name_bytes(name), value or b"") for name, value, _ in message.headers]
-    return replace(message, key=None, value=None, headers=(), fields=tuple(fields))
+    return structs.replace(message, key=None, value=None, headers=(), fields=tuple(fields))

@@ -26,6 +26,8 @@ DELIVERY_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
 """Headers that a quorum queue adds to each delivery; they are not part of the message."""
 
 
+NO_LAYOUT = Layout(MessageFormat.RECORD, Kind.TOPIC, "", {}, frozenset(), (), (), frozenset())
+
 ORIGIN_UNKNOWN = "original destination unknown: no header names it, use --to"
 
 
@@ -70,8 +72,9 @@ class RedriveRouter:
         is_amqp = traits_of(kind).message_format is MessageFormat.AMQP
         self._own_headers = stamper.headers_to_strip(kind) | (DELIVERY_HEADERS if is_amqp else frozenset())
         self._dropped = DROPPED_PROPERTIES if is_amqp else frozenset()
-        self._layout: Layout | None = None
-        """The layout of the previous letter, and what was derived from it: the next one nearly always has the same."""
+        self.layout = NO_LAYOUT
+        """The layout of the letter that was routed last, and what was derived from it: the next nearly always has the
+        same."""
 
         self._strips: frozenset[str] = frozenset()
         self._headers_for = stamper.headers_for
@@ -82,7 +85,7 @@ class RedriveRouter:
         """Where the letter goes and with which headers, or why it stays."""
         routing_key = ""
         layout = self._conventions.layout(letter)
-        if layout is not self._layout:
+        if layout is not self.layout:
             self._use_layout(layout)
         if self._alive_at is not None and _is_expired(layout, letter, self._alive_at):
             return Unroutable(f"its own expiry has passed, so consumers would drop it; --allow {EXPIRED_RISK} sends it")
@@ -125,7 +128,7 @@ class RedriveRouter:
         )
 
     def why_doubtful(self, letter: Message, route: Transfer | Unroutable) -> str:
-        """Why the message that is sent may not be the original one; "" where there is no doubt.
+        """Why the message of the letter that was routed last may not be the original one; "" where there is no doubt.
 
         Of letters without known headers the body is looked at: an envelope of an unknown kind would be sent whole.
         """
@@ -133,7 +136,7 @@ class RedriveRouter:
             return ""
         if route.content is not None:
             return route.content.doubt
-        layout = self._conventions.layout(letter)
+        layout = self.layout
         if layout.remains and any(layout.read(letter, name) is not None for name in ("exception", "group")):
             return layout.remains
         tells_nothing = not layout.slots and not letter.fields
@@ -141,7 +144,7 @@ class RedriveRouter:
 
     def _use_layout(self, layout: Layout) -> None:
         """Derive what is stripped, and whether letters of this layout can have headers of an earlier run."""
-        self._layout = layout
+        self.layout = layout
         self._strips = layout.stripped | self._own_headers
         fresh = layout.stripped.isdisjoint(HEADER_NAMES) and not set(HEADER_NAMES).intersection(layout.kept)
         self._headers_for = self._stamper.first_headers_for if fresh else self._stamper.headers_for

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch, Broker
+from mqtui.domain.convention import Layout
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import Ref, name_text
 from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.origins import destination_exists
 from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
@@ -28,8 +29,10 @@ class ScanResult:
     selected: int = 0
     targets: Counter[Ref] = field(default_factory=Counter)
     unroutable: Counter[str] = field(default_factory=Counter)
-    kept_headers: Counter[str] = field(default_factory=Counter)
-    stripped_headers: Counter[str] = field(default_factory=Counter)
+    kept_headers: dict[str, None] = field(default_factory=dict)
+    """Their names, in the order in which they were met."""
+
+    stripped_headers: dict[str, None] = field(default_factory=dict)
     added_headers: tuple[str, ...] = ()
     earlier_runs: Counter[str] = field(default_factory=Counter)
     """Ids of earlier runs, by how many of their letters are dead-lettered again."""
@@ -45,8 +48,10 @@ class ScanResult:
     oldest: int | None = None
     newest: int | None = None
     keyless: int = 0
+    _layout: Layout | None = None
+    """The layout of the previous letter: the names of its headers are known."""
 
-    def add(self, letter: Message, route: Transfer | Unroutable, doubt: str = "") -> None:
+    def add(self, letter: Message, layout: Layout, route: Transfer | Unroutable, doubt: str = "") -> None:
         """Count one selected letter and its route; `doubt` says why its message may not be the one that was sent."""
         self.selected += 1
         size = letter.size
@@ -66,11 +71,14 @@ class ScanResult:
         self.unwrapped += route.content is not None
         if doubt:
             self.doubts[doubt] += 1
-        names = [name for name, _, _ in letter.headers] or [
-            name.decode("utf-8", "surrogateescape") for name, _ in letter.fields
-        ]
+        if layout is not self._layout:
+            self._layout = layout
+            self._add_header_names(letter, route)
+
+    def _add_header_names(self, letter: Message, route: Transfer) -> None:
+        names = [name for name, _, _ in letter.headers] or [name_text(name) for name, _ in letter.fields]
         for name in names:
-            (self.stripped_headers if name in route.stripped else self.kept_headers)[name] += 1
+            (self.stripped_headers if name in route.stripped else self.kept_headers)[name] = None
         self.added_headers = tuple(name for name, _, _ in route.added)
 
 
@@ -122,7 +130,7 @@ async def scan_source(
                 await slices.yield_to_loop()
             if wanted:
                 route = router.route(letter)
-                found.add(letter, route, router.why_doubtful(letter, route))
+                found.add(letter, router.layout, route, router.why_doubtful(letter, route))
                 if isinstance(route, Transfer):
                     partition_check.add(letter, route)
                 if limit is not None and found.selected >= limit:

@@ -99,7 +99,11 @@ class MessageMoveBatch:
 
     async def move(self) -> None:
         """Where the connection breaks, all of them count as unknown."""
-        fresh = [index for index in range(len(self)) if index not in self._already_stored]
+        fresh = (
+            range(len(self))
+            if not self._already_stored
+            else [index for index in range(len(self)) if index not in self._already_stored]
+        )
         try:
             receipts = await self._transport.store([self._transfers[index] for index in fresh])
         except FencedDuringMove as error:
@@ -116,6 +120,9 @@ class MessageMoveBatch:
 
     def _set_receipts(self, fresh: Sequence[int], receipts: Sequence[Receipt]) -> None:
         """Letters that an earlier process stored were not sent again: their receipts say so."""
+        if not self._already_stored:
+            self._receipts = list(receipts)
+            return
         by_index = dict(zip(fresh, receipts, strict=True))
         self._receipts = [by_index.get(index, ALREADY_STORED) for index in range(len(self))]
 
