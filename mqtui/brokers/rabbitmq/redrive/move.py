@@ -204,7 +204,8 @@ class MoveSession:
 
 def _without_copies(outgoing: Outgoing) -> Outgoing:
     """The message without CC and BCC headers, which would route copies elsewhere (R14)."""
-    return structs.replace(outgoing, headers=rename_cc_headers(outgoing.headers))
+    headers = rename_cc_headers(outgoing.headers)
+    return outgoing if headers is outgoing.headers else structs.replace(outgoing, headers=headers)
 
 
 def tag_of(message: Message) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from secrets import token_hex
 from time import monotonic
@@ -24,18 +25,21 @@ def fingerprint(letter: Message) -> bytes:
 
     A quorum queue that counts a second delivery sorts the headers by name (`rabbit_misc:sort_field_table`).
     """
-    digest = hashlib.blake2b(digest_size=16)
-    add = digest.update
-    add(b"k%d:" % len(letter.key or b"") + (letter.key or b""))
-    add(b"v%d:" % len(letter.value or b"") + (letter.value or b""))
-    for name, value, kind in sorted(letter.headers, key=itemgetter(0)):
+    key, value = letter.key or b"", letter.value or b""
+    parts = [b"k%d:" % len(key), key, b"v%d:" % len(value), value]
+    for name, content, kind in sorted(letter.headers, key=itemgetter(0)):
         if name not in DELIVERY_COUNT_HEADERS:
-            add(b"h" + name_bytes(name) + b"\0" + kind.encode() + b"\0" + (value or b"") + b"\0")
-    for field, content in letter.fields:
-        add(b"f%d:%d:" % (len(field), len(content)) + field + content)
+            parts += (_header_label(name, kind), content or b"", b"\0")
+    for field, text in letter.fields:
+        parts += (b"f%d:%d:" % (len(field), len(text)), field, text)
     if letter.envelope is not None:
-        add(repr(letter.envelope.properties).encode())
-    return digest.digest()
+        parts.append(repr(letter.envelope.properties).encode())
+    return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+@lru_cache(maxsize=4096)
+def _header_label(name: str, kind: str) -> bytes:
+    return b"h" + name_bytes(name) + b"\0" + kind.encode() + b"\0"
 
 
 class JournalKey(NamedTuple):
