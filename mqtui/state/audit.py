@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mqtui.domain.audit import AuditContents, AuditEntry
 from mqtui.domain.errors import StorageFailed
+from mqtui.machine.process import host, operator
 from mqtui.state import audit_chain
 from mqtui.state.audit_anchor import AuditAnchor
 from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, ChainHead, encode_line, key_id, parse_line
 from mqtui.state.file_lock import lock_file
 from mqtui.state.fsync import append_whole, open_private, sync_folder
 from mqtui.state.paths import state_dir
-from mqtui.state.process import host, operator
 from mqtui.state.redact import redact_command
 
 if TYPE_CHECKING:

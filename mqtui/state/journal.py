@@ -17,6 +17,7 @@ import msgspec
 from mqtui.domain.errors import BadInput, Held, NotFound
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
+from mqtui.machine.process import host, is_alive
 from mqtui.state.database import Database
 from mqtui.state.journal_codec import (
     InFlight,
@@ -29,7 +30,6 @@ from mqtui.state.journal_codec import (
     encode_outcomes,
 )
 from mqtui.state.paths import state_dir
-from mqtui.state.process import host, is_alive
 
 __all__ = ["InFlight", "Journal", "LettersInFlight", "OutcomeRow", "OutcomeRows", "RunRecord", "UnfinishedBatch"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.architecture.house import PACKAGE, functions, modules, names, shown
 
 FILE_LINES = 400
 FUNCTION_LINES = 60
+TWIN_LINES = 5
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "base", "misc"}
 ADAPTERS = [PACKAGE / "brokers" / kind for kind in ("kafka", "rabbitmq", "redis")]
 PREFIXES = {"kafka": "Kafka", "rabbitmq": "Rabbit", "redis": "Redis"}
@@ -77,6 +79,23 @@ def test_no_two_classes_share_a_name() -> None:
 
 def is_adapter(path: Path) -> bool:
     return any(folder in path.parents for folder in ADAPTERS)
+
+
+def function_bodies(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and body of every function of a module, without docstrings and comments."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, "\n".join(map(ast.unparse, node.body[1:] if ast.get_docstring(node) else node.body))
+
+
+def test_no_function_stands_twice() -> None:
+    """What two rooms need stands once, below both."""
+    homes: dict[str, list[str]] = {}
+    for path in modules():
+        for name, body in function_bodies(path):
+            if body.count("\n") >= TWIN_LINES - 1:
+                homes.setdefault(body, []).append(f"{shown(path)}:{name}")
+    assert [places for places in homes.values() if len(places) > 1] == []
 
 
 def test_few_name_the_adapter() -> None:

@@ -9,6 +9,7 @@ from msgspec import structs
 from mqtui.domain.field_table import int64, python, string
 from mqtui.domain.message import Delivery, EntryId, Header, Message, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.machine.process import operator
 from mqtui.services.redrive.planning.mqtui_headers import (
     AT,
     BY,
@@ -19,7 +20,6 @@ from mqtui.services.redrive.planning.mqtui_headers import (
     HeaderStamper,
     redrive_count,
 )
-from mqtui.state.process import operator
 from tests.services.memory_fixtures import KafkaFixture, MemoryFixture, RabbitMQFixture, RedisFixture
 from tests.services.redrive_operator import Operator
 

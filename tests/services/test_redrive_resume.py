@@ -11,13 +11,13 @@ import pytest
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held, NeedsConsent, Refused
 from mqtui.domain.policy import Consent
+from mqtui.machine.process import host
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.run_report import find_resumable
 from mqtui.state.journal import Journal
 from mqtui.state.paths import state_dir
-from mqtui.state.process import host
 from tests.services.memory_fixtures import KafkaFixture, MemoryFixture, RabbitMQFixture
 from tests.services.redrive_operator import Operator, assert_complete, last_run
 

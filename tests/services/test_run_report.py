@@ -10,9 +10,9 @@ import pytest
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import Outcome
+from mqtui.machine.process import host, operator
 from mqtui.services import run_report
 from mqtui.state.journal import Journal
-from mqtui.state.process import host, operator
 from tests.services.memory_fixtures import MemoryFixture, RabbitMQFixture
 from tests.services.redrive_operator import Operator, last_run, small_batches
 

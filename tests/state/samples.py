@@ -6,8 +6,8 @@ from mqtui.domain.message import Delivery, EntryId, Envelope, Message, Offset
 from mqtui.domain.plan import Plan, Send
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.machine.process import host
 from mqtui.state.journal import RunRecord
-from mqtui.state.process import host
 
 RUN = "7f3a" + "0" * 28
 POLICY = Policy("prod")

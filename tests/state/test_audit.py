@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import StorageFailed
+from mqtui.machine.process import host, operator
 from mqtui.state.audit import Audit
-from mqtui.state.process import host, operator
 from mqtui.state.redact import mask, redact_command
 from tests.state.samples import POLICY, RUN, plan
 

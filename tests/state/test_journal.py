@@ -16,8 +16,8 @@ import pytest
 from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
 from mqtui.domain.policy import Environment, Policy, strictest
+from mqtui.machine.process import process_start
 from mqtui.state.journal import InFlight, Journal, OutcomeRow
-from mqtui.state.process import process_start
 from tests.state.samples import RUN, record
 
 NOW = int(time.time() * 1000)

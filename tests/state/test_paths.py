@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import StorageFailed
+from mqtui.machine.process import is_alive, process_start
 from mqtui.state.paths import cache_dir, config_dir, state_dir
 from mqtui.state.peek_budget import StoredPeekBudget
-from mqtui.state.process import is_alive, process_start
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,13 +15,14 @@ from mqtui.brokers.kafka.errors import unwrap
 from mqtui.brokers.kafka.publish import MAX_BATCH_BYTES
 from mqtui.brokers.kafka.read.offsets import OffsetResults, known_offsets, list_offsets
 from mqtui.brokers.kafka.read.topic_metadata import Topic, describe_topic, state_topic_name, topic_name
-from mqtui.brokers.kafka.redrive.process_identity import current_process, current_user
+from mqtui.brokers.kafka.redrive.process_identity import current_process
 from mqtui.brokers.kafka.redrive.source_lock import SourceLock
 from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, progress_records
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
+from mqtui.machine.process import operator
 
 REPLICAS = 3
 STATE_CONFIG = {
@@ -44,7 +45,7 @@ async def apply_step(clients: KafkaClients, plan: Plan, step: Step) -> StepResul
             return await _create_state_topic(clients, name)
         case Unmark(source, run, offsets):
             topic = await describe_topic(clients, topic_name(source))
-            author = RunIdentity(plan.id, current_user(), plan.hash, current_process())
+            author = RunIdentity(plan.id, operator(), plan.hash, current_process())
             return await wait_uncancelled(
                 submit_to_thread("putback", lambda: _unmark(clients, topic, author, run, offsets))
             )

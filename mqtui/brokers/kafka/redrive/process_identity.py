@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
+
+from mqtui.machine.process import host, process_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class ProcessIdentity:
         """Whether it has certainly ended: it ran on this machine, and no process has its id and start time now."""
         if self.machine_id != machine_id() or not self.machine_id:
             return False
-        now = start_time(self.pid)
+        now = process_start(self.pid)
         return now is None or now != self.start
 
 
 def current_process() -> ProcessIdentity:
     """The identity of this process."""
     pid = os.getpid()
-    return ProcessIdentity(socket.gethostname(), machine_id(), pid, start_time(pid) or 0)
+    return ProcessIdentity(host(), machine_id(), pid, process_start(pid) or 0)
 
 
 def machine_id() -> str:
@@ -40,21 +40,3 @@ def machine_id() -> str:
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
-
-
-def start_time(pid: int) -> int | None:
-    """The start time of a process in clock ticks since boot (proc(5), stat field 22); None if it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    fields = text[text.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def current_user() -> str:
-    """The login name of this process, for steps that no run stands behind."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"

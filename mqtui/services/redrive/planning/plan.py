@@ -20,6 +20,7 @@ from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Step, Take
 from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.machine.process import operator
 from mqtui.services.browse import require_verb
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
@@ -42,7 +43,6 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.peeked_origins import PeekedOrigins
-from mqtui.state.process import operator
 
 CROSS_BROKER = Guarantee(
     Strength.AT_LEAST_ONCE,

@@ -27,6 +27,7 @@ from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.times import parse_offset
+from mqtui.machine.process import host, operator, process_start
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.redrive.planning.routing import DELIVERY_HEADERS
@@ -39,7 +40,6 @@ from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounte
 from mqtui.services.session import Session
 from mqtui.state import bundles
 from mqtui.state.journal import Journal, OutcomeRow, RunRecord
-from mqtui.state.process import host, operator, process_start
 
 CHUNK_SIZE = 500
 

@@ -15,11 +15,11 @@ from mqtui.domain.bulk import OffsetRanges
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Outcome, PublishStatus
+from mqtui.machine.process import process_start
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.model import Profile
 from mqtui.state.bundles import Bundle, delete_expired
 from mqtui.state.journal import InFlight, Journal, LettersInFlight, OutcomeRow, OutcomeRows, RunRecord
-from mqtui.state.process import process_start
 
 Result = TypeVar("Result")
 

@@ -22,6 +22,7 @@ from mqtui.domain.figure import Exactness
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Source, Strength
+from mqtui.machine.process import host, operator, process_start
 from mqtui.profiles.secrets import store_url_secret
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
@@ -50,7 +51,6 @@ from mqtui.services.redrive.run.requeued_letters import read_requeued
 from mqtui.services.redrive.run.transports import Transport, open_transport
 from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
-from mqtui.state.process import host, operator, process_start
 
 MAX_RETURNED_NAMED = 20
 """How many of the letters that came back the result names."""
