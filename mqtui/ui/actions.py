@@ -42,6 +42,16 @@ class Action(NamedTuple):
         """Whether it changes something: such actions have a capital letter and show a plan first."""
         return self.danger is not Danger.LOOK
 
+    @property
+    def acts_on_row(self) -> bool:
+        """Whether it does something to the row under the cursor, or with it."""
+        return (self.changes and self.id != "thing.create") or self.id in LOOKS_AT_ROW
+
+
+LOOKS_AT_ROW = frozenset(
+    ("nav.open", "list.mark", "list.range", "read.follow", "thing.pair", "thing.copy", "thing.pin", "app.menu")
+)
+"""Actions that change nothing and are about the row under the cursor."""
 
 LATER = "not in this version"
 

@@ -277,9 +277,11 @@ class Console(App[None], inherit_bindings=False):
         return frozenset(self._global_actions)
 
     async def action_do(self, action_id: str) -> None:
-        """Do an action of the screen that is shown."""
+        """Do an action of the screen that is shown, if the key was meant for what is on it."""
         screen: Screen[Any] = self.screen
         perform = getattr(screen, "perform", None)
+        if isinstance(screen, ConsoleScreen) and not screen.takes_key(action_id, self.key_queue.typed_at):
+            return
         if perform is not None:
             await perform(action_id)
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 1.0
 """Seconds after which the next key is sent although the one before was not reported as answered."""
 
+MOUNT_CHECK_SECONDS = 0.005
+"""Seconds between two looks whether the screen that a key opened has its fields."""
+
 CLOSING_ITERATIONS = 50
 """Iterations of the event loop that a prompt is given to close."""
 
@@ -41,6 +44,13 @@ class KeyQueue:
         self._waiting: deque[Typed] = deque()
         self._under_way: Typed | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._mount_check: asyncio.TimerHandle | None = None
+        self._mount_deadline = 0.0
+
+    @property
+    def typed_at(self) -> float | None:
+        """When the key that is being answered was typed, in monotonic seconds; None while there is none."""
+        return self._under_way.time if isinstance(self._under_way, events.Key) else None
 
     async def take(self, event: Typed) -> None:
         """Add a key or a paste."""
@@ -65,7 +75,7 @@ class KeyQueue:
 
     async def _next(self) -> None:
         self._done()
-        while self._waiting and self._under_way is None:
+        while self._waiting and self._under_way is None and not self._waits_for_screen():
             event = self._waiting.popleft()
             if not self._is_seen(event):
                 continue
@@ -77,6 +87,24 @@ class KeyQueue:
                 self._patience = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, self._give_up)
             else:
                 self._done()
+
+    def _waits_for_screen(self) -> bool:
+        """Whether the screen that is shown is not mounted yet, so that none of its fields has the focus: look again."""
+        if self._mount_check is not None:
+            self._mount_check.cancel()
+            self._mount_check = None
+        loop, console = asyncio.get_running_loop(), self._console
+        if not console.screen_stack:  # the console has ended
+            self._waiting.clear()
+            return True
+        if console.screen.is_mounted:
+            self._mount_deadline = 0.0
+            return False
+        self._mount_deadline = self._mount_deadline or loop.time() + ANSWER_TIMEOUT
+        if loop.time() >= self._mount_deadline:
+            return False
+        self._mount_check = loop.call_later(MOUNT_CHECK_SECONDS, console.call_next, self._next)
+        return True
 
     def _is_seen(self, event: Typed) -> bool:
         """Whether the screen was painted when the key was typed: nobody answers what is not visible yet."""

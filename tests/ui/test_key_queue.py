@@ -113,3 +113,42 @@ def test_at_a_terminal_in_one_read(redis_url: str, tmp_path: Path, size: tuple[i
         console.wait(lambda screen: ref.name in screen.display[1] and "›" in screen.display[1], "at its messages")
         assert b"never awaited" not in console.written
     ground.world.close()
+
+
+async def test_a_form_has_what_is_typed_behind_its_key(dev: MemoryShop) -> None:
+    """Its first field has the focus before the next key is sent, although the form is not painted yet."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").then_calls(lambda: hand_over(user, "PRedrive 3")).is_at("PublishScreen")
+        await user.until(lambda: getattr(user.console.focused, "value", "") == "Redrive 3", "has typed all")
+        await user.presses("esc").is_at("DestinationsScreen").presses("0").is_at("HomeScreen").on_row("dev")
+        await user.then_calls(lambda: hand_over(user, "+3;g")).is_at("ProfileFormScreen")
+        await user.until(lambda: getattr(user.console.focused, "value", "") == "3;g", "has typed all")
+
+
+async def test_what_is_typed_for_a_refused_key_does_nothing(dev: MemoryShop) -> None:
+    """A form that did not open: its text must not act on the list."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").then_calls(lambda: hand_over(user, "UR3Pq\r")).reads_in_prompt("U does nothing")
+        await user.is_at("DestinationsScreen").presses("j").on_row("work.invoices.dlq")
+
+
+@pytest.mark.parametrize("key", ["tab", "shift+tab", "ctrl+r", "ctrl+p", "f1"])
+async def test_a_question_keeps_the_keys_that_are_no_text(dev: MemoryShop, key: str) -> None:
+    """No key takes the focus away from an open question, or opens something over it."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("/", "w", key, "o", "R").is_at("DestinationsScreen")
+        await user.until(lambda: has_typed(user, "woR"), "types woR").presses("esc").sees("order trouble · 10")
+
+
+async def test_a_key_is_for_the_row_that_was_seen(dev: MemoryShop) -> None:
+    """A row that another took the place of between the key and its turn is not acted on; the list says so."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ")
+        table: Any = user.table
+
+        def row_goes() -> None:
+            pressed = events.Key("R", "R")
+            table.show([item for item in table.model.items if "orders.DLQ" not in table.renderer.text(item)])
+            user.console.post_message(pressed)
+
+        await user.then_calls(row_goes).reads_in_prompt("press R again").is_at("DestinationsScreen")

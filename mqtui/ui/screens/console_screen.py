@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 FIRST_CHANGE = 2
 """Where there is little room, hints leave alternately from both groups; the priority of the first one that changes."""
 
+KEYS_BESIDE_QUESTION = ("nav.back", "app.quit", "app.suspend")
+"""Actions whose keys work while a question is open: none of them is text."""
+
+MOVES = ("nav.down", "nav.up", "nav.page_down", "nav.page_up")
+"""What arrows do to the list while a filter is typed."""
+
 Doer = TypeVar("Doer", bound=Callable[..., Any])
 RIGHT = 3
 """The right button of a mouse."""
@@ -239,6 +245,16 @@ class ConsoleScreen(Screen[None]):
             return self.focused
         return next(iter(self.query(RowTable)), None)
 
+    def takes_key(self, action_id: str, typed_at: float | None) -> bool:
+        """Whether a key may do this action now; where not, it says so. `typed_at` is in monotonic seconds.
+
+        While a question is open its field has the keys, and the list only those that move the cursor.
+        """
+        if not self.is_ready or not self.prompt_line.is_asking:
+            return True
+        self.prompt_line.take_focus()
+        return action_id in (*KEYS_BESIDE_QUESTION, *(MOVES if self.prompt_line.filters_as_typed else ()))
+
     async def perform(self, action_id: str) -> None:
         """Do an action, or say why it is disabled. A screen that is not ready does global actions only."""
         if not self.is_ready:
@@ -248,6 +264,7 @@ class ConsoleScreen(Screen[None]):
         reason = self.disabled_reason(BY_ID[action_id])
         if reason is not None:
             self.prompt_line.flash(reason)
+            self.ignore_keys_until_painted()  # they were typed for what did not open
             return
         try:
             await self._do(action_id)

@@ -11,6 +11,7 @@ from textual import on
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import Ref
+from mqtui.ui.actions import BY_ID
 from mqtui.ui.render.figures import age
 from mqtui.ui.render.table_model import Cell, row_as_text
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -187,6 +188,18 @@ class ListScreen(ConsoleScreen, Generic[Item]):
                 group.size is not None for group in broker_session.poller.snapshot.groups
             ):
                 broker_session.poller.poll_now()
+
+    def takes_key(self, action_id: str, typed_at: float | None) -> bool:
+        """A key is for the row that stood under the cursor when it was typed, not for one that came there since."""
+        if not super().takes_key(action_id, typed_at):
+            return False
+        table = self.focused_table
+        if typed_at is None or not self.is_ready or table is None or not BY_ID[action_id].acts_on_row:
+            return True
+        if table.is_row_seen(typed_at):
+            return True
+        self.prompt_line.flash(f"the row is another one now: press {self.console.keymap.shown(action_id)} again")
+        return False
 
     @property
     def active_table(self) -> RowTable[Any]:

@@ -80,6 +80,7 @@ class Form(VerticalScroll):
             widget.fill(text)
         elif isinstance(widget, Input):
             widget.value = text
+            widget.cursor_position = len(text)
 
     def show_error(self, key: str, text: str) -> None:
         """Show an error under a field; "" hides it."""
@@ -92,6 +93,6 @@ class Form(VerticalScroll):
             self.show_error(field.key, "")
 
     def focus_first(self) -> None:
-        """Focus the first field."""
+        """Focus the first field, at once: the next key is for it already."""
         if self.fields:
-            self.query_one(f"#field-{self.fields[0].key}").focus()
+            self.screen.set_focus(self.query_one(f"#field-{self.fields[0].key}"))

@@ -208,6 +208,7 @@ class MessageList(RowTable[Message]):
         if self.following and not self.follows_end:
             self.below += came
         if before == 0 and not self.follows_end:
+            self.note_other_row()
             self.post_message(self.Highlighted(self, self.current, moved=False))
 
     def _show_new(self) -> None:
@@ -234,6 +235,8 @@ class MessageList(RowTable[Message]):
         last = len(self.model.shown) - 1
         if last < 0:
             return
+        if self.cursor != last:
+            self.note_other_row()
         self.cursor = last
         self._sized()
         self.scroll_to(y=last, animate=False, immediate=True, force=True)

@@ -86,6 +86,15 @@ class PromptLine(Horizontal):
         return self._asking is not None and self._asking.answer.done()
 
     @property
+    def filters_as_typed(self) -> bool:
+        """Whether each key of the open prompt changes what is shown above it."""
+        return self._asking is not None and self._asking.changed is not None
+
+    def take_focus(self) -> None:
+        """Focus the field of the open prompt."""
+        self.screen.set_focus(self.query_one(PromptInput))
+
+    @property
     def tour_hint(self) -> str:
         """A hint of the demo's tour, shown instead of the status."""
         return self._tour_hint
@@ -191,13 +200,15 @@ class PromptLine(Horizontal):
             self._asking.answer.set_result(event.value)
 
     def on_key(self, event: events.Key) -> None:
-        """Esc cancels the prompt, tab completes the text."""
+        """Esc cancels the prompt; tab completes the text where it can, and never leaves the field."""
         if event.key == "escape" and self.cancel():
             event.stop()
             event.prevent_default()
-        elif event.key == "tab" and self._asking is not None and self._asking.complete is not None:
+        elif event.key in ("tab", "shift+tab") and self._asking is not None:
             event.stop()
             event.prevent_default()
+            if event.key == "shift+tab" or self._asking.complete is None:
+                return
             entry = self.query_one(PromptInput)
             entry.value = self._asking.complete(entry.value)
             entry.cursor_position = len(entry.value)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Generic, TypeAlias, TypeVar
 
 from rich.segment import Segment
@@ -73,6 +75,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
         self.is_loading = False
         """Whether only names are known, so that the order will change: no row is under the cursor before a key."""
+
+        self._row_seen_at = inf
+        """When the row was painted that came under the cursor by itself; inf where it is not painted yet."""
 
         self._tones = theme_styles.ThemeStyles({}, colour=False)
         self.column_window = ColumnWindow(self._turned)
@@ -156,7 +161,20 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.refresh()
         now = self.current
         if name is None or now is None or self.renderer.id(now) != name:
+            self.note_other_row()
             self.post_message(self.Highlighted(self, now, moved=False))
+
+    def note_other_row(self) -> None:
+        """Another row came under the cursor, not by a key: it is not seen before it is painted."""
+        self._row_seen_at = inf
+
+    def is_row_seen(self, at: float) -> bool:
+        """Whether the row under the cursor was on the screen at a time (monotonic); one out of sight is shown."""
+        if self.current is None or not self.region or self._row_seen_at <= at:
+            return True
+        self._into_sight()
+        self.refresh_line(self.cursor)
+        return False
 
     def _unkept(self) -> int:
         """The cursor's line where its row is gone."""
@@ -336,6 +354,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def _segments(self, item: Item, line: int) -> list[Segment]:
         under = line == self.cursor
+        if under and self._row_seen_at == inf:
+            self._row_seen_at = monotonic()
         ground = "cursor" if under else "surface"
         style, glyphs = self._tones.style, self.glyphs
         marked = self.renderer.id(item) in self.model.marks

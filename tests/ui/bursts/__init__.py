@@ -1,0 +1,1 @@
+"""Random bursts of keys at a console in a pseudo-terminal."""
