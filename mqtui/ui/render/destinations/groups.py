@@ -113,10 +113,12 @@ class GroupRenderer:
         return ("▲", "warn") if self.severity(item) else (" ", "")
 
     def severity(self, item: GroupRow) -> int:
-        """Stopped and stalled groups first, then pending entries."""
+        """Stopped and stalled groups first, then those with most pending entries, stuck consumers before others."""
         if item.stalled or item.wrong:
-            return 2
-        return 1 if item.group.pending.number and traits_of(item.broker).groups.have_pending else 0
+            return STOPPED_WEIGHS
+        if not traits_of(item.broker).groups.have_pending:
+            return 0
+        return int(item.group.pending.number or 0) * (STUCK_WEIGHS if any(map(is_stuck, item.group.members)) else 1)
 
     def is_uncertain(self, item: GroupRow) -> bool:
         """Whether its lag is not known."""
@@ -265,6 +267,7 @@ class ConsumerRenderer:
 
 
 STUCK_WEIGHS = 1_000_000
+STOPPED_WEIGHS = STUCK_WEIGHS**3
 STUCK_AFTER_MS = 60_000
 """Milliseconds of inactivity after which a consumer with pending entries is called stuck."""
 

@@ -1,0 +1,58 @@
+"""Rows of groups, consumers, entries and exchanges: which stands first, and what a cell says."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtui.cli.pending import entry_cells
+from mqtui.domain.figure import exact
+from mqtui.domain.message import EntryId
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.times import format_age
+from mqtui.domain.topology import Group, Member, PendingEntry
+from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow
+from mqtui.ui.render.table_model import row_as_text
+from mqtui.ui.widgets.row_model import RowModel
+from tests.ui.driver import at_console
+from tests.ui.memory_shop import MemoryShop
+
+
+def test_the_group_with_most_pending_entries_stands_first() -> None:
+    """An entry in flight of a group that works is no reason to stand before 42 of a consumer that does not."""
+    working = group_row("fraud", Member("worker-1", pending=1, idle=200, inactive=200))
+    waiting = group_row("ledger", Member("worker-7", pending=42, idle=9_000, inactive=9_000))
+    stuck = group_row("audit", Member("worker-3", pending=2, idle=90_000, inactive=90_000))
+    model = RowModel(GroupRenderer())
+    model.take([working, waiting, stuck])
+    assert [item.group.ref.name for item in model.rows] == ["payments/audit", "payments/ledger", "payments/fraud"]
+
+
+def group_row(name: str, *members: Member) -> GroupRow:
+    pending = exact(sum(member.pending or 0 for member in members))
+    group = Group(Ref(Kind.GROUP, f"payments/{name}"), "stream", "", members, pending=pending)
+    return GroupRow(BrokerKind.REDIS, group, None, (), None, stalled=False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "units", "shown"),
+    [(0.4, 1, "0s"), (43.9, 1, "43s"), (187, 1, "3m"), (187, 2, "3m 7s"), (10_800, 2, "3h"), (200_000, 2, "2d 7h")],
+)
+def test_ages(seconds: float, units: int, shown: str) -> None:
+    assert format_age(seconds, units=units) == shown
+
+
+def test_an_idle_time_is_told_as_people_read_it() -> None:
+    entry = PendingEntry(EntryId(1, 0), "worker-7", 10_800_000, 3, 0)
+    assert entry_cells(entry) == (EntryId(1, 0), "worker-7", "3h", 3)
+
+
+async def test_what_does_not_apply_to_an_exchange_is_blank(dev: MemoryShop) -> None:
+    """It holds nothing and nobody reads it: no figure of it is unknown."""
+    dev.rabbitmq.exchange("shop.events.fanout", "fanout")
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").on_some_row("shop.events.fanout")
+        table = user.table
+        row = next(item for item in table.model.rows if "shop.events.fanout" in table.renderer.text(item))
+        cells = row_as_text(table.renderer, row)
+        assert {key for key, text in cells.items() if text} == {"name", "kind"}, cells
+        await user.moves_to("shop.events.fanout").reads_in_prompt("an exchange holds no messages")
