@@ -14,7 +14,7 @@ from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import Figure
 from mqtui.domain.name_quoting import UnambiguousNames
 from mqtui.domain.resource import Kind
-from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination, Inventory
+from mqtui.domain.topology import BLANK_FIGURES, Destination, Inventory
 
 if TYPE_CHECKING:
     from mqtui.services.session import Session
@@ -78,5 +78,5 @@ def _cells(row: Destination, spelling: UnambiguousNames) -> tuple[object, ...]:
 
 
 def _asked(figure: Figure) -> str:
-    """A figure; blank where it was not asked for."""
-    return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)
+    """A figure; blank where it was not asked for, or does not apply."""
+    return "" if figure in BLANK_FIGURES else str(figure)

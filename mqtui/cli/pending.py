@@ -13,6 +13,7 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import ParsedName
+from mqtui.domain.times import format_age
 from mqtui.domain.topology import PendingEntry
 
 FATAL_DELIVERIES = 2**63 - 1
@@ -57,7 +58,7 @@ async def _pending(
                     for entry in page:
                         output.json_line(pending_row(ref, group, entry))
                 else:
-                    table.add(map(_cells, page))
+                    table.add(map(entry_cells, page))
     return DONE
 
 
@@ -69,6 +70,7 @@ def _tell_counts(output: Output, counts: Mapping[str, int], consumer: str) -> No
         output.line()
 
 
-def _cells(entry: PendingEntry) -> tuple[object, ...]:
+def entry_cells(entry: PendingEntry) -> tuple[object, ...]:
+    """Id, consumer, idle time and deliveries of an entry, as a row of the table."""
     deliveries = "FATAL" if entry.deliveries == FATAL_DELIVERIES else entry.deliveries
-    return entry.id, entry.consumer, f"{entry.idle:,} ms", deliveries
+    return entry.id, entry.consumer, format_age(entry.idle / 1000, units=2), deliveries

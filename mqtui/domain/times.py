@@ -23,6 +23,19 @@ EARLIEST, LATEST = ((time + way * MARGIN).replace(tzinfo=UTC) for time, way in (
 EARLIEST_MS, LATEST_MS = int(EARLIEST.timestamp() * 1000), int(LATEST.timestamp() * 1000)
 
 
+def format_age(seconds: float, *, units: int = 1) -> str:
+    """`40s`, `3m`, `2h`, `6d`; with two units `2h 7m`. What is shorter than a second is `0s`."""
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        amount, left = divmod(left, length)
+        if amount or (unit == "s" and not parts):
+            parts.append(f"{amount}{unit}")
+        if len(parts) == units:
+            break
+    return " ".join(parts)
+
+
 def to_datetime(time_ms: int | None) -> datetime | None:
     """The UTC time of milliseconds since the epoch; None without one, or where it is out of the range of dates (K20).
 

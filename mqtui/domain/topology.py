@@ -12,6 +12,10 @@ from mqtui.domain.resource import BrokerKind, Ref
 
 NOT_ASKED = unknown("not asked")
 NOTHING_WAITS = unknown("no group reads it, so that nothing waits")
+HOLDS_NOTHING = unknown("an exchange holds no messages")
+BLANK_FIGURES = (NOT_ASKED, NOTHING_WAITS, HOLDS_NOTHING)
+"""Figures that are no unknown ones: they were not asked for, or do not apply. A cell of a table leaves them blank."""
+
 NOTHING_LOST = exact(0)
 Item = TypeVar("Item")
 

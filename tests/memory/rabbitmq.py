@@ -16,7 +16,7 @@ from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import CountBound, Guarantee, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
+from mqtui.domain.topology import HOLDS_NOTHING, Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_lease import RabbitMQLease
 from tests.memory.rabbitmq_peek import look
@@ -220,7 +220,7 @@ class MemoryRabbitMQ(MemoryServer):
             )
             for queue in self.queues.values()
         ]
-        why = unknown("an exchange keeps nothing")
+        why = HOLDS_NOTHING
         made = self.exchanges.values()
         return queues + [Destination(Ref(Kind.EXCHANGE, x.name), x.sort, messages=why, backlog=why) for x in made]
 

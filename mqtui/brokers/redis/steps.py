@@ -24,6 +24,7 @@ from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsuppo
 from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Acknowledge, Claim, Step, StepResult
 from mqtui.domain.resource import name_bytes, name_text
+from mqtui.domain.times import format_age
 
 CLOCK_SLACK_MS = 50
 IDS_PER_PIPELINE = 1000
@@ -127,7 +128,9 @@ class ClaimRunner:
             if owner is None:
                 gone.append(one)
             else:
-                notes.append(f"{one}: {owner.consumer} has it and touched it {owner.idle} ms ago")
+                notes.append(
+                    f"{one}: {owner.consumer} has it and touched it {format_age(owner.idle / 1000, units=2)} ago"
+                )
         replies = await self.connection.execute_pipeline(
             [("XRANGE", self._key, encode_entry_id(one), encode_entry_id(one)) for one in gone]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mqtui.domain.figure import Figure
-from mqtui.domain.times import format_time, to_datetime
+from mqtui.domain.times import format_age, format_time, to_datetime
 
 
 def size(number: int) -> str:
@@ -34,18 +34,8 @@ def rate(per_second: float | None) -> str:
 
 
 def age(seconds: float | None, *, units: int = 1) -> str:
-    """`40s`, `3m`, `2h`, `6d`; with two units `2h 7m`."""
-    if seconds is None:
-        return "?"
-    left = max(0, int(seconds))
-    parts: list[str] = []
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
-        amount, left = divmod(left, length)
-        if amount or (unit == "s" and not parts):
-            parts.append(f"{amount}{unit}")
-        if len(parts) == units:
-            break
-    return " ".join(parts)
+    """`40s`, `3m`, `2h`, `6d`; with two units `2h 7m`; unknown is `?`."""
+    return "?" if seconds is None else format_age(seconds, units=units)
 
 
 def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:

@@ -10,7 +10,6 @@ from mqtui.brokers.rabbitmq.connection.management_api import SAMPLED, Row
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read.bindings import BindingGraph
 from mqtui.brokers.rabbitmq.read.destination_rows import (
-    HOLDS_NOTHING,
     NAME_COLUMNS,
     depths_by_queue,
     exchange_row,
@@ -22,7 +21,7 @@ from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo, describe_
 from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import about, exact, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-from mqtui.domain.topology import Cluster, Destination, Page
+from mqtui.domain.topology import HOLDS_NOTHING, Cluster, Destination, Page
 
 MAX_NAME_BYTES = 255
 

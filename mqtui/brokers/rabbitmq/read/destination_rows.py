@@ -9,7 +9,7 @@ from mqtui.brokers.rabbitmq.connection.management_api import QUEUE_TOTALS, SAMPL
 from mqtui.brokers.rabbitmq.read.bindings import argument_or_policy
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.topology import NOT_ASKED, Destination
+from mqtui.domain.topology import HOLDS_NOTHING, NOT_ASKED, Destination
 
 NAME_COLUMNS = "name,type,durable,auto_delete,exclusive,arguments,internal"
 """The columns of a listing without figures."""
@@ -21,7 +21,6 @@ REMOVAL_RATES = ("ack", "deliver_no_ack", "get_no_ack")
 """Rates of the management API at which messages leave a queue for good."""
 
 NO_FIGURE = unknown("the management API has no figure yet")
-HOLDS_NOTHING = unknown("an exchange holds no messages")
 
 
 async def list_totals(management: ManagementApi, queues: int) -> list[Row]:

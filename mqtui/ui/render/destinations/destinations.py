@@ -9,7 +9,7 @@ from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Figure
 from mqtui.domain.problems import problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
+from mqtui.domain.topology import BLANK_FIGURES, HOLDS_NOTHING, NOT_ASKED, Destination
 from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
@@ -101,7 +101,7 @@ class DestinationRenderer:
             (row.type, "muted"),
             (_format_if_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
             (sparkline(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
-            (figures.rate(item.rate_in), "muted"),
+            (_rate_in(item), "muted"),
             (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
             (_format_if_asked(row.messages), "muted"),
             (_dead(item), "dead"),
@@ -151,10 +151,17 @@ class DestinationRenderer:
 
 
 def _format_if_asked(figure: Figure) -> str:
-    return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)
+    return "" if figure in BLANK_FIGURES else str(figure)
+
+
+def _rate_in(item: DestinationRow) -> str:
+    rate = item.rate_in
+    return "" if rate is None and item.destination.ref.kind is Kind.EXCHANGE else figures.rate(rate)
 
 
 def _readers(item: DestinationRow) -> str:
+    if item.destination.ref.kind is Kind.EXCHANGE:
+        return ""
     if item.stuck:
         return f"{item.readers}, {item.stuck[0]} stuck" if item.readers is not None else f"{item.stuck[0]} stuck"
     return "?" if item.readers is None else "none" if item.readers == 0 else str(item.readers)
@@ -184,6 +191,8 @@ def describe_destination(item: DestinationRow) -> str:
         return f"{name}: a retry stage, {item.stage}"
     if item.dead:
         return f"{name}: {_dead(item)}"
+    if item.destination.ref.kind is Kind.EXCHANGE:
+        return f"{name}: {HOLDS_NOTHING.why}"
     return f"{name}: {_format_if_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
 
 
