@@ -1,49 +1,55 @@
-"""Decodes a body: gzip and Fernet layers are opened, then JSON, text and MessagePack are tried. Never raises."""
+"""Decodes a body, and reports all that was tried. Never raises.
+
+In order: the profile's rule; the layers of the content encoding and those the bytes begin with; the frame of a schema
+registry; the content type; what the bytes look like. Bytes that nothing fits stay bytes.
+"""
 
 from __future__ import annotations
 
-import msgspec
 import orjson
 
-from mqtui.codecs import fernet, gzipped
+from mqtui.codecs import compression, fernet
 from mqtui.codecs.base64_hex import to_base64
-from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
-from mqtui.codecs.json_text import FIRST, one_line
+from mqtui.codecs.codec_table import body_codec, of_content_encoding, of_content_type, open_layer, parse_rule
+from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
+from mqtui.codecs.framing import Frame, find_frame
+from mqtui.codecs.hints import NO_HINTS, CodecInput, Hints
+from mqtui.codecs.json_text import FIRST
+from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
+from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaNotFound, SchemaRef
 
 NO_KEYS: FernetKeys = {}
 MAX_LAYERS = 4
 MAX_SNIFFED_BYTES = 64 * 1024
 """The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
 
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+WITH_SCHEMA = {"avro": SchemaKind.AVRO, "protobuf": SchemaKind.PROTOBUF}
 
-def decode(value: bytes | None, keys: FernetKeys = NO_KEYS) -> Decoded:
+
+def decode(
+    value: bytes | None, keys: FernetKeys = NO_KEYS, hints: Hints = NO_HINTS, schemas: SchemaSource = NO_SCHEMAS
+) -> Decoded:
     """The decoded value, its codecs, and all that was tried."""
     if value is None:
         return Decoded(b"null", "null", (Attempt("null"),))
-    attempts: list[Attempt] = []
-    layers: list[str] = []
-    while len(layers) < MAX_LAYERS:
-        inner = _layer_off(value, keys, attempts)
-        if inner is None:
-            break
-        layers.append(attempts[-1].codec)
-        value = inner
-    text, codec = _innermost(value, attempts)
-    return Decoded(text, "+".join([*layers, codec]), tuple(attempts))
+    return _Decoding(keys, hints, schemas).decode(value)
 
 
 def sniff(value: bytes | None) -> str:
-    """The codec of the outermost layer, without opening it: null, json, text, gzip, fernet or binary."""
+    """The codec of the outermost layer, without opening it: null, json, text, fernet, binary, or a compression."""
     if value is None:
         return "null"
     if not value:
         return "text"
     if value[0] in FIRST and _is_json(value):
         return "json"
-    if value.startswith(gzipped.MAGIC):
-        return "gzip"
+    if compressed := compression.detect(value):
+        return compressed
     if fernet.is_token(value):
         return "fernet"
+    if b"\0" in value:
+        return "binary"
     if value.isascii():
         return "text"
     try:
@@ -63,53 +69,173 @@ def _is_json(value: bytes) -> bool:
     return True
 
 
-def _layer_off(value: bytes, keys: FernetKeys, attempts: list[Attempt]) -> bytes | None:
-    """The content of the outermost layer, or None where none can be opened. Adds the attempt to `attempts`."""
-    if value.startswith(gzipped.MAGIC):
+class _Decoding:
+    """One body being decoded. `_attempts` is the report, `_layers` are those that were opened, outermost first."""
+
+    def __init__(self, keys: FernetKeys, hints: Hints, schemas: SchemaSource, depth: int = 0) -> None:
+        self._keys = keys
+        self._hints = hints
+        self._schemas = schemas
+        self._depth = depth
+        self._attempts: list[Attempt] = []
+        self._layers: list[str] = []
+        self._wanted = ""
+
+    def decode(self, value: bytes) -> Decoded:
+        """The value by the first way that fits."""
+        found = self._by_rule(value) if self._hints.rule else None
+        if found is None:
+            value = self._open_layers(value)
+            found = self._framed(value) or self._by_content_type(value) or self._by_looks(value)
+        codec = "+".join([*self._layers, found.codec])
+        return Decoded(found.text, codec, tuple(self._attempts), found.schema or self._wanted)
+
+    # -- layers
+
+    def _open_layers(self, value: bytes) -> bytes:
+        for name in of_content_encoding(self._hints.content_encoding):
+            inner = self._open(name, value)
+            if inner is None:
+                break
+            value = inner
+        while len(self._layers) < MAX_LAYERS and (name := outer_layer(value)):
+            inner = self._open(name, value)
+            if inner is None:
+                break
+            value = inner
+        return value
+
+    def _open(self, name: str, value: bytes) -> bytes | None:
         try:
-            content = gzipped.decompress(value)
-        except gzipped.NotDecompressed as error:
-            attempts.append(Attempt("gzip", str(error)))
+            content = open_layer(name, value, self._keys)
+        except (NotDecoded, ImportError, OSError, MemoryError) as error:
+            self._attempts.append(Attempt(name, _reason(error)))
             return None
-        attempts.append(Attempt("gzip"))
+        self._attempts.append(Attempt(name))
+        self._layers.append(name)
         return content
-    if fernet.is_token(value):
+
+    # -- the profile's rule
+
+    def _by_rule(self, value: bytes) -> Decoded | None:
         try:
-            content, _ = fernet.decrypt(value, keys)
-        except fernet.NotDecrypted as error:
-            attempts.append(Attempt("fernet", str(error)))
+            layers, codec, argument = parse_rule(self._hints.rule)
+        except NotDecoded as error:
+            self._attempts.append(Attempt(self._hints.rule, str(error)))
             return None
-        attempts.append(Attempt("fernet"))
-        return content
-    return None
+        for name in layers:
+            inner = self._open(name, value)
+            if inner is None:
+                self._layers.clear()
+                return None
+            value = inner
+        if not codec:
+            return self._framed(value) or self._by_content_type(value) or self._by_looks(value)
+        found = self._by_schema_file(codec, value, argument) if codec in WITH_SCHEMA else None
+        found = found or self._try(codec, value, argument)
+        if found is None:
+            self._layers.clear()
+        return found
+
+    def _by_schema_file(self, codec: str, value: bytes, argument: str) -> Decoded | None:
+        """By the frame of the body: with the schema of the rule's file, or with that of the frame."""
+        frame = find_frame(value, self._hints.headers, self._hints.part)
+        if frame is None or not argument:
+            return self._framed(value)
+        file, _, message = argument.partition("#")
+        frame = Frame(frame.style, SchemaRef(IdKind.FILE, file), frame.content, frame.indexes, message)
+        return self._by_frame(frame)
+
+    def _try(self, codec: str, value: bytes, argument: str = "") -> Decoded | None:
+        given = CodecInput(self._hints, self._schemas, argument, self._decode_inner)
+        try:
+            found = body_codec(codec)(value, given)
+        except (NotDecoded, ImportError, OSError, MemoryError) as error:
+            self._attempts.append(Attempt(codec, _reason(error)))
+            return None
+        self._attempts += found.attempts or (Attempt(found.codec),)
+        return found
+
+    def _decode_inner(self, value: bytes, hints: Hints) -> Decoded:
+        if self._depth >= MAX_LAYERS:
+            raise NotDecoded("it holds too many bodies inside each other")
+        return _Decoding(self._keys, hints, self._schemas, self._depth + 1).decode(value)
+
+    # -- frames
+
+    def _framed(self, value: bytes) -> Decoded | None:
+        frame = find_frame(value, self._hints.headers, self._hints.part)
+        return None if frame is None else self._by_frame(frame)
+
+    def _by_frame(self, frame: Frame) -> Decoded | None:
+        try:
+            schema = self._schemas.find(frame.schema)
+            found = _decode_framed(schema, frame)
+        except (NotDecoded, SchemaNotFound, ImportError, OSError, MemoryError) as error:
+            if frame.schema.kind is not IdKind.GUID or frame.indexes is not None:
+                self._wanted = str(frame.schema)
+                self._attempts.append(Attempt(frame.style, _reason(error)))
+            return self._json_in_frame(frame)
+        self._attempts += [Attempt(frame.style), Attempt(found.codec)]
+        return Decoded(found.text, f"{frame.style}+{found.codec}", (), found.schema)
+
+    def _json_in_frame(self, frame: Frame) -> Decoded | None:
+        """JSON can be read without its schema."""
+        if frame.content[:1] not in (b"{", b"["):
+            return None
+        found = self._try("json", frame.content)
+        return found and Decoded(found.text, f"{frame.style}+json")
+
+    # -- what the message says, and what the bytes look like
+
+    def _by_content_type(self, value: bytes) -> Decoded | None:
+        named = of_content_type(self._hints.content_type)
+        return None if named is None else self._try(named[0], value, named[1])
+
+    def _by_looks(self, value: bytes) -> Decoded:
+        found = self._try("json", value) or self._try("text", value)
+        if found is None and value[:2] in UTF16_MARKS and len(value) > len(UTF16_MARKS):
+            found = self._try("text", value, "utf-16")
+        if found is None:
+            found = self._try_container("msgpack", value) or self._try_container("cbor", value)
+        if found is None:
+            self._attempts.append(Attempt("binary"))
+            found = Decoded(orjson.dumps({"base64": to_base64(value)}), "binary")
+        return found
+
+    def _try_container(self, codec: str, value: bytes) -> Decoded | None:
+        """Only maps and arrays: nearly any bytes begin with some scalar."""
+        found = self._try(codec, value)
+        if found is not None and found.text[:1] not in (b"{", b"["):
+            self._attempts[-1] = Attempt(codec, "it is no map or array")
+            return None
+        return found
 
 
-def _innermost(value: bytes, attempts: list[Attempt]) -> tuple[bytes, str]:
-    text = one_line(value)
-    if text is not None:
-        attempts.append(Attempt("json"))
-        return text, "json"
-    attempts.append(Attempt("json", "it is no JSON document"))
-    try:
-        written = value.decode()
-    except UnicodeDecodeError as error:
-        attempts.append(Attempt("text", f"byte {error.start} is not UTF-8"))
-    else:
-        attempts.append(Attempt("text"))
-        return orjson.dumps(written), "text"
-    packed = _msgpack(value)
-    if packed is not None:
-        attempts.append(Attempt("msgpack"))
-        return packed, "msgpack"
-    attempts.append(Attempt("msgpack", "it is no MessagePack map or array"))
-    attempts.append(Attempt("binary"))
-    return orjson.dumps({"base64": to_base64(value)}), "binary"
+def outer_layer(value: bytes) -> str:
+    """The layer that the bytes begin with; "" for none."""
+    return compression.detect(value) or ("fernet" if fernet.is_token(value) else "")
 
 
-def _msgpack(value: bytes) -> bytes | None:
-    """MessagePack as JSON text. Only maps and arrays: nearly any bytes begin with some scalar."""
-    try:
-        parsed = msgspec.msgpack.decode(value)
-        return msgspec.json.encode(parsed) if isinstance(parsed, dict | list) else None
-    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
-        return None
+def _decode_framed(schema: Schema, frame: Frame) -> Decoded:
+    match schema.kind:
+        case SchemaKind.AVRO:
+            from mqtui.codecs import avro
+
+            return avro.decode_with(schema, frame.content)
+        case SchemaKind.PROTOBUF:
+            from mqtui.codecs import protobuf
+
+            return protobuf.decode_framed(schema, frame.content, frame.indexes, frame.message)
+    from mqtui.codecs import json_text
+
+    return Decoded(json_text.one_line(frame.content), "json", (), schema.name)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ImportError():
+            return f"the library {error.name or ''} is not installed".replace("  ", " ")
+        case MemoryError():
+            return "there is not enough memory"
+    return str(error) or type(error).__name__

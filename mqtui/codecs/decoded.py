@@ -25,17 +25,23 @@ class Attempt:
         return not self.why
 
 
+class NotDecoded(Exception):
+    """The bytes can't be decoded that way, with the reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A value as JSON text on one line, byte for byte as stored where it was JSON, so that no number loses a digit.
 
     `codec` names the layers, outermost first: `json`, `fernet+json`, `gzip+text`. Text is a JSON string, bytes that no
-    codec fits are `{"base64": ...}`, no value is `null`.
+    codec fits are `{"base64": ...}`, no value is `null`. `schema` names the schema it was written with, or the one that
+    would be needed.
     """
 
     text: bytes
     codec: str
     attempts: tuple[Attempt, ...] = ()
+    schema: str = ""
 
     def value(self) -> object:
         """The value in Python's types; fractions are `Decimal`, so that 1.10 stays 1.10."""

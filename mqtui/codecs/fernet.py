@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.codecs.decoded import FernetKeys
+from mqtui.codecs.decoded import FernetKeys, NotDecoded
 from mqtui.domain.errors import BadInput
 
 START = b"gAAAA"
@@ -12,7 +12,7 @@ MIN_LENGTH = 100
 """Characters of a token of one block: 73 bytes in base64."""
 
 
-class NotDecrypted(Exception):
+class NotDecrypted(NotDecoded):
     """No key decrypts the token, with the reason for each."""
 
 

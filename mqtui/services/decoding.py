@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from mqtui.codecs import fernet, gzipped
-from mqtui.codecs.decode import NO_KEYS, decode, sniff
-from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
+from mqtui.codecs.codec_table import open_layer
+from mqtui.codecs.decode import MAX_LAYERS, NO_KEYS, decode, outer_layer, sniff
+from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.domain.message import EntryId, Field, Message
 
 LARGE_BYTES = 1024 * 1024
@@ -52,13 +52,15 @@ def unwrap_large(value: bytes, keys: FernetKeys = NO_KEYS) -> UnwrappedValue:
     """Unwrap the layers of a large value without parsing it: its first and last character say whether it is JSON."""
     attempts: list[Attempt] = []
     layers: list[str] = []
-    while (outer := sniff(value)) in ("gzip", "fernet"):
+    while len(layers) < MAX_LAYERS and (outer := outer_layer(value)):
         try:
-            value = gzipped.decompress(value) if outer == "gzip" else fernet.decrypt(value, keys)[0]
-        except (gzipped.NotDecompressed, fernet.NotDecrypted) as error:
+            value = open_layer(outer, value, keys)
+        except (NotDecoded, ImportError, OSError, MemoryError) as error:
             attempts.append(Attempt(outer, str(error)))
-            return UnwrappedValue(value, "+".join([*layers, "binary" if outer == "gzip" else "text"]), tuple(attempts))
+            innermost = "text" if outer == "fernet" else "binary"
+            return UnwrappedValue(value, "+".join([*layers, innermost]), tuple(attempts))
         attempts.append(Attempt(outer))
         layers.append(outer)
+    outer = sniff(value)
     attempts.append(Attempt(outer))
     return UnwrappedValue(value, "+".join([*layers, outer]), tuple(attempts))

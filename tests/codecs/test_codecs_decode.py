@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
-from mqtui.codecs import fernet, gzipped
+from mqtui.codecs import compression, fernet
 from mqtui.codecs.base64_hex import from_base64, from_hex, to_base64, to_hex
 from mqtui.codecs.decode import decode, sniff
 from mqtui.domain.errors import BadInput
@@ -34,7 +34,7 @@ OTHER = Fernet.generate_key()
         (gzip.compress(gzip.compress(b"x y")), "gzip+gzip+text", b'"x y"'),
         (Fernet(KEY).encrypt(b'{"a":1}'), "fernet+json", b'{"a":1}'),
         (Fernet(KEY).encrypt(gzip.compress(b"[]")), "fernet+gzip+json", b"[]"),
-        (msgspec.msgpack.encode({"a": [1, b"\xff"], "b": 3.5}), "msgpack", b'{"a":[1,"/w=="],"b":3.5}'),
+        (msgspec.msgpack.encode({"a": [1, b"\xff"], "b": 3.5}), "msgpack", b'{"a":[1,{"base64":"/w=="}],"b":3.5}'),
     ],
 )
 def test_decode(value: bytes | None, codec: str, text: bytes) -> None:
@@ -67,7 +67,7 @@ def test_damaged_gzip_is_binary_with_the_reason(monkeypatch: pytest.MonkeyPatch)
         found = decode(damaged)
         assert found.codec == "binary"
         assert found.attempts[0].why
-    monkeypatch.setattr(gzipped, "MAX_BYTES", 100)
+    monkeypatch.setattr(compression, "MAX_BYTES", 100)
     assert "more than" in decode(whole).attempts[0].why
 
 

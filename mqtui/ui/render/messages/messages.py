@@ -9,7 +9,7 @@ from time import time
 from typing import Any
 
 from mqtui.brokers.registry import traits_of
-from mqtui.codecs import fernet, gzipped
+from mqtui.codecs import compression, fernet
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import EntryId, Message, MessageFormat, Offset
 from mqtui.domain.redrive import Handled
@@ -109,7 +109,7 @@ class MessageRenderer:
     def severity(self, item: Message) -> int:
         """1 where the value can't be read."""
         value = item.value
-        if value is None or value.isascii() or value.startswith(gzipped.MAGIC):
+        if value is None or value.isascii() or compression.detect(value):
             return 0
         return int(_text(value) is None)
 
@@ -163,10 +163,9 @@ def preview_value(item: Message) -> Cell:
         return TOMBSTONE, "muted"
     if not value:
         return EMPTY, "muted"
-    if value.startswith(gzipped.MAGIC):
-        inner = _gunzip_prefix(value)
-        if inner:
-            return f"gzip: {_readable(inner)[0]}", ""
+    if compressed := compression.detect(value):
+        inner = _gunzip_prefix(value) if compressed == "gzip" else b""
+        return (f"gzip: {_readable(inner)[0]}", "") if inner else (f"{compressed} {figures.size(len(value))}", "muted")
     if fernet.is_token(value):
         return f"sealed (Fernet) {figures.size(len(value))}", "stale"
     return _readable(value)
