@@ -23,6 +23,11 @@ BODIES = {
     "number": "scalars:decode_number",
     "uuid": "scalars:decode_uuid",
     "binary": "scalars:decode_binary",
+    "pickle": "named:decode_pickle",
+    "java": "named:decode_java",
+    "kryo": "named:decode_kryo",
+    "faststream": "containers:decode_faststream",
+    "kafka": "kafka_internal:decode",
 }
 """Name of a codec, and the module of this package and its function that decodes."""
 
@@ -43,6 +48,9 @@ CONTENT_TYPES = {
     "application/protobuf": "protobuf",
     "application/x-protobuf": "protobuf",
     "application/vnd.google.protobuf": "protobuf",
+    "application/x-python-serialize": "pickle",
+    "application/x-java-serialized-object": "java",
+    "application/x-kryo": "kryo",
 }
 SUFFIXES = {"json": "json", "cbor": "cbor", "msgpack": "msgpack", "avro": "avro", "protobuf": "protobuf"}
 """Structured syntax suffixes (RFC 6839): `application/vnd.orders+json`."""

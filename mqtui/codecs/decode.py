@@ -6,15 +6,19 @@ registry; the content type; what the bytes look like. Bytes that nothing fits st
 
 from __future__ import annotations
 
+import re
+
 import orjson
 
-from mqtui.codecs import compression, fernet
+from mqtui.codecs import compression, fernet, kafka_internal
 from mqtui.codecs.base64_hex import to_base64
 from mqtui.codecs.codec_table import body_codec, of_content_encoding, of_content_type, open_layer, parse_rule
+from mqtui.codecs.containers import FASTSTREAM, is_cloud_event, open_json
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.codecs.framing import Frame, find_frame
 from mqtui.codecs.hints import NO_HINTS, CodecInput, Hints
 from mqtui.codecs.json_text import FIRST
+from mqtui.codecs.named import JAVA, KRYO, PICKLE
 from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
 from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaNotFound, SchemaRef
 
@@ -23,7 +27,15 @@ MAX_LAYERS = 4
 MAX_SNIFFED_BYTES = 64 * 1024
 """The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
 
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+BEGINNINGS = (
+    (re.compile(re.escape(FASTSTREAM)), "faststream", ""),
+    (re.compile(re.escape(JAVA)), "java", ""),
+    (PICKLE, "pickle", ""),
+    (KRYO, "kryo", ""),
+    (re.compile(rb"(\xff\xfe|\xfe\xff)[^\0]?\0?.", re.DOTALL), "text", "utf-16"),
+)
+"""How bodies of binary formats begin, their codec and its argument."""
+
 WITH_SCHEMA = {"avro": SchemaKind.AVRO, "protobuf": SchemaKind.PROTOBUF}
 
 
@@ -86,9 +98,17 @@ class _Decoding:
         found = self._by_rule(value) if self._hints.rule else None
         if found is None:
             value = self._open_layers(value)
-            found = self._framed(value) or self._by_content_type(value) or self._by_looks(value)
+            found = self._without_rule(value)
         codec = "+".join([*self._layers, found.codec])
         return Decoded(found.text, codec, tuple(self._attempts), found.schema or self._wanted)
+
+    def _without_rule(self, value: bytes) -> Decoded:
+        if self._hints.resource in kafka_internal.TOPICS and (found := self._try("kafka", value)):
+            return found
+        if self._hints.headers and is_cloud_event(self._hints.headers):
+            self._attempts.append(Attempt("cloudevents"))
+            self._layers.append("cloudevents")
+        return self._framed(value) or self._by_content_type(value) or self._by_looks(value)
 
     # -- layers
 
@@ -130,7 +150,7 @@ class _Decoding:
                 return None
             value = inner
         if not codec:
-            return self._framed(value) or self._by_content_type(value) or self._by_looks(value)
+            return self._without_rule(value)
         found = self._by_schema_file(codec, value, argument) if codec in WITH_SCHEMA else None
         found = found or self._try(codec, value, argument)
         if found is None:
@@ -190,18 +210,36 @@ class _Decoding:
 
     def _by_content_type(self, value: bytes) -> Decoded | None:
         named = of_content_type(self._hints.content_type)
-        return None if named is None else self._try(named[0], value, named[1])
+        found = None if named is None else self._try(named[0], value, named[1])
+        return found and self._opened(found)
 
     def _by_looks(self, value: bytes) -> Decoded:
-        found = self._try("json", value) or self._try("text", value)
-        if found is None and value[:2] in UTF16_MARKS and len(value) > len(UTF16_MARKS):
-            found = self._try("text", value, "utf-16")
-        if found is None:
-            found = self._try_container("msgpack", value) or self._try_container("cbor", value)
+        found = self._try("json", value)
+        if found is not None:
+            return self._opened(found)
+        for first, codec, argument in BEGINNINGS:
+            if found is None and first.match(value):
+                found = self._try(codec, value, argument)
+        found = found or self._try("text", value)
+        found = found or self._try_container("msgpack", value) or self._try_container("cbor", value)
         if found is None:
             self._attempts.append(Attempt("binary"))
             found = Decoded(orjson.dumps({"base64": to_base64(value)}), "binary")
         return found
+
+    def _opened(self, found: Decoded) -> Decoded:
+        """JSON that holds another body, with that body decoded."""
+        if found.codec != "json":
+            return found
+        try:
+            inner = open_json(found.text, CodecInput(self._hints, self._schemas, "", self._decode_inner))
+        except NotDecoded as error:
+            self._attempts.append(Attempt("envelope", str(error)))
+            return found
+        if inner is None:
+            return found
+        self._attempts += inner.attempts
+        return inner
 
     def _try_container(self, codec: str, value: bytes) -> Decoded | None:
         """Only maps and arrays: nearly any bytes begin with some scalar."""

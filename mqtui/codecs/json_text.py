@@ -40,7 +40,7 @@ def one_line(value: bytes) -> bytes:
     try:
         orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise NotDecoded(TOO_DEEP if "ecursion" in str(error) else NO_JSON) from error
+        raise NotDecoded(TOO_DEEP if "depth" in str(error) else NO_JSON) from error
     if b"\n" in value or b"\r" in value:
         value = value.replace(b"\r", b" ").replace(b"\n", b" ")
     return value.strip()
