@@ -32,7 +32,32 @@ class Database:
         """
         self.path = path
         self._lock = threading.RLock()
-        with self._translated(), lock_file(path.with_suffix(".lock")):
+        with self._translated():
+            if path.exists() and not os.access(path, os.W_OK):
+                self._open_to_read(schemas)
+            else:
+                self._open_to_write(schemas)
+
+    def _open_to_read(self, schemas: Sequence[tuple[int, str]]) -> None:
+        """Open a file of a read-only file system, where SQLite can't make the files of its log."""
+        check_private(self.path)
+        log = self.path.with_name(f"{self.path.name}-wal")
+        unchanging = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        self._connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=ro{unchanging}",
+            BUSY_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+        )
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found != schemas[-1][0]:
+            self.close()
+            raise StorageFailed(f"{self.path} has the format of another mqtui", "It can't be changed to be read.")
+
+    def _open_to_write(self, schemas: Sequence[tuple[int, str]]) -> None:
+        path = self.path
+        with lock_file(path.with_suffix(".lock")):
             if path.exists() or path.is_symlink():
                 check_private(path)
             else:
