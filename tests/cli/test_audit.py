@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pytest
 
 from tests.cli.broker_fixtures import BrokerFixture, all_file_bytes
@@ -97,7 +97,7 @@ def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: BrokerFixture) ->
     auth = (address.user, address.secret)
     api = address.options["management"]
     everywhere = {"configure": ".*", "write": ".*", "read": ".*"}
-    with httpx.Client(base_url=api, auth=auth) as client:
+    with httpx2.Client(base_url=api, auth=auth) as client:
         client.put(f"/api/users/{user}", json={"password": SECRET, "tags": "administrator"}).raise_for_status()
         client.put(f"/api/permissions/%2F/{user}", json=everywhere).raise_for_status()
         try:

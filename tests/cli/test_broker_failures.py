@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
@@ -135,7 +135,7 @@ def test_rabbitmq_without_the_right_to_write(mqtui: Mqtui, rabbitmq: BrokerFixtu
     user = rabbitmq.world.name("carol")
     mqtui.extra["MQTUI_SECRET_RABBITMQ"] = PASSWORD
     auth = (address.user, address.secret)
-    with httpx.Client(base_url=address.options["management"], auth=auth) as api:
+    with httpx2.Client(base_url=address.options["management"], auth=auth) as api:
         try:
             api.put(f"/api/users/{user}", json={"password": PASSWORD, "tags": "monitoring"}).raise_for_status()
             rights = {"configure": "", "write": "", "read": ".*"}

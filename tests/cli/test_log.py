@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
+import httpx2
 from redis import Redis
 
 from mqtui.domain.resource import BrokerKind
@@ -36,9 +36,9 @@ def make_user(broker: BrokerFixture, user: str) -> None:
         address = broker.world.address
         api, login = f"{address.options['management']}/api", (address.user, address.secret)
         told = {"password": CANARY, "tags": "administrator"}
-        httpx.put(f"{api}/users/{user}", json=told, auth=login).raise_for_status()
+        httpx2.put(f"{api}/users/{user}", json=told, auth=login).raise_for_status()
         rights = {"configure": ".*", "write": ".*", "read": ".*"}
-        httpx.put(f"{api}/permissions/%2F/{user}", json=rights, auth=login).raise_for_status()
+        httpx2.put(f"{api}/permissions/%2F/{user}", json=rights, auth=login).raise_for_status()
 
 
 ASKED = {

@@ -8,7 +8,7 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from cryptography.fernet import Fernet
 
@@ -20,7 +20,7 @@ from tests.cli.command_line import Mqtui
 def declared(broker: BrokerFixture, exchange: str, queue: str, key: str) -> None:
     """A direct exchange with one queue bound by one key, made by the management API."""
     address = broker.world.address
-    with httpx.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
+    with httpx2.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
         api.put(f"/api/exchanges/%2F/{exchange}", json={"type": "direct", "auto_delete": True}).raise_for_status()
         api.post(f"/api/bindings/%2F/e/{exchange}/q/{queue}", json={"routing_key": key}).raise_for_status()
 

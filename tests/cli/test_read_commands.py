@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pytest
 
 from mqtui.demo.shop.names import KafkaNames, RabbitNames, RedisNames
@@ -52,7 +52,7 @@ def management(url: str, path: str) -> Any:
     """What RabbitMQ's management API says."""
     address = address_of(url)
     auth = (address.user, address.secret)
-    return httpx.get(f"{address.options['management']}/api/{path}", auth=auth).raise_for_status().json()
+    return httpx2.get(f"{address.options['management']}/api/{path}", auth=auth).raise_for_status().json()
 
 
 def redis_cli(url: str, *words: str) -> list[str]:
@@ -195,7 +195,7 @@ def test_the_management_api_sees_the_same_messages(mqtui: Mqtui, shop: Shop) -> 
     address = address_of(url)
     asked = {"count": 6, "ackmode": "ack_requeue_true", "encoding": "auto"}
     path = f"{address.options['management']}/api/queues/%2F/{quote(name)}/get"
-    seen = httpx.post(path, json=asked, auth=(address.user, address.secret)).raise_for_status().json()
+    seen = httpx2.post(path, json=asked, auth=(address.user, address.secret)).raise_for_status().json()
     assert len(rows) == len(seen) == 6
     for row, message in zip(rows, seen, strict=True):
         assert row["value"] == message["payload"]

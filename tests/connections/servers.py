@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from mqtui.demo.servers.ports import free_ports
 from tests.brokers import Brokers
@@ -111,7 +111,7 @@ def rabbitmq(brokers: Brokers, files: Certificates) -> Iterator[Doors]:
 
 def add_rabbitmq_users(port: int) -> None:
     """A user with every permission and no tag: AMQP lets it in, the management API does not. One with the tag only."""
-    with httpx.Client(base_url=f"http://{HERE}:{port}/api", auth=("guest", "guest"), trust_env=False) as api:
+    with httpx2.Client(base_url=f"http://{HERE}:{port}/api", auth=("guest", "guest"), trust_env=False) as api:
         api.put(f"/users/{USER}", json={"password": PASSWORD, "tags": ""}).raise_for_status()
         every = {"configure": ".*", "write": ".*", "read": ".*"}
         api.put(f"/permissions/%2F/{USER}", json=every).raise_for_status()

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pika
 
 from mqtui.brokers.guard import WriteGrant
@@ -50,7 +50,7 @@ class Rabbit:
         self.connection = pika.BlockingConnection(self._parameters)
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
-        self.management = httpx.Client(
+        self.management = httpx2.Client(
             base_url=self.address.options["management"] + "/api", auth=("guest", "guest"), trust_env=False, timeout=20
         )
         self._queues: list[str] = []

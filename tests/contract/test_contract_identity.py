@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import httpx
+import httpx2
 import pytest
 
 from mqtui.brokers.port import Address
@@ -90,7 +90,7 @@ async def test_a_redis_without_info_does_not_say(brokers: Brokers) -> None:
 
 async def test_two_rabbitmq_and_two_vhosts_of_one(brokers: Brokers, rabbitmq_url: str) -> None:
     here = address_of(rabbitmq_url)
-    async with httpx.AsyncClient(base_url=here.options["management"], auth=(here.user, here.secret)) as api:
+    async with httpx2.AsyncClient(base_url=here.options["management"], auth=(here.user, here.secret)) as api:
         (await api.put("/api/vhosts/apart")).raise_for_status()
         told = [await identity(replace(here, path=path, options={})) for path in ("/", "apart")]
         await api.delete("/api/vhosts/apart")

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import cast
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pika
 
 from mqtui.brokers.port import Adapter
@@ -38,7 +38,7 @@ class RabbitMQWorld:
             pika.ConnectionParameters(host, port, self.address.path, login, heartbeat=0)
         )
         self._channel = self._connection.channel()
-        self._management = httpx.Client(
+        self._management = httpx2.Client(
             base_url=self.address.options["management"], auth=(self.address.user, self.address.secret)
         )
         self._made = 0

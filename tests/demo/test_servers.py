@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pika
 import pytest
 import redis
@@ -98,7 +98,7 @@ def test_rabbitmq_answers_on_amqp_management_and_streams(running: Running) -> No
         channel.queue_declare("servers.stream", durable=True, arguments={"x-queue-type": "stream"})
         channel.queue_delete("servers.stream")
     management = url.partition("management=")[2]
-    shovels = httpx.get(f"{management}/api/shovels", auth=("guest", "guest"))
+    shovels = httpx2.get(f"{management}/api/shovels", auth=("guest", "guest"))
     assert shovels.status_code == 200
     assert shovels.json() == []
 

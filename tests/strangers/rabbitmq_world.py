@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2
 import pika
 
 from mqtui.domain.resource import BrokerKind
@@ -50,7 +50,7 @@ def strangers(url: str) -> Iterator[Strangers]:
     host, port = address.hosts[0]
     login = pika.PlainCredentials(address.user, address.secret)
     place = f"/api/vhosts/{quote(SPACE, safe='')}"
-    with httpx.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
+    with httpx2.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
         api.put(place).raise_for_status()
         api.put(f"/api/users/{USER}", json={"password": "secret", "tags": ""}).raise_for_status()
         rights = {"configure": "^$", "write": "^$", "read": "s7.*"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-import httpx
+import httpx2
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
 from redis import Redis
@@ -128,7 +128,7 @@ def carol(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[B
     address = ground.world.address
     user, management = f"{ground.world.prefix}-carol", address.options["management"]
     monkeypatch.setenv("MQTUI_SECRET_RABBITMQ", PASSWORD)
-    with httpx.Client(base_url=management, auth=(address.user, address.secret)) as api:
+    with httpx2.Client(base_url=management, auth=(address.user, address.secret)) as api:
         api.put(f"/api/users/{user}", json={"password": PASSWORD, "tags": "management"}).raise_for_status()
         rights = {"configure": "", "write": "", "read": ".*"}
         api.put(f"/api/permissions/%2F/{user}", json=rights).raise_for_status()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pika
 import pytest
 
@@ -52,7 +52,7 @@ class Host:
         )
         self._channel = self._connection.channel()
         auth = (address.user, address.secret)
-        self._management = httpx.Client(base_url=address.options["management"], auth=auth, timeout=20)
+        self._management = httpx2.Client(base_url=address.options["management"], auth=auth, timeout=20)
         self._queues = queues
 
     def held(self) -> object:

@@ -1,4 +1,4 @@
-"""Exceptions of pika, sockets and httpx as errors of `domain.errors`."""
+"""Exceptions of pika, sockets and httpx2 as errors of `domain.errors`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 from pika import exceptions as pika_errors
 from pika.adapters.utils import connection_workflow as workflow
 
@@ -144,12 +144,12 @@ def amqp_error(error: BaseException, doing: str, right: str = "") -> MqtuiError:
     return BrokerTrouble(f"{doing}: the connection was lost", text, "The broker requeues what was not acknowledged.")
 
 
-def http_error(error: httpx.HTTPError, where: str) -> MqtuiError:
+def http_error(error: httpx2.HTTPError, where: str) -> MqtuiError:
     """Why the management API gave no response."""
     text = str(error) or type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx2.TimeoutException):
         return TimedOut(f"The management API at {where} does not answer", text)
-    if isinstance(error, httpx.ConnectError) and ("SSL" in text or "CERTIFICATE" in text.upper()):
+    if isinstance(error, httpx2.ConnectError) and ("SSL" in text or "CERTIFICATE" in text.upper()):
         return TlsRefused(f"TLS with the management API at {where} was refused", text, "See tls.ca and tls.verify.")
     return Unreachable(f"The management API at {where} can't be reached", text, "Check the option management.")
 
@@ -163,7 +163,7 @@ TAG_ERRORS = {
 """What the API answers where a user tag is missing: with status 401, as for a wrong password."""
 
 
-def http_status_error(response: httpx.Response, what: str, endpoint: Endpoint) -> MqtuiError:
+def http_status_error(response: httpx2.Response, what: str, endpoint: Endpoint) -> MqtuiError:
     """What a response other than 200 means. `endpoint` is the management API's, with its user."""
     missing = next((tag for tag, words in TAG_ERRORS.items() if words in response.text), "")
     if response.status_code == 401 and missing:

@@ -4,7 +4,6 @@ jgo's resolver is used below its ``EnvironmentBuilder``: that one sorts jars int
 whole JDK 11 where no Java is on the PATH (jgo 3.2, ``env/_builder.py``, ``get_baseline_jar_tool``).
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from mqtui.demo.servers.errors import KafkaMissing
 from mqtui.demo.servers.progress import Progress, Tell
@@ -72,25 +72,19 @@ def only_one(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
     Raises KafkaMissing after ten minutes.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + _LOCK_PATIENCE
-    with lock.open("w") as held:
-        told = False
-        while not _try_lock(held.fileno()):
-            if not told:
-                waiting()
-                told = True
-            if time.monotonic() > until:
-                raise KafkaMissing(f"another process has held {lock} for {_LOCK_PATIENCE:.0f} s")
-            time.sleep(0.1)
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
+    held = FileLock(lock, fallback_to_soft=False)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        held.acquire(blocking=False)
+    except Timeout:
+        waiting()
+        try:
+            held.acquire(timeout=_LOCK_PATIENCE)
+        except Timeout:
+            raise KafkaMissing(f"another process has held {lock} for {_LOCK_PATIENCE:.0f} s") from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def jars(home: Path, coordinates: Sequence[str], server: str, tell: Tell) -> list[Path]:

@@ -16,7 +16,7 @@ from mqtui.domain.errors import BrokerTrouble
 
 Result = TypeVar("Result")
 
-for _name in ("pika", "httpx", "httpcore"):
+for _name in ("pika", "httpx2", "httpcore2"):
     _logger = logging.getLogger(_name)
     _logger.addHandler(logging.NullHandler())
     _logger.propagate = False

@@ -1,4 +1,4 @@
-"""RabbitMQ's management API over httpx: lists of queues, exchanges, bindings, policies, consumers.
+"""RabbitMQ's management API over httpx2: lists of queues, exchanges, bindings, policies, consumers.
 
 Names are percent-encoded, the vhost `/` too. Lists are paged by 500, the server's maximum. Counts in its replies are
 sampled every 5 s; with `disable_stats` and `enable_queue_totals` the API asks the queues themselves.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2
 import orjson
 
 from mqtui.brokers import protocol_probe
@@ -46,7 +47,7 @@ class ManagementApi:
         """The header `Date` of the last response: the broker's clock, in whole seconds; "" where there was none."""
 
         self._config = config
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
 
     @property
     def is_configured(self) -> bool:
@@ -67,7 +68,7 @@ class ManagementApi:
         try:
             with log_request("rabbitmq", lambda: f"GET {url}"):
                 response = await self._http().get(url, params=dict(parameters or {}))
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             cause = None
             if _is_connection_failure(error):
                 cause = await asyncio.to_thread(protocol_probe.explain_failure, [self._probe_target()])
@@ -87,7 +88,7 @@ class ManagementApi:
         url = f"/api/queues/{quote_name(self._config.vhost)}"
         try:
             response = await self._http().get(url, params={"page": 1, "page_size": 1, "columns": "name"})
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return errors.http_error(error, self._config.management)
         if response.status_code == HTTP_NOT_FOUND:
             return errors.vhost_not_found(self._config.management_endpoint)
@@ -175,19 +176,22 @@ class ManagementApi:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return ProbeTarget(parts.hostname or "", port, "HTTP", self._config.management_tls)
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self) -> httpx2.AsyncClient:
+        """The client. Without TLS its context trusts nobody: httpx2 would load this system's authorities in vain."""
         if self._client is None:
             tls = self._config.management_tls
-            self._client = httpx.AsyncClient(
+            self._client = httpx2.AsyncClient(
                 base_url=self._config.management,
                 auth=self._config.management_login,
-                timeout=httpx.Timeout(self._config.timeout * 4, connect=self._config.timeout),
-                verify=tls.context() if tls is not None else True,
+                timeout=httpx2.Timeout(self._config.timeout * 4, connect=self._config.timeout),
+                verify=tls.context() if tls is not None else SSLContext(PROTOCOL_TLS_CLIENT),
                 trust_env=False,
             )
         return self._client
 
 
-def _is_connection_failure(error: httpx.HTTPError) -> bool:
+def _is_connection_failure(error: httpx2.HTTPError) -> bool:
     """Whether no HTTP response came at all."""
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.RemoteProtocolError | httpx.ReadError)
+    return isinstance(
+        error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.RemoteProtocolError | httpx2.ReadError
+    )
