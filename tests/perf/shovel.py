@@ -6,7 +6,7 @@ from contextlib import closing
 from time import monotonic, perf_counter, sleep
 from urllib.parse import parse_qs, quote, urlsplit
 
-import httpx
+import httpx2
 
 from mqtui.demo.shop.connections import amqp_connection
 from tests.chaos.scenes import Scene
@@ -26,7 +26,7 @@ def seconds(url: str, scene: Scene) -> float | None:
     value["ack-mode"] = "on-confirm"
     at = f"{management.rstrip('/')}/api/parameters/shovel/%2f/{quote(scene.dlq, safe='')}"
     began = perf_counter()
-    with httpx.Client(auth=(parts.username or "", parts.password or "")) as client:
+    with httpx2.Client(auth=(parts.username or "", parts.password or "")) as client:
         if not client.put(at, json={"value": value}).is_success:
             return None
     with closing(amqp_connection(url)) as connection:
