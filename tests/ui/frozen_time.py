@@ -16,8 +16,8 @@ import pytest
 
 import mqtui
 from mqtui.domain.resource import BrokerKind
+from mqtui.machine import process
 from mqtui.services import poller
-from mqtui.state import process
 from tests.memory.clock import START, Clock
 
 SKIPPED = ("mqtui.demo", "mqtui.cli", "mqtui.__main__", "mqtui.brokers.kafka", "mqtui.brokers.rabbitmq")
