@@ -12,7 +12,7 @@ from mqtui.cli.consent import ConsentFlags
 from mqtui.cli.output import current_output
 from mqtui.cli.redrive_run import RedriveArguments, plan_and_run
 from mqtui.cli.run_command import run_command
-from mqtui.cli.selection_options import build_selection, selection_options
+from mqtui.cli.selection_options import selection_options
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import ParsedName
 
@@ -20,17 +20,13 @@ from mqtui.domain.resource import ParsedName
 @click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("dlq")
-@selection_options
+@selection_options(Verb.DISCARD)
 @options.write_options
 @options.rows_option
 def discard(
     *,
     target: str,
     dlq: ParsedName,
-    rate: float | None,
-    take_over: bool,
-    yes_shared: bool,
-    allow: tuple[str, ...],
     plan_file: Path | None,
     dry_run: bool,
     yes: bool,
@@ -40,14 +36,6 @@ def discard(
 ) -> None:
     """Take dead letters out. Their bytes stay in a bundle on this machine; `mqtui runs putback` brings them back."""
     output = current_output(json=json_lines)
-    arguments = RedriveArguments(
-        Verb.DISCARD,
-        dlq,
-        build_selection(chosen),
-        rate=rate,
-        take_over=take_over,
-        shared=yes_shared,
-        plan_file=plan_file,
-    )
-    flags = ConsentFlags(dry_run, yes, confirm, frozenset(allow))
+    arguments = RedriveArguments(Verb.DISCARD, dlq, chosen, plan_file)
+    flags = ConsentFlags(dry_run, yes, confirm, frozenset(chosen["allow"]))
     run_command(output, lambda: plan_and_run(output, target, arguments, flags))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from mqtui.cli.run_command import stop_on_interrupt
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.plan import Result
-from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import ParsedName
 
 if TYPE_CHECKING:
@@ -42,18 +41,10 @@ class RedriveArguments:
 
     verb: Verb
     dlq: ParsedName
-    selection: Selection
-    to: ParsedName | None = None
-    to_target: str = ""
-    rate: float | None = None
-    keep_timestamp: bool = False
-    take_over: bool = False
-    shared: bool = False
+    values: Mapping[str, Any]
+    """The options by their keys in `services.redrive.option_table`."""
+
     plan_file: Path | None = None
-    canary: tuple[int, ...] = ()
-    stop_at: float | None = None
-    watch: int | None = None
-    """Milliseconds."""
 
 
 async def plan_and_run(output: Output, target: str, arguments: RedriveArguments, flags: ConsentFlags) -> int:
@@ -62,7 +53,7 @@ async def plan_and_run(output: Output, target: str, arguments: RedriveArguments,
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.planning.plan import plan_redrive
 
-    async with open_sessions(target, arguments.to_target) as (session, remote):
+    async with open_sessions(target, arguments.values.get("to_target") or "") as (session, remote):
         output.warn((*session.warnings, *load_for_profile(session.profile).notes))
         order = await _build_request(session, remote, arguments)
         flags = replace(flags, allowed_risks=allowed_risks(order, flags.allowed_risks))
@@ -101,24 +92,17 @@ async def open_sessions(target: str, to_target: str) -> AsyncIterator[tuple[Sess
 
 async def _build_request(session: Session, remote: Session | None, arguments: RedriveArguments) -> RedriveRequest:
     from mqtui.services.browse import find_destination, find_target
-    from mqtui.services.redrive.parse_request import build_stages, check_supported
+    from mqtui.services.redrive.parse_request import check_supported
     from mqtui.services.redrive.request import RedriveRequest
+    from mqtui.services.redrive.request_options import with_values
 
-    target = (remote or session).broker
+    target, to = (remote or session).broker, arguments.values.get("to")
     source = (await find_destination(session.broker, arguments.dlq)).ref
-    to = (await find_target(target, arguments.to)).ref if arguments.to is not None else None
-    order = RedriveRequest(
-        arguments.verb,
-        source,
-        arguments.selection,
-        to,
-        remote.target if remote else "",
-        arguments.rate,
-        arguments.keep_timestamp,
-        arguments.take_over,
-        arguments.shared,
-        build_stages(arguments.canary, arguments.stop_at, arguments.watch),
-    )
+    found = {
+        "to": (await find_target(target, to)).ref if to is not None else None,
+        "to_target": remote.target if remote else "",
+    }
+    order = with_values(RedriveRequest(arguments.verb, source), {**arguments.values, **found})
     check_supported(order, session.broker.kind, target.kind)
     return order
 

@@ -129,7 +129,7 @@ def resume_run(
     *,
     run_id: str,
     take_over: bool,
-    yes_shared: bool,
+    shared: bool,
     allow: tuple[str, ...],
     dry_run: bool,
     yes: bool,
@@ -141,7 +141,7 @@ def resume_run(
 
     output = current_output(json=json_lines)
     flags = ConsentFlags(dry_run, yes, confirm, frozenset(allow))
-    overrides = ResumeOverrides(take_over=take_over, shared=yes_shared)
+    overrides = ResumeOverrides(take_over=take_over, shared=shared)
     run_command(output, lambda: _resume(output, run_id, overrides, flags))
 
 

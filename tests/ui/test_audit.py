@@ -88,7 +88,7 @@ def test_the_command_says_everything_that_was_asked_for() -> None:
     )
     assert command_of(order, "shop/kafka") == (
         "mqtui redrive shop/kafka orders.DLQ --to orders --cause 9d2e1f00 --where '.amount == null' --partition 0 "
-        "--from 1970-01-01T00:00:00.000+00:00 --limit 5 --rate 500 --canary 1,10 --stop-at 5% --watch 60s --take-over"
+        "--from 1970-01-01T00:00:00.000+00:00 --limit 5 --canary 1,10 --stop-at 5% --watch 60s --rate 500 --take-over"
     )
 
 

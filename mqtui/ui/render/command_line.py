@@ -9,8 +9,9 @@ import msgspec
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command, join, needs_kind
-from mqtui.domain.times import to_datetime
+from mqtui.services.redrive.option_table import OptionType, options_of
 from mqtui.services.redrive.request import RedriveRequest, decode_request
+from mqtui.services.redrive.request_options import format_value, values_of
 from mqtui.state.journal import RunRecord
 
 
@@ -27,38 +28,20 @@ def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:
 
 def command_of(request: RedriveRequest, target: str, allowed: Collection[str] = ()) -> str:
     """The command line of a redrive or a discard; `allowed` are the accepted risks."""
-    wanted, stages = request.selection, request.stages
     words: list[str] = []
-    if request.to is not None:
-        kind = ("--to-kind", str(request.to.kind)) if needs_kind(request.to, "--to") else ()
-        words += ["--to", request.to.name, *kind]
-    named = (
-        ("--to-target", request.to_target),
-        ("--cause", wanted.cause),
-        ("--where", wanted.where),
-        ("--partition", "" if wanted.partition is None else str(wanted.partition)),
-        ("--from", instant(wanted.since)),
-        ("--until", instant(wanted.until)),
-        ("--limit", "" if wanted.limit is None else str(wanted.limit)),
-        ("--rate", "" if request.rate is None else f"{request.rate:g}"),
-        ("--canary", ",".join(map(str, stages.first))),
-        ("--stop-at", f"{stages.stop_at:.0%}" if stages.is_watched else ""),
-        ("--watch", f"{stages.watch:.0f}s" if stages.is_watched else ""),
-    )
-    for name, value in named:
-        if value:
-            words += [name, value]
-    switches = (
-        ("--keep-timestamp", request.keep_timestamp),
-        ("--take-over", request.take_over),
-        ("--yes-shared", request.shared),
-    )
-    words += [word for risk in sorted(allowed) for word in ("--allow", risk)]
-    words += [name for name, on in switches if on]
+    values = values_of(request, allowed)
+    for option in options_of(request.verb):
+        text = format_value(option.type, values[option.key])
+        if not text:
+            continue
+        match option.type:
+            case OptionType.RESOURCE:
+                kind = ("--to-kind", str(request.to.kind)) if request.to and needs_kind(request.to, "--to") else ()
+                words += [option.flag, request.to.name if request.to else "", *kind]
+            case OptionType.RISKS:
+                words += [word for risk in sorted(allowed) for word in (option.flag, risk)]
+            case OptionType.SWITCH:
+                words.append(option.flag)
+            case _:
+                words += [option.flag, text]
     return join(command(request.verb.value, target, request.source, *words))
-
-
-def instant(time_ms: int | None) -> str:
-    """A time in ms since the epoch as the command line takes it; "" where there is none."""
-    time = to_datetime(time_ms)
-    return "" if time is None else time.isoformat(timespec="milliseconds")
