@@ -78,8 +78,19 @@ class OffsetRanges:
             found.append(OffsetRange(at, first, end - first))
         return cls(tuple(found))
 
+    @classmethod
+    def of_partition(cls, partition: int, offsets: Sequence[int]) -> OffsetRanges:
+        """The ranges of letters of one partition."""
+        return cls.of(array("i", (partition,)) * len(offsets), offsets)
+
     def __len__(self) -> int:
         return sum([one.count for one in self.ranges])
+
+    def __contains__(self, offset: object) -> bool:
+        return isinstance(offset, Offset) and any(
+            one.partition == offset.partition and one.first <= offset.offset < one.first + one.count
+            for one in self.ranges
+        )
 
     def __iter__(self) -> Iterator[Offset]:
         for one in self.ranges:

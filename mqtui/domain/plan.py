@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -85,7 +86,7 @@ class Unmark:
 
     source: Ref
     run: str
-    offsets: tuple[Offset, ...]
+    offsets: Collection[Offset]
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,16 +274,16 @@ class Journal:
     def read_outcomes(self, run: str) -> Iterator[OutcomeRow]:
         """The outcome of each letter, in the order recorded; of several outcomes of a letter the last."""
         last: dict[str, int] = {}
-        for place, row in enumerate(self._iter_outcomes(run)):
+        for place, row in enumerate(self.read_recorded(run)):
             last[row[0]] = place
-        for place, row in enumerate(self._iter_outcomes(run)):
+        for place, row in enumerate(self.read_recorded(run)):
             if last[row[0]] == place:
                 yield row
 
     def count_outcomes(self, run: str) -> Mapping[str, int]:
         """The number of letters by their last outcome."""
         last: dict[str, str] = {}
-        for position, outcome, _, _ in self._iter_outcomes(run):
+        for position, outcome, _, _ in self.read_recorded(run):
             last[position] = intern(outcome)
         return Counter(last.values())
 
@@ -316,7 +316,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _iter_outcomes(self, run: str) -> Iterator[OutcomeRow]:
+    def read_recorded(self, run: str) -> Iterator[OutcomeRow]:
+        """All outcomes as recorded. A letter may have several; the last is the one that counts."""
         seq = 0
         while True:
             with self._database.reading() as connection:

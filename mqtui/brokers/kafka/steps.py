@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
@@ -84,7 +84,7 @@ async def _await_visible(clients: KafkaClients, name: str) -> None:
 
 
 def _unmark(
-    clients: KafkaClients, topic: Topic, author: RunIdentity, run: str, offsets: Sequence[Offset]
+    clients: KafkaClients, topic: Topic, author: RunIdentity, run: str, offsets: Collection[Offset]
 ) -> StepResult:
     """Mark offsets unhandled in one transaction under the topic's transactional id.
 

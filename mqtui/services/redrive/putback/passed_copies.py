@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping
 
-from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import pluralize
@@ -19,15 +17,15 @@ from mqtui.state.journal import RunRecord
 COPIES_STAY = "the copies stay in their targets: what was processed there is processed again after another redrive"
 
 
-async def describe_passed(session: Session, record: RunRecord, positions: Sequence[str]) -> str:
-    """A sentence for each group that reads a topic the copies went to; "" where nothing can be told.
+def tells_passed(record: RunRecord) -> bool:
+    """Whether it can be told which of a run's copies were passed: they went to topics of this broker."""
+    return traits_of(record.broker).has_partitions and not decode_request(record.plan).request.to_target
 
-    `places` are `topic partition/offset`, as the journal has them.
-    """
-    if not traits_of(record.broker).has_partitions or decode_request(record.plan).request.to_target:
-        return ""
+
+async def describe_passed(session: Session, copies: Mapping[str, TargetCopies]) -> str:
+    """A sentence for each group that reads a topic the copies went to; "" where nothing can be told."""
     sentences: list[str] = []
-    for topic, copies in (await run_in_thread("copies", partial(_by_topic, positions))).items():
+    for topic, stored in copies.items():
         try:
             groups = await session.broker.groups.list_groups(Ref(Kind.TOPIC, topic))
         except NotFound:
@@ -38,12 +36,13 @@ async def describe_passed(session: Session, record: RunRecord, positions: Sequen
                 for part in row.parts
                 if part.committed.isdigit() and part.resource.name == topic
             }
-            number = copies.count_before(read)
-            sentences.append(f"{row.group.name} has passed {number:,} of {pluralize(len(copies), 'copy')} in {topic}")
+            number = stored.count_before(read)
+            sentences.append(f"{row.group.name} has passed {number:,} of {pluralize(len(stored), 'copy')} in {topic}")
     return "; ".join(sentences)
 
 
-def _by_topic(positions: Sequence[str]) -> dict[str, TargetCopies]:
+def group_by_topic(positions: Iterable[str]) -> dict[str, TargetCopies]:
+    """The copies by topic. Positions are `topic partition/offset`, as the journal has them."""
     found: dict[str, TargetCopies] = {}
     for stored_at in positions:
         topic, _, position = stored_at.rpartition(" ")

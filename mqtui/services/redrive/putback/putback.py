@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from time import time
@@ -26,17 +26,18 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
-from mqtui.domain.times import parse_offset
 from mqtui.machine.process import host, operator, process_start
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.redrive.planning.routing import DELIVERY_HEADERS
 from mqtui.services.redrive.putback.history import PutBackHistory, encode_run_reference, find_in_source, find_source_end
-from mqtui.services.redrive.putback.passed_copies import COPIES_STAY, describe_passed
+from mqtui.services.redrive.putback.passed_copies import COPIES_STAY, describe_passed, tells_passed
+from mqtui.services.redrive.putback.returnable_letters import ReturnableLetters
 from mqtui.services.redrive.recovery.bundle_contents import find_in_bundle
 from mqtui.services.redrive.run.batch import name_suspect
 from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter, fingerprint
+from mqtui.services.redrive.run.stored_copies import TargetCopies
 from mqtui.services.session import Session
 from mqtui.state import bundles
 from mqtui.state.journal import Journal, OutcomeRow, RunRecord
@@ -57,23 +58,29 @@ class PlannedPutBack:
     run_name: str
     """The short name of the run it is of."""
 
-    names: frozenset[str]
-    doubtful: frozenset[str] = frozenset()
+    names: Set[str]
+    doubtful: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class JournaledLetters:
-    """What the journal has of a run that is to be put back."""
+class EarlierWork:
+    """What the journal has of a run that is to be put back, besides its letters."""
 
     run_name: str
-    moved: dict[str, str]
-    """Where each letter that was moved went, by its name."""
-
-    unknown: dict[str, str]
-    """Letters whose outcome is unknown and that are in the bundle, by name."""
-
     history: PutBackHistory
     in_hand: int
+    """How many letters were in flight when the run ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBackContents:
+    """What a put back consists of: its letters by name, its step, the copies that groups may have passed, its risks."""
+
+    names: Set[str]
+    unknown: Set[str]
+    step: Unmark | Send
+    copies: Mapping[str, TargetCopies]
+    risks: tuple[Risk, ...]
 
 
 async def plan_put_back(session: Session, record: RunRecord, runs: Journal) -> PlannedPutBack:
@@ -92,31 +99,29 @@ async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> Pla
     _check_allowed(record)
     await session.guard.identify_broker()
     session.guard.add_policies((await run_in_thread("journal", partial(runs.policies_of, record.id)))[:1])
-    journaled = await run_in_thread("journal", partial(_read_journal, record, runs))
-    put_back = journaled.history.returned
+    earlier = await run_in_thread("journal", partial(_read_earlier, record, runs))
+    put_back = earlier.history.returned
     traits = traits_of(record.broker)
-    if journaled.history.doubtful and traits.redrive.finds_returned:
-        put_back |= await find_in_source(session, record, journaled.history.doubtful)
-    done, risks = await run_in_thread("bundle", partial(_returnable, session, record, journaled, put_back))
-    step = await run_in_thread("step", partial(_step, record, done))
-    many = f"{pluralize(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
+    if earlier.history.doubtful and traits.redrive.finds_returned:
+        put_back |= await find_in_source(session, record, earlier.history.doubtful)
+    contents = await run_in_thread("journal", partial(_read_contents, session, record, runs, earlier, put_back))
+    names, step, risks = contents.names, contents.step, list(contents.risks)
+    many = f"{pluralize(len(names), 'letter')} {'is' if len(names) == 1 else 'are'}"
     effect = (
         f"{many} marked unhandled again; nothing is produced"
         if isinstance(step, Unmark)
         else f"{many} published to the end of {record.source.name}"
     )
-    facts = [("run", f"{journaled.run_name}: {record.verb} of {record.source.name}"), ("effect", effect)]
+    facts = [("run", f"{earlier.run_name}: {record.verb} of {record.source.name}"), ("effect", effect)]
     if record.verb != Verb.DISCARD:
-        risks.append(Risk("doubles", await describe_passed(session, record, list(done.values())) or COPIES_STAY))
-    if journaled.in_hand:
-        facts.append(
-            ("not these", f"{journaled.in_hand:,} were in flight when the run ended: {_resume_hint(journaled)}")
-        )
-    lost = journaled.unknown.keys() & done.keys()
+        risks.append(Risk("doubles", await describe_passed(session, contents.copies) or COPIES_STAY))
+    if earlier.in_hand:
+        facts.append(("not these", f"{earlier.in_hand:,} were in flight when the run ended: {_resume_hint(earlier)}"))
+    lost = contents.unknown
     if lost:
         text = f"the outcome of {len(lost):,} is unknown: they are in the bundle, and are duplicated if they were moved"
         risks.append(Risk("unknown", text))
-    unsure = journaled.history.doubtful.keys() & done.keys() if traits.lends else set[str]()
+    unsure = {name for name in earlier.history.doubtful if name in names} if traits.lends else set[str]()
     if unsure:
         text = f"{len(unsure):,} were in flight when an earlier put back broke: they may be back, and be duplicated"
         risks.append(Risk("in-doubt", text))
@@ -126,57 +131,53 @@ async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> Pla
         profile=session.policy.profile,
         broker=session.broker.kind,
         steps=(step,),
-        count=exact(len(done)),
+        count=exact(len(names)),
         facts=tuple(facts),
         risks=tuple(risks),
     )
-    return PlannedPutBack(planned, record, journaled.run_name, frozenset(done), frozenset(unsure | lost))
+    return PlannedPutBack(planned, record, earlier.run_name, names, unsure | lost)
 
 
-def _read_journal(record: RunRecord, runs: Journal) -> JournaledLetters:
-    moved, unknown = _moved_and_unknown(record, runs)
-    return JournaledLetters(
-        runs.short_id(record.id),
-        moved,
-        unknown,
-        PutBackHistory.read(record, runs),
-        in_hand=len(runs.unfinished_letters(record.id)),
+def _read_earlier(record: RunRecord, runs: Journal) -> EarlierWork:
+    return EarlierWork(
+        runs.short_id(record.id), PutBackHistory.read(record, runs), len(runs.unfinished_letters(record.id))
     )
 
 
-def _resume_hint(journaled: JournaledLetters) -> str:
+def _resume_hint(earlier: EarlierWork) -> str:
     """How to find out about letters that were in flight."""
-    return f"`mqtui runs resume {journaled.run_name}` finds out about them." if journaled.in_hand else ""
+    return f"`mqtui runs resume {earlier.run_name}` finds out about them." if earlier.in_hand else ""
 
 
-def _returnable(
-    session: Session, record: RunRecord, journaled: JournaledLetters, put_back: frozenset[str]
-) -> tuple[dict[str, str], list[Risk]]:
-    """Letters that are not back yet and can be put back, with where they went; and the risks.
+def _read_contents(
+    session: Session, record: RunRecord, runs: Journal, earlier: EarlierWork, put_back: Set[str]
+) -> PutBackContents:
+    """Letters that are not back yet and can be put back.
 
     Raises:
         NotFound: there are none. Refused, StorageFailed: as `_require_bundle`.
     """
-    done = {name: at for name, at in (journaled.moved | journaled.unknown).items() if name not in put_back}
-    if not done:
-        in_hand = f"; {journaled.in_hand:,} were in flight when it ended" if journaled.in_hand else ""
+    keeps = _keeps_letters(record)
+    letters = ReturnableLetters.read(record.id, runs, put_back, with_unknown=not keeps)
+    if not letters.positions:
+        in_hand = f"; {earlier.in_hand:,} were in flight when it ended" if earlier.in_hand else ""
         raise NotFound(
-            f"Nothing to put back of run {journaled.run_name}",
+            f"Nothing to put back of run {earlier.run_name}",
             f"Nothing was moved, or all of it is back{in_hand}.",
-            _resume_hint(journaled),
+            _resume_hint(earlier),
         )
-    risks: list[Risk] = []
-    return (done if _keeps_letters(record) else _require_bundle(session, record, done, risks)), risks
+    risks = () if keeps else _require_bundle(session, record, letters)
+    count = exact(len(letters.positions))
+    source = record.source
+    step = Unmark(source, record.id, letters.offsets()) if keeps else Send(source, count, "from the bundle")
+    copies = letters.copies() if record.verb != Verb.DISCARD and tells_passed(record) else {}
+    contents = PutBackContents(letters.names(), letters.unknown, step, copies, risks)
+    letters.free()
+    return contents
 
 
 def _keeps_letters(record: RunRecord) -> bool:
     return traits_of(record.broker).redrive.keeps_letters
-
-
-def _step(record: RunRecord, done: dict[str, str]) -> Unmark | Send:
-    if _keeps_letters(record):
-        return Unmark(record.source, record.id, tuple(sorted(parse_offset(name) for name in done)))
-    return Send(record.source, exact(len(done)), "from the bundle")
 
 
 def _check_allowed(record: RunRecord) -> None:
@@ -187,31 +188,18 @@ def _check_allowed(record: RunRecord) -> None:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
 
 
-def _require_bundle(session: Session, record: RunRecord, wanted: dict[str, str], risks: list[Risk]) -> dict[str, str]:
-    """Those of the letters that the bundle still has; what it lost becomes a risk of the plan.
+def _require_bundle(session: Session, record: RunRecord, letters: ReturnableLetters) -> tuple[Risk, ...]:
+    """Keep those of the letters that the bundle still has; what it lost is a risk of the plan.
 
     Raises:
         Refused: the bundle is gone, nothing in it can be read, or it was made with another key.
         StorageFailed: it is that of another run, or it can't be read at all.
     """
-    kept, lacking = find_in_bundle(session, record, wanted)
+    kept, lacking = find_in_bundle(session, record, letters.positions.keys())
     if not kept:
         raise Refused("Nothing of that run can be put back", lacking, "A copy of the bundle from a backup would do.")
-    if lacking:
-        risks.append(Risk("bundle", lacking))
-    return {name: at for name, at in wanted.items() if name in kept}
-
-
-def _moved_and_unknown(record: RunRecord, runs: Journal) -> tuple[dict[str, str], dict[str, str]]:
-    """Letters that were moved, with where; and those whose outcome is unknown and that are in the bundle."""
-    moved: dict[str, str] = {}
-    unknown: dict[str, str] = {}
-    for name, outcome, at, _ in runs.read_outcomes(record.id):
-        if outcome == Outcome.MOVED:
-            moved[name] = at
-        elif outcome == Outcome.UNKNOWN and not _keeps_letters(record):
-            unknown[name] = at
-    return moved, unknown
+    letters.keep(kept)
+    return (Risk("bundle", lacking),) if lacking else ()
 
 
 async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Journal, consent: Consent) -> Result:
@@ -282,7 +270,7 @@ async def _publish(
 
 
 def _chunks(session: Session, put_back: PlannedPutBack) -> Iterator[list[tuple[str, Message]]]:
-    waiting = set(put_back.names)
+    waiting = {name for name in put_back.names}  # noqa: C416 - a call of set() would stop the loop
     chunk: list[tuple[str, Message]] = []
     for name, letter in bundles.read_damaged(put_back.record.id, bundle_key(session.profile), lambda _: None):
         if name in waiting:

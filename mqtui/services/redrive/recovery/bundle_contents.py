@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
 from mqtui.brokers.registry import traits_of
 from mqtui.profiles.keys import bundle_key
@@ -13,7 +13,7 @@ from mqtui.state import bundles
 from mqtui.state.journal import InFlight, Journal, RunRecord
 
 
-def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[frozenset[str], str]:
+def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[Set[str], str]:
     """Those of the letters that can be read from the bundle, and a sentence on the others; "" where there are none.
 
     It blocks: the whole bundle is read.
@@ -26,7 +26,7 @@ def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str])
         gone = f"the bundle is gone: none of {len(wanted):,} can be put back (bundles are kept for 14 days)"
         return frozenset(), gone if wanted else ""
     found = bundles.list_contents(record.id, bundle_key(session.profile))
-    kept = frozenset(wanted) & found.names
+    kept = {name for name in wanted if name in found.names}
     if len(kept) == len(wanted):
         return kept, ""
     why = found.damage or "the bundle lacks letters that the journal has"
