@@ -42,11 +42,12 @@ def list_runs(*, json_lines: bool) -> None:
 def _list(*, json_lines: bool) -> None:
     output = current_output(json=json_lines)
     with exit_on_error(output):
-        from mqtui.services.run_report import run_row
+        from mqtui.services.run_report import describe_state, run_row
         from mqtui.state.journal import Journal
 
         with Journal() as journal:
-            rows = [run_row(journal, record) for record in journal.list_runs()]
+            records = journal.list_runs()
+            rows = [run_row(journal, record) for record in records]
             if output.json:
                 for each in rows:
                     output.json_line(each)
@@ -60,11 +61,11 @@ def _list(*, json_lines: bool) -> None:
                             each["verb"],
                             each["profile"],
                             each["source"],
-                            each["state"],
+                            describe_state(record),
                             "?" if each["planned"] is None else each["planned"],
                             each["outcomes"].get("moved", 0),
                         )
-                        for each in rows
+                        for each, record in zip(rows, records, strict=True)
                     ],
                     right=(6, 7),
                 )
@@ -104,10 +105,13 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
 
 @runs.command("report")
 @options.run_argument
+@click.option("--markdown", is_flag=True, help="In Markdown: cause, plan, outcome, audit numbers, command.")
 @options.rows_option
-def report_run(*, run_id: str, json_lines: bool) -> None:
-    """One paragraph for a ticket."""
+def report_run(*, run_id: str, markdown: bool, json_lines: bool) -> None:
+    """One paragraph for a ticket, or all that belongs in it as Markdown."""
     output = current_output(json=json_lines)
+    if markdown and output.json:
+        raise click.UsageError("--markdown and --json are two forms of one report: give one of them.")
     with exit_on_error(output):
         from mqtui.services.run_report import describe_run, run_row
         from mqtui.state.journal import Journal
@@ -116,6 +120,11 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
             record = journal.find(run_id)
             if output.json:
                 output.json_line(run_row(journal, record))
+            elif markdown:
+                from mqtui.services.ticket_report import markdown_report, read_audit_numbers
+
+                for line in markdown_report(journal, record, read_audit_numbers(record.id)).splitlines():
+                    output.line(line)
             else:
                 output.line(describe_run(journal, record))
 

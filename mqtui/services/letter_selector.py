@@ -9,8 +9,9 @@ from typing import Self
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import FernetKeys
+from mqtui.domain.cause import cause_text
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import cause_id_of, dead_letter_time
+from mqtui.domain.deadletter import cause_id_of, dead_letter_time, describe
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
@@ -37,6 +38,9 @@ class LetterSelector:
         self._everything = selection.everything
         self.jq_filter: JqFilter | None = JqFilter(selection.where, keys) if selection.where else None
         """The jq program; None where there is none."""
+
+        self.cause_text = ""
+        """The cause in words, by the first letter that has it; empty where none was selected by cause."""
 
     async def __aenter__(self) -> Self:
         """Compile the jq program.
@@ -94,7 +98,14 @@ class LetterSelector:
                 return False
         if self._timed and not self._is_in_time_range(letter):
             return False
-        return not self._cause or cause_id_of(letter, self._conventions).startswith(self._cause)
+        return not self._cause or self._has_cause(letter)
+
+    def _has_cause(self, letter: Message) -> bool:
+        has = cause_id_of(letter, self._conventions).startswith(self._cause)
+        if has and not self.cause_text:
+            death = describe(letter, self._conventions)
+            self.cause_text = cause_text(death.exception, death.normal)
+        return has
 
     def _is_in_time_range(self, letter: Message) -> bool:
         """By the time of dead-lettering, else the letter's own; a letter without any time matches no time range."""

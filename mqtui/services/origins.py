@@ -158,7 +158,7 @@ async def remember_routes(
     session: Session, source: Source, counted: RouteCounter, causes: Iterable[Cause]
 ) -> PeekedOrigins:
     """Keep what a peek found that used up deliveries, so that plans need no further one."""
-    seen = replace(counted.to_peeked_origins(), causes={cause.id: cause.count for cause in causes})
+    seen = replace(counted.to_peeked_origins(), causes={cause.id: (cause.count, cause.text) for cause in causes})
     with suppress(StorageFailed):
         await asyncio.to_thread(_write, _key(session, source), seen)
     return seen

@@ -22,6 +22,7 @@ from mqtui.profiles.url import parse_url
 from mqtui.services.jsonlines import name_or_base64
 from mqtui.services.redrive.recovery.resume import DAY_MS
 from mqtui.services.redrive.request import decode_request
+from mqtui.services.redrive.run.canary import was_held
 from mqtui.services.redrive.run.run import UNKNOWN_COUNT
 from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 
@@ -33,6 +34,14 @@ MONITOR_COUNTS = {"passed": "passed", "waiting": "waiting", "came_back": "came b
 def run_state(record: RunRecord) -> str:
     """The state in a word; a run whose process is gone is `interrupted`."""
     return "interrupted" if record.interrupted else record.state
+
+
+def describe_state(record: RunRecord) -> str:
+    """The state in the word that people read: `finished`, `held` and `stopped` are different ends."""
+    state = run_state(record)
+    if state == "stopped" and record.result and was_held(msgspec.json.decode(record.result).get("why", "")):
+        return "held"
+    return "finished" if state == "done" else state
 
 
 def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
@@ -89,7 +98,7 @@ def describe_run(journal: Journal, record: RunRecord) -> str:
     planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
-    what = f"{record.verb} {journal.short_id(record.id)} ({run_state(record)})"
+    what = f"{record.verb} {journal.short_id(record.id)} ({describe_state(record)})"
     result = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
     parts += [
         f"{result[name]:,} {words}"

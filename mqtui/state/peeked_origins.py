@@ -35,8 +35,8 @@ class PeekedOrigins:
     doubts: Mapping[str, int] = field(default_factory=dict)
     """The number of letters whose message may differ from the original, by the reason."""
 
-    causes: Mapping[str, int] = field(default_factory=dict)
-    """The number of letters by the id of their cause; empty where the peek did not group them."""
+    causes: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """The number of letters, and the cause in words, by its id; empty where the peek did not group them."""
 
     @property
     def targets(self) -> tuple[Ref, ...]:
@@ -65,8 +65,9 @@ class PeekedOriginsStore:
         stored = json.loads(row[0])
         routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in stored["routes"]}
         keys = {(key, is_first): count for key, is_first, count in stored["keys"]}
+        by_cause = {name: (count, text) for name, (count, text) in stored.get("by_cause", {}).items()}
         return PeekedOrigins(
-            stored["at"], stored["letters"], routes, keys, stored["opened"], stored["doubts"], stored.get("causes", {})
+            stored["at"], stored["letters"], routes, keys, stored["opened"], stored["doubts"], by_cause
         )
 
     def set(self, queue: str, seen: PeekedOrigins) -> None:
@@ -74,7 +75,7 @@ class PeekedOriginsStore:
         routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.targets_counted.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
         stored = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
-        look = json.dumps(stored | {"opened": seen.opened, "doubts": dict(seen.doubts), "causes": dict(seen.causes)})
+        look = json.dumps(stored | {"opened": seen.opened, "doubts": dict(seen.doubts), "by_cause": dict(seen.causes)})
         with self._database().transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO seen (queue, look) VALUES (?, ?)", (name_bytes(queue), look))
 

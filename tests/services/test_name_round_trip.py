@@ -31,10 +31,10 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
 from mqtui.domain.topology import Destination, Page
 from mqtui.services.browse import find_destination, find_target
+from mqtui.services.command_line import command_of
 from mqtui.services.group_lookup import find_groups
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.navigation import goto
-from mqtui.ui.render.command_line import command_of
 
 KINDS = {traits.kind: traits.destinations for traits in all_traits()}
 EXAMPLES = int(os.environ.get("MQTUI_EXAMPLES", "300"))

@@ -33,7 +33,7 @@ async def test_a_run_that_is_done(broker: MemoryFixture) -> None:
     assert all(letter["outcome"] == "moved" and letter["reason"] is None for letter in letters)
     assert all(str(letter["at"]).startswith(broker.origin.name) for letter in letters)
     text = run_report.describe_run(journal, record)
-    assert text.startswith(f"redrive {row['short']} (done): 5 letters of {broker.source.name}, ")
+    assert text.startswith(f"redrive {row['short']} (finished): 5 letters of {broker.source.name}, ")
     assert text.endswith(": 5 moved")
 
 

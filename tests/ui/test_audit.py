@@ -8,10 +8,10 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Kind, Ref
+from mqtui.services.command_line import command_of, equivalent_command
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.state.paths import state_dir
 from mqtui.ui.render.audit import merge_begin_and_end
-from mqtui.ui.render.command_line import command_of, equivalent_command
 from tests.ui.driver import at_console
 from tests.ui.interrupted_runs import TYPED, InterruptedRuns, short
 from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs

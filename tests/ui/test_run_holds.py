@@ -61,7 +61,7 @@ async def test_a_canary_nobody_reads(payments: Payments) -> None:
         await user.sees("passed no consumer", f"held: no consumer reads {payments.home}", within=FINDING)
         await user.reads_in_prompt("not seen to pass: enter goes on with 4 all the same")
         assert payments.client.xlen(payments.dead) == LETTERS - 1
-        await user.presses("S").sees("1 moved", within=FINDING)
+        await user.presses("S").sees("1 moved", within=FINDING).reads_in_prompt("○ stopped: redrive")
     assert payments.client.xlen(payments.dead) == LETTERS - 1
     assert payments.client.xlen(payments.home) == 2
 

@@ -54,7 +54,7 @@ async def test_interrupted_ones_stand_first(interrupted_runs: InterruptedRuns) -
     later = await interrupted_runs.operator.run(None, Consent(typed="shop"))
     async with at_console(interrupted_runs.console()) as user:
         await user.presses("5").on_row("✗").on_row(short(run)).sees("✗ 1 interrupted")
-        await user.presses("j").on_row(short(later.run)).on_row("done")
+        await user.presses("j").on_row(short(later.run)).on_row("finished")
 
 
 async def test_the_letters_of_a_run(interrupted_runs: InterruptedRuns) -> None:
@@ -176,7 +176,7 @@ async def test_a_damaged_journal_is_told(interrupted_runs: InterruptedRuns) -> N
     """Where the journal can't be read the screen says why and stays."""
     await interrupted_runs.moved(1)
     async with at_console(interrupted_runs.console()) as user:
-        await user.presses("5").on_row("done").presses("0").is_at("HomeScreen")
+        await user.presses("5").on_row("finished").presses("0").is_at("HomeScreen")
         for file in state_dir().glob("runs.sqlite*"):
             file.unlink()
         (state_dir() / "runs.sqlite").mkdir()

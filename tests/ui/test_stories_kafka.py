@@ -97,7 +97,7 @@ async def test_payments_answer_again(
         assert user.keys <= most, user.keys
         await user.presses("y", "y").reads_in_prompt("report copied")
         assert "19 moved, 19 passed, 0 came back" in user.console.clipboard
-        await user.presses("enter").is_at("RunLettersScreen").sees("redrive of orders.DLQ", "done")
+        await user.presses("enter").is_at("RunLettersScreen").sees("redrive of orders.DLQ", "finished")
     assert home(shop) == unanswered(shop)
     assert set(home(shop).values()) == {1}
     assert sum(home(shop).values()) == LETTERS

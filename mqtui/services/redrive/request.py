@@ -68,6 +68,8 @@ class SavedRequest(msgspec.Struct, frozen=True, rename={"request": "order"}):
     offsets: OffsetBounds | None = None
     ids: IdBounds | None = None
     ready: CountBound | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the plan said: a label and a sentence each."""
 
     def bounds(self) -> SnapshotBounds:
         """The bounds as planned."""
@@ -77,8 +79,13 @@ class SavedRequest(msgspec.Struct, frozen=True, rename={"request": "order"}):
         raise ValueError("a saved request without bounds")
 
 
-def encode_request(request: RedriveRequest, source: Source, targets: tuple[Ref, ...]) -> bytes:
-    """The journal's form of a request: JSON, in which bytes of names that are not UTF-8 are kept as surrogates."""
+def encode_request(
+    request: RedriveRequest, source: Source, targets: tuple[Ref, ...], facts: tuple[tuple[str, str], ...] = ()
+) -> bytes:
+    """The journal's form of a request and what its plan said: JSON.
+
+    Bytes of names that are not UTF-8 are kept as surrogates.
+    """
     bounds = source.bounds
     kept = SavedRequest(
         request,
@@ -87,6 +94,7 @@ def encode_request(request: RedriveRequest, source: Source, targets: tuple[Ref, 
         bounds if isinstance(bounds, OffsetBounds) else None,
         bounds if isinstance(bounds, IdBounds) else None,
         bounds if isinstance(bounds, CountBound) else None,
+        facts,
     )
     return json.dumps(msgspec.to_builtins(kept, str_keys=True)).encode()
 

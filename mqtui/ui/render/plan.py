@@ -52,7 +52,7 @@ def plan_title(plan: Plan, things: str = "") -> str:
     return f"{plan.profile}: {plan.verb} {count}"
 
 
-def plan_facts(plan: Plan) -> str:
+def plan_identity(plan: Plan) -> str:
     """Its id and what it guarantees: `plan 3C6E · at least once`."""
     return f"plan {plan.id[:4].upper()}{guarantee_suffix(plan)}"
 

@@ -12,11 +12,11 @@ from textual.widget import Widget
 from mqtui.domain.audit import AuditEntry, Damage
 from mqtui.domain.errors import MqtuiError
 from mqtui.profiles.keys import audit_key
+from mqtui.services.command_line import equivalent_command
 from mqtui.state.audit import Audit
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
 from mqtui.ui.render.audit import MAX_ENTRIES, AuditRenderer, AuditRow, merge_begin_and_end
-from mqtui.ui.render.command_line import equivalent_command
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.run_sessions import session_of_run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic, time
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual import on
 
@@ -18,6 +18,9 @@ from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from mqtui.ui.screens.copy import CopyChoices
 
 Item = TypeVar("Item")
 SLOW_OPENING_SECONDS = 2.0
@@ -211,7 +214,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         """A name for the file of an export."""
         return self.crumbs()[-1].lower().replace(" ", "-")
 
-    def copy_choices(self, item: Item) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: Item) -> CopyChoices:
         """What `y` and a second key copy of a row: name and text, by that key."""
         return {}
 
@@ -225,8 +228,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         if item is None:
             self.prompt_line.flash("there is nothing to copy")
             return
-        row = {"y": ("row", "  ".join(filter(None, row_as_text(table.renderer, item).values())))}
-        parts = row | self.copy_choices(item) if table is self.table else row
+        parts: CopyChoices = {"y": ("row", "  ".join(filter(None, row_as_text(table.renderer, item).values())))}
+        if table is self.table:
+            parts = {**parts, **self.copy_choices(item)}
         self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)
 
     def explain_figures(self, item: Item) -> str:

@@ -10,6 +10,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Ref
 from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.redrive.run.journal_writer import open_journal
@@ -38,6 +39,10 @@ class PutBackTask:
     def is_running(self) -> bool:
         """Whether it is still under way."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def source(self) -> Ref:
+        return self.back.record.source
 
     def describe(self) -> str:
         """What it does, in words."""

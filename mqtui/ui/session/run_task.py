@@ -11,6 +11,7 @@ from time import monotonic
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Ref
 from mqtui.services.redrive.planning.plan import PlannedRedrive
 from mqtui.services.redrive.request import CanaryStages
 from mqtui.services.redrive.run.canary import StageReport
@@ -103,6 +104,10 @@ class RunTask:
     def id(self) -> str:
         return self.planned.plan.id
 
+    @property
+    def source(self) -> Ref:
+        return self.planned.source.ref
+
     def describe(self) -> str:
         """What it does and how far it is: `redrive 7F3A of orders.DLQ, 11 of 19`."""
         result = self.figures()
@@ -135,6 +140,11 @@ class RunTask:
         if self.run is not None:
             self.run.stop.set()
         self.answer(go_on=False)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a person, or the run itself, ended it before all letters were tried."""
+        return self._stopped or (self.run is not None and self.run.stop.is_set())
 
     def figures(self) -> Result | None:
         """The result so far; the final one once it has ended."""

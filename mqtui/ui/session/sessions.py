@@ -103,6 +103,10 @@ class BackgroundTask(Protocol):
         """The run's id."""
 
     @property
+    def source(self) -> Ref:
+        """Where it takes letters from, or puts them back."""
+
+    @property
     def is_running(self) -> bool:
         """Whether it is still under way."""
 
@@ -160,6 +164,14 @@ class SessionRegistry:
     def running_tasks(self) -> list[BackgroundTask]:
         """The tasks that are under way."""
         return [task for task in self.tasks if task.is_running]
+
+    def task_counts(self, source: Ref) -> tuple[int, int]:
+        """How many tasks of this console worked on a destination, and how many of them have ended.
+
+        A screen that shows its letters is as of before where this differs from what it was when they were read.
+        """
+        ours = [task for task in self.tasks if task.source == source]
+        return len(ours), sum(not task.is_running for task in ours)
 
     def track(self, task: BackgroundTask) -> None:
         self.tasks.append(task)

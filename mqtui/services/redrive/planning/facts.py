@@ -28,8 +28,9 @@ def plan_facts(
     scan: ScanResult | None,
     here: BrokerKind,
     remote: Session | None,
+    cause_text: str,
 ) -> list[tuple[str, str]]:
-    """The facts of a plan: a label and a sentence each."""
+    """The facts of a plan: a label and a sentence each. `cause_text` is the selected cause in words, where known."""
     held = pluralize(source.count, "letter")
     facts = [("from", f"{source.ref.name}, {held} as of now; later ones are not in the plan")]
     if request.verb is Verb.DISCARD:
@@ -41,7 +42,7 @@ def plan_facts(
         facts.append(("to", (named or "unknown target") + where + stay))
     if remote is not None and (shape := describe_conversion(here, remote.broker.kind)):
         facts.append(("shape", shape))
-    chosen = [f"{name} {value}" for name, value in _selected(request)]
+    chosen = [f"{name} {value}" for name, value in _selected(request, cause_text)]
     if chosen:
         facts.append(("selected", ", ".join(chosen)))
     if scan is None and not request.selection.everything:
@@ -71,10 +72,11 @@ def plan_facts(
     return facts
 
 
-def _selected(request: RedriveRequest) -> list[tuple[str, object]]:
+def _selected(request: RedriveRequest, cause_text: str) -> list[tuple[str, object]]:
     wanted = request.selection
+    cause = f"{wanted.cause} ({cause_text})" if wanted.cause and cause_text else wanted.cause
     named = [
-        ("cause", wanted.cause),
+        ("cause", cause),
         ("where", wanted.where),
         ("partition", wanted.partition),
         ("from", wanted.since),

@@ -82,8 +82,14 @@ def count_selected(request: RedriveRequest, source: Source, peeked: PeekedOrigin
         or peeked.letters != source.count.number
     ):
         return at_most_selected(held)
-    read = sum(count for cause, count in peeked.causes.items() if cause.startswith(selection.cause))
+    read = sum(count for cause, (count, _) in peeked.causes.items() if cause.startswith(selection.cause))
     return about(read, f"as read at {format_time(peeked.at, PEEKED_AT)}") if read else at_most_selected(held)
+
+
+def describe_peeked_cause(request: RedriveRequest, peeked: PeekedOrigins | None) -> str:
+    """The selected cause in the words of the last peek; "" where none is selected, or it met no such letter."""
+    cause, known = request.selection.cause, peeked.causes if peeked is not None else {}
+    return next((text for name, (_, text) in known.items() if cause and name.startswith(cause)), "")
 
 
 def delivery_step(

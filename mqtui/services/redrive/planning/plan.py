@@ -32,6 +32,7 @@ from mqtui.services.redrive.planning.partition_check import PartitionCheck
 from mqtui.services.redrive.planning.peeked_targets import (
     count_selected,
     delivery_step,
+    describe_peeked_cause,
     find_targets,
     peek_facts,
 )
@@ -250,6 +251,7 @@ def _assemble(
     peeked: PeekedOrigins | None,
 ) -> Plan:
     count = exact(scan.selected) if scan else count_selected(request, source, peeked)
+    cause_text = scan.cause_text if scan else describe_peeked_cause(request, peeked)
     steps: list[Step] = [Take(source, request.selection)]
     if request.verb is Verb.DISCARD or remote is not None:
         steps.append(Remove(count))
@@ -268,7 +270,7 @@ def _assemble(
         steps=tuple(steps),
         count=count,
         facts=(
-            *plan_facts(request, source, targets, scan, session.broker.kind, remote),
+            *plan_facts(request, source, targets, scan, session.broker.kind, remote, cause_text),
             *peek_facts(request, source, targets, peeked),
         ),
         risks=tuple(scan_risks(request, targets, scan)),

@@ -37,6 +37,9 @@ class ScanResult:
     earlier_runs: Counter[str] = field(default_factory=Counter)
     """Ids of earlier runs, by how many of their letters are dead-lettered again."""
 
+    cause_text: str = ""
+    """The selected cause in words; empty where the letters are not selected by cause."""
+
     unwrapped: int = 0
     """Letters whose message is taken out of an envelope."""
 
@@ -124,7 +127,9 @@ async def scan_source(
     found, slices = ScanResult(), TimeSlices()
     async for batch in read_unhandled(broker, source):
         most = None if limit is None else limit - found.selected
-        for letter, wanted in zip(batch, await selector.select(batch, most), strict=True):
+        selected = await selector.select(batch, most)
+        found.cause_text = selector.cause_text
+        for letter, wanted in zip(batch, selected, strict=True):
             found.scanned += 1
             if slices.is_over:
                 await slices.yield_to_loop()

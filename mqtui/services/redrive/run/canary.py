@@ -10,6 +10,8 @@ from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK, RETURNS_NOT_OBSERVABLE
 from mqtui.services.redrive.run.monitor_result import MAX_NAMED, MonitorResult
 
+HELD_AFTER = "held after stage "
+
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
@@ -58,6 +60,21 @@ def hold_reason(result: MonitorResult | None, stop_at: float, allowed: Collectio
         "; ".join(_describe_lag(reader) for reader in result.lagging_groups) or "the positions of some are not known"
     )
     return f"{result.waiting:,} of {result.moved:,} did not pass in {result.seconds:.0f} s: {lagging}"
+
+
+def early_end_reason(stage: int, hold: str, *, failing: bool, by_operator: bool) -> str:
+    """Why a run ends after a stage (from 0): it stopped by itself, was held, or the operator ended it; "" for none."""
+    if not hold:
+        return ""
+    if failing:
+        return f"stopped after stage {stage + 1}: {hold}"
+    held = f"{HELD_AFTER}{stage + 1}: {hold}"
+    return f"stopped by the operator; {held}" if by_operator else held
+
+
+def was_held(why: str) -> bool:
+    """Whether a run ended because nobody was there to go on after a stage, by its `early_end_reason`."""
+    return why.startswith(HELD_AFTER)
 
 
 def too_many_returned(result: MonitorResult, stop_at: float) -> str:

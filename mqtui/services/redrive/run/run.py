@@ -37,6 +37,7 @@ from mqtui.services.redrive.run.canary import (
     StageGate,
     StageReport,
     continue_unless_failing,
+    early_end_reason,
     hold_reason,
     too_many_returned,
 )
@@ -196,7 +197,7 @@ class RedriveRun:
             target=session.target,
             source=self.planned.source.ref,
             broker=session.broker.kind,
-            plan=encode_request(self.planned.request, self.planned.source, self.planned.targets),
+            plan=encode_request(self.planned.request, self.planned.source, self.planned.targets, plan.facts),
             plan_hash=plan.hash,
             operator=operator(),
             host=host(),
@@ -338,8 +339,8 @@ class RedriveRun:
         if last:
             self._early_end_reason = self._early_end_reason or too_many
         elif not self.stop.is_set() and not await self._gate(report):
-            self._early_end_reason = (
-                f"{'stopped' if too_many else 'held'} after stage {stage + 1}: {hold}" if hold else ""
+            self._early_end_reason = early_end_reason(
+                stage, hold, failing=bool(too_many), by_operator=self.stop.is_set()
             )
             self.stop.set()
 

@@ -38,6 +38,9 @@ class RunRow:
     in_hand: int = 0
     report: str = ""
     is_running_here: bool = False
+    words: str = ""
+    """How it stands, as it is shown: `finished`, `held` and `stopped` are different ends."""
+
     safe: bool = True
     """Whether every letter is in its source, its target or a bundle of this machine."""
 
@@ -61,6 +64,10 @@ class RunRow:
     def finished_count(self) -> int | None:
         """Letters with a known outcome."""
         return None if self.planned is None or self.left is None else max(0, self.planned - self.left - self.in_hand)
+
+
+END_SIGNS: dict[str, Cell] = {"finished": ("✓", "ok"), "held": ("·", "warn"), "stopped": ("○", "warn")}
+"""The sign of a run that ended, by the word for its end."""
 
 
 class RunRenderer:
@@ -88,28 +95,30 @@ class RunRenderer:
             (item.verb, ""),
             (item.profile, "muted"),
             (item.source, ""),
-            ("under way" if item.is_running_here else item.state, _tone(item)),
+            ("under way" if item.is_running_here else item.words or item.state, _tone(item)),
             (_figure(item.planned), "muted"),
             (_figure(item.moved), "ok" if item.moved else "muted"),
             (_figure(item.left), "warn" if item.left else "muted"),
         )
 
     def sign(self, item: RunRow) -> Cell:
-        """✗ interrupted or failed, ▸ under way, ▲ has refused or unknown letters."""
+        """✗ interrupted or failed, ▸ under way, ▲ has refused or unknown letters, else how it ended."""
         if item.is_running_here:
             return "▸", "live"
         if item.is_interrupted or item.state == "failed":
             return "✗", "danger"
         if item.refused or item.unknown or item.in_hand:
             return "▲", "warn"
-        return ("▸", "muted") if item.state == "running" else (" ", "")
+        return ("▸", "muted") if item.state == "running" else END_SIGNS.get(item.words, (" ", ""))
 
     def severity(self, item: RunRow) -> int:
         """1 for interrupted runs: they wait for somebody."""
         return int(item.is_interrupted and not item.is_running_here)
 
     def text(self, item: RunRow) -> str:
-        return f"{item.id} {item.verb} {item.profile} {item.source} {item.state} {item.operator} {item.host}"
+        return (
+            f"{item.id} {item.verb} {item.profile} {item.source} {item.state} {item.words} {item.operator} {item.host}"
+        )
 
     def value(self, item: RunRow, key: str) -> Any:
         known: dict[str, Any] = {
@@ -118,7 +127,7 @@ class RunRenderer:
             "verb": item.verb,
             "profile": item.profile.casefold(),
             "source": item.source.casefold(),
-            "state": item.state,
+            "state": item.words or item.state,
             "planned": item.planned,
             "moved": item.moved,
             "left": item.left,

@@ -68,6 +68,9 @@ class CausesScreen(ListScreen[CauseRow]):
         self.notes: tuple[str, ...] = ()
         """Which letters can't be read now, and why."""
 
+        self.tasks_at_read = (0, 0)
+        """How many runs had worked on these letters, and had ended, when they were read."""
+
         self.folded = True
         self.price: PeekCost | None = None
         self.unread_lines: tuple[Cell, ...] = ()
@@ -106,6 +109,7 @@ class CausesScreen(ListScreen[CauseRow]):
             self.prompt_line.set_status("the broker is not open", "warn")
             return
         self.stage = READING
+        self.tasks_at_read = self.console.sessions.task_counts(self.ref)
         self.draw_facts()
         try:
             source = await session.broker.snapshot(self.ref)
@@ -159,12 +163,26 @@ class CausesScreen(ListScreen[CauseRow]):
         return True
 
     def _progress(self, report: CauseReport) -> None:
-        self.report = report
+        if not self.table.model.items:
+            self.report = report
         if self.is_attached:
             self.draw_facts()
             self.prompt_line.set_status(f"reading {self.ref.name}: {pluralize(report.letters, 'letter')}")
 
     # -- showing
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a run has worked on these letters since they were read."""
+        return self.console.sessions.task_counts(self.ref) != self.tasks_at_read
+
+    def refresh_figures(self) -> None:
+        """Show the causes; where a run has worked on them and reading is free, read them again first."""
+        if self.is_ready and self.is_outdated and not self.stage and self.price is not None and not self.price.lends:
+            self.read()
+        super().refresh_figures()
+        if self.is_outdated and self.table.current is not None and not self.stage:
+            self.prompt_line.set_status_quietly(self.describe_row(self.table.current))
 
     def items(self) -> list[CauseRow]:
         now = time()
@@ -193,10 +211,14 @@ class CausesScreen(ListScreen[CauseRow]):
             return self.stage
         lends = self.price is not None and self.price.lends
         parts = [f"{self.report.letters:,}", pluralize(len(self.report.causes()), "cause")]
-        return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
+        if lends:
+            return " · ".join([*parts, "outdated" if self.is_outdated else "shown from memory"])
+        return " · ".join([*parts, *self.notes])
 
     def describe_row(self, item: CauseRow) -> str:
         """What all letters of the cause have in common."""
+        if self.is_outdated and self.price is not None and self.price.lends:
+            return "counted before the last run: r reads again, at its price"
         alike = self.report.describe_common(item.cause.id)
         return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
 

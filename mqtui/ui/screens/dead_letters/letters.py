@@ -32,9 +32,23 @@ class DeadLetterListScreen(MessagesScreen):
         "read.follow",
     )
 
+    tasks_asked = (0, 0)
+    """How many runs had worked on these letters, and had ended, when it was asked which are handled."""
+
     def on_mount(self) -> None:
         """Find out which letters earlier runs handled."""
-        self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
+        self.ask_handled()
+
+    def ask_handled(self) -> None:
+        """Ask which letters earlier runs handled."""
+        self.tasks_asked = self.console.sessions.task_counts(self.ref)
+        self.run_worker(self._ask_handled(), exclusive=True, group="handled", exit_on_error=False)
+
+    def refresh_figures(self) -> None:
+        """Show the letters; where a run has worked on them, ask again which are handled."""
+        if self.is_ready and self.console.sessions.task_counts(self.ref) != self.tasks_asked:
+            self.ask_handled()
+        super().refresh_figures()
 
     async def _ask_handled(self) -> None:
         if self.broker_session.session is None:

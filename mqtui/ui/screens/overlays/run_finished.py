@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 async def report_end(console: ConsoleApi, task: BackgroundTask) -> None:
-    """Wait for the end of a run, and show a toast unless the run's own screen is shown."""
+    """Wait for the end of a run, poll its results, and show a toast unless the run's own screen is shown."""
     await task.wait()
+    for broker_session in console.broker_sessions:
+        if broker_session.poller is not None:
+            broker_session.poller.poll_now()
     if console.is_running and getattr(console.screen, "background_task", None) is not task:
         text, tone = describe_end(task)
         console.toasts.show(text, tone)

@@ -14,10 +14,10 @@ from textual.widgets import Input
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import parse_name as named
 from mqtui.services.browse import find_destination
+from mqtui.services.command_line import command_of
 from mqtui.services.redrive import parse_request as services
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
-from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.redrive import options_form

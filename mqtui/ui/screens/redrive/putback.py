@@ -13,7 +13,7 @@ from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
-from mqtui.ui.render.plan import plan_facts
+from mqtui.ui.render.plan import plan_identity
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.copy import copy_choice
@@ -48,7 +48,7 @@ class PutBackScreen(PlanScreen):
 
     def titled(self) -> tuple[str, str]:
         plan = self.parts()[0][1]
-        return f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", plan_facts(plan)
+        return f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", plan_identity(plan)
 
     def start_words(self) -> str:
         return "puts them back"

@@ -12,6 +12,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent
+from mqtui.services.command_line import command_of
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.parse_request import allowed_risks, build_stages
 from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
@@ -19,7 +20,6 @@ from mqtui.services.redrive.planning.saved_plan import encode_plan
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
-from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.plan import PlanText
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -10,14 +11,16 @@ from textual.widget import Widget
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
 from mqtui.domain.reader_progress import ReaderProgress
+from mqtui.services.command_line import command_of
+from mqtui.services.redrive.run.canary import was_held
 from mqtui.services.redrive.run.monitor_result import MonitorResult
+from mqtui.services.ticket_report import read_markdown_report
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figures
-from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.runs.canary_stages import stages_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.copy import copy_choice
+from mqtui.ui.screens.copy import CopyChoices, copy_choice
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -25,6 +28,11 @@ from mqtui.ui.widgets.text_view import TextView
 
 REDRAW_SECONDS = 0.25
 BAR_WIDTH = 56
+
+FINISHED = ("✓", "finished", "ok")
+FINISHED_IN_PART = ("▲", "finished, not all were moved", "warn")
+STOPPED = ("○", "stopped", "warn")
+HELD = ("·", "held", "warn")
 
 
 class RunScreen(ConsoleScreen):
@@ -104,6 +112,8 @@ class RunScreen(ConsoleScreen):
             [],
             _outcomes(totals, None if planned is None else totals.left),
         ]
+        if self.watching:
+            lines.append(self._countdown())
         for reason, number in totals.reasons:
             lines.append([(f"  ▲ {number:,} not moved: {reason}", "warn")])
         for name in totals.suspects[:50]:
@@ -117,6 +127,21 @@ class RunScreen(ConsoleScreen):
         if not self.background_task.is_running:
             lines += [[], [("report  ", "muted"), (self.report(totals), "")]]
         return lines
+
+    def _countdown(self) -> StyledLine:
+        """How long it is watched at most, and how many may come back: `48s left · came back 0 % of at most 5 %`."""
+        stages, verdict = self.background_task.stages, self.verdict
+        seconds = 0.0 if verdict is None else verdict.seconds
+        share = 0.0 if verdict is None else verdict.returned_share
+        unknown = verdict is not None and verdict.returned_count is None
+        left = max(0, round(stages.watch - seconds))
+        allowed = f"{'?' if unknown else f'{share * 100:.0f}'} % of at most {stages.stop_at * 100:.0f} %"
+        return [
+            ("watching ", "muted"),
+            (f"{left}s left", "live"),
+            (" · came back ", "muted"),
+            (allowed, "danger" if share > stages.stop_at else "ok"),
+        ]
 
     @property
     def verdict(self) -> MonitorResult | None:
@@ -149,9 +174,13 @@ class RunScreen(ConsoleScreen):
 
     @property
     def tour_step(self) -> str:
-        """The tour's step, once the first letter was moved and did not come back."""
-        verdict = self.verdict
-        return super().tour_step if self.settled and verdict is not None and not verdict.came_back else ""
+        """The tour's step, once the first letter stayed at home; its last one when all of them did."""
+        verdict, result = self.verdict, self.background_task.result
+        if not self.settled or verdict is None or verdict.came_back:
+            return ""
+        if self.background_task.is_running:
+            return super().tour_step
+        return "Home" if result is not None and result.whole else ""
 
     def status_text(self, totals: Result) -> tuple[str, str]:
         """What is asked now, or how it ended: text and tone."""
@@ -172,7 +201,16 @@ class RunScreen(ConsoleScreen):
             share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.returned_share:.0%})"
             stayed = "The rest" if self.planned(totals) is None else pluralize(totals.left, "letter")
             return f"✗ STOPPED BY ITSELF: {share}. {stayed} never left.", "danger"
-        return self.report(totals), "ok" if totals.moved == totals.planned else "warn"
+        sign, word, tone = self.ending(totals)
+        return f"{sign} {word}: {self.report(totals)}", tone
+
+    def ending(self, totals: Result) -> tuple[str, str, str]:
+        """How the run ended: sign, word and tone. Finished, held and stopped are different ends."""
+        if was_held(totals.why):
+            return HELD
+        if self.background_task.is_stopped:
+            return STOPPED
+        return FINISHED if totals.whole else FINISHED_IN_PART
 
     def report(self, totals: Result) -> str:
         """A report of the run in one line, such as for a ticket."""
@@ -234,11 +272,13 @@ class RunScreen(ConsoleScreen):
 
     @handles("thing.copy")
     def copy_report(self) -> None:
-        """Copy the report, or the equivalent command."""
-        totals = self.background_task.figures()
+        """Copy the report as Markdown (of a run under way: in one line), or the equivalent command."""
+        task, totals = self.background_task, self.background_task.figures()
         if totals is not None:
-            command = command_of(self.background_task.planned.request, self.broker_session.address)
-            parts = {"y": ("report", self.report(totals)), "c": ("command", command)}
+            command = command_of(task.planned.request, self.broker_session.address)
+            ended = not task.is_running and task.run is not None and task.run.is_journaled
+            report = partial(read_markdown_report, task.id) if ended else self.report(totals)
+            parts: CopyChoices = {"y": ("report", report), "c": ("command", command)}
             self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)
 
 

@@ -64,6 +64,7 @@ def line_of(opened: Journal, record: RunRecord) -> RunRow:
         unknown=outcomes.get(Outcome.UNKNOWN, 0),
         in_hand=in_hand,
         report=run_report.describe_run(opened, record),
+        words=run_report.describe_state(record),
         safe=traits_of(record.broker).redrive.keeps_letters or not in_hand or bundles.exists(record.id),
     )
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.services.ticket_report import read_markdown_report
 from mqtui.state.journal import OutcomeRow
 from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.letters import RunLetterRenderer, describe_letter
 from mqtui.ui.render.runs.runs import RunRow, put_back_disabled_reason, resume_disabled_reason
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.copy import CopyChoices
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.runs.journal import MAX_LETTERS, letters_of
 from mqtui.ui.session.run_sessions import session_of_run
@@ -77,7 +80,7 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
             )
 
     def facts(self) -> str:
-        state = self.row.state if self.row is not None else ""
+        state = self.row.words if self.row is not None else ""
         shown = f"the first {MAX_LETTERS:,}" if len(self.letters) >= MAX_LETTERS else super().facts()
         return f"{state} · {shown}"
 
@@ -112,11 +115,11 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
             broker_session = session_of_run(self.console.sessions, self.row.target, self.row.broker)
             await self.console.go.put_back(broker_session, self.row.id)
 
-    def copy_choices(self, item: OutcomeRow) -> dict[str, tuple[str, str]]:
-        """The report, the letter's position, or the command."""
+    def copy_choices(self, item: OutcomeRow) -> CopyChoices:
+        """The report as Markdown, the letter's position, or the command."""
         assert self.row is not None
         return {
-            "y": ("report", self.row.report),
+            "y": ("report", partial(read_markdown_report, self.row.id)),
             "p": ("position", item[0]),
             "c": ("command", f"mqtui runs show {self.row.short}"),
         }

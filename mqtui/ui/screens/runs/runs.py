@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.services.ticket_report import read_markdown_report
 from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.runs import (
     RunRenderer,
@@ -19,6 +21,7 @@ from mqtui.ui.render.runs.runs import (
     resume_disabled_reason,
 )
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.copy import CopyChoices
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.runs.journal import RunListReader
 from mqtui.ui.session.run_sessions import session_of_run
@@ -199,9 +202,12 @@ class RunsScreen(ListScreen[RunRow]):
             broker_session = session_of_run(self.console.sessions, item.target, item.broker)
             await self.console.go.put_back(broker_session, item.id)
 
-    def copy_choices(self, item: RunRow) -> dict[str, tuple[str, str]]:
-        """The report, or the command that shows it."""
-        return {"y": ("report", item.report), "c": ("command", f"mqtui runs show {item.short}")}
+    def copy_choices(self, item: RunRow) -> CopyChoices:
+        """The report as Markdown, or the command that shows it."""
+        return {
+            "y": ("report", partial(read_markdown_report, item.id)),
+            "c": ("command", f"mqtui runs show {item.short}"),
+        }
 
 
 def _live(line: RunRow, task: object) -> RunRow:
