@@ -13,8 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from mqtui import __version__
+from mqtui.cli.log_option import NAME as LOG
+from mqtui.cli.log_option import VARIABLE, accept_log, start_log_at
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -73,6 +76,7 @@ class Commands(click.Group):
             return None
         command = _load(cmd_name)
         assert isinstance(command, click.Command)
+        accept_log(command)
         if HELP_OPTIONS & set(sys.argv):
             from mqtui.cli.examples import add_examples
 
@@ -89,6 +93,7 @@ class Commands(click.Group):
             if is_target(args[0]):
                 from mqtui.cli.console import console
 
+                accept_log(console)
                 return console.name, console, args
             raise click.UsageError(_describe_unknown(args[0], profile_names()), ctx)
         return super().resolve_command(ctx, args)
@@ -115,6 +120,13 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _leaves_log_to_command(ctx: click.Context) -> bool:
+    """Whether the log was named by the variable, and the command has an option that goes before it."""
+    if ctx.invoked_subcommand is None or ctx.get_parameter_source(LOG) is not ParameterSource.ENVIRONMENT:
+        return False
+    return ctx.invoked_subcommand not in COMMANDS or not isinstance(_load(ctx.invoked_subcommand), click.Group)
+
+
 def _describe_unknown(word: str, profiles: list[str]) -> str:
     """What a first word is not, and which commands and profiles are like it."""
     from difflib import get_close_matches
@@ -129,11 +141,12 @@ def _describe_unknown(word: str, profiles: list[str]) -> str:
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option(
     "--log",
-    "log",
+    LOG,
     metavar="FILE",
-    envvar="MQTUI_LOG",
+    envvar=VARIABLE,
     type=click.Path(dir_okay=False),
-    help="Write requests, retries and the client libraries' records to FILE, without secrets (or MQTUI_LOG).",
+    help="Write requests, retries and the client libraries' records to FILE, without secrets; also behind a command "
+    "(or MQTUI_LOG).",
 )
 @click.pass_context
 def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
@@ -144,8 +157,8 @@ def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
     Without a command the console opens: mqtui, mqtui TARGET, mqtui TARGET RESOURCE.
     """
     ctx.obj = ascii_only
-    if log:
-        _start_log(log)
+    if log and not _leaves_log_to_command(ctx):
+        start_log_at(log)
     if ctx.invoked_subcommand is not None:
         return
     if sys.stdin.isatty() and sys.stdout.isatty():
@@ -154,18 +167,6 @@ def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
         ctx.invoke(console)
     else:
         click.echo(ctx.get_help())
-
-
-def _start_log(file: str) -> None:
-    """Start the log; it has the command's exit code too."""
-    from pathlib import Path
-
-    from mqtui.cli.output import current_output
-    from mqtui.cli.run_command import exit_on_error
-    from mqtui.state.log import start_log
-
-    with exit_on_error(current_output(json=False)):
-        start_log(Path(file))
 
 
 def main() -> None:

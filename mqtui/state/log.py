@@ -69,7 +69,7 @@ _logs: list[_Log] = []
 
 
 def start_log(file: Path) -> None:
-    """Start to write the log to a file.
+    """Start to write the log to a file, instead of an earlier one.
 
     Raises:
         StorageFailed: it can't be written.
@@ -82,6 +82,8 @@ def start_log(file: Path) -> None:
         raise StorageFailed(f"The log {file} can't be written", error.strerror or str(error)) from error
     stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
     log = _Log(file.absolute(), stream, _MaskedLines(mask))
+    for name, earlier in [(name, earlier) for name in LIBRARIES for earlier in _logs]:
+        logging.getLogger(name).removeHandler(earlier.handler)
     _logs[:] = [log]
     logging.raiseExceptions = False
     for name, level in LIBRARIES.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
+import pytest
 from redis import Redis
 
 from mqtui.domain.resource import BrokerKind
@@ -112,6 +113,29 @@ def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: Broker
     mqtui("--log", log, "ls", redis.url).ok()
     assert "SCAN" in log.read_text(encoding="utf-8")
     assert not (tmp_path / "other").exists(), "the option goes before the variable"
+
+
+@pytest.mark.parametrize("words", [("ls", "TARGET"), ("runs", "list"), ("runs",), ("profile", "list")])
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_log_is_named_behind_the_command_too(
+    mqtui: Mqtui, tmp_path: Path, words: tuple[str, ...], *, variable: bool
+) -> None:
+    """It goes before the variable, and before one that was named in front."""
+    log, other = tmp_path / "log", tmp_path / "other"
+    given = [word.replace("TARGET", "redis://127.0.0.1:1/0") for word in words]
+    if variable:
+        mqtui.extra["MQTUI_LOG"] = str(other)
+    mqtui(*given, "--log", log)
+    assert log.read_text(encoding="utf-8").count("mqtui begins: ") == 1
+    if words[0] == "ls":
+        assert not other.exists()
+    log.unlink()
+    mqtui("--log", other, *given, f"--log={log}")
+    assert "exit " in log.read_text(encoding="utf-8") or words[0] != "ls"
+    log.unlink()
+    mqtui("--log", log, *given)
+    assert log.exists()
+    assert "--log" not in mqtui(*words[:1], "--help").ok().text.partition("Examples")[0]
 
 
 def test_the_console_names_the_log_among_its_notes(mqtui: Mqtui, tmp_path: Path) -> None:
