@@ -39,7 +39,7 @@ EXAMPLES = {
     "runs": ("mqtui runs", "mqtui runs -o csv"),
     "runs list": ("mqtui runs list", "mqtui runs list --json"),
     "runs show": ("mqtui runs show 7F3A",),
-    "runs report": ("mqtui runs report 7F3A",),
+    "runs report": ("mqtui runs report 7F3A", "mqtui runs report 7F3A --markdown"),
     "runs resume": ("mqtui runs resume", "mqtui runs resume 7F3A --yes"),
     "runs putback": ("mqtui runs putback 7F3A --dry-run",),
     "audit": ("mqtui audit -n 100", "mqtui audit --json"),

@@ -31,6 +31,10 @@ def test_the_journal_tells_what_was_done(mqtui: Mqtui, kafka: BrokerFixture) -> 
     report = mqtui("runs", "report", told["run"]).ok().text
     assert "3 letters of" in report
     assert "3 moved" in report
+    ticket = mqtui("runs", "report", told["run"], "--markdown").ok().text
+    assert ticket.startswith(f"## redrive {listed['short']}: finished, 3 of 3 letters moved")
+    assert "| audit | 1, 2 |" in ticket
+    mqtui("runs", "report", told["run"], "--markdown", "--json").fails(2, "two forms")
     table = mqtui("runs", "list").ok().text
     assert listed["short"] in table
     assert dlq.name in table

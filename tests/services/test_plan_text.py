@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Claim, CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Selection, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.plan_text import describe_details, detail_rows, plan_lines, plan_rows, rows_to_agree_to
-from mqtui.ui.render.plan import plan_title, render_plans
+from mqtui.ui.render.plan import plan_place, plan_title, render_plans
 
 DLQ, HOME = Ref(Kind.TOPIC, "orders.DLQ"), Ref(Kind.TOPIC, "orders")
 PLAN = Plan(
@@ -62,4 +64,10 @@ def test_a_step_that_no_fact_tells_is_read_before() -> None:
 
 
 def test_the_title_counts_what_was_read() -> None:
-    assert plan_title(PLAN, "letter") == "shop: redrive 14 of 21 letters"
+    assert plan_title(PLAN, "shop", "letter") == "shop: redrive 14 of 21 letters"
+
+
+def test_a_place_is_a_name_and_never_a_url() -> None:
+    assert plan_place(PLAN, with_broker=False) == "shop"
+    assert plan_place(PLAN, with_broker=True) == "shop/kafka"
+    assert plan_place(replace(PLAN, profile="kafka://127.0.0.1:9092"), with_broker=False) == "kafka"

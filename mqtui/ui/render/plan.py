@@ -43,13 +43,20 @@ def _style_row(row: PlanRow) -> StyledLine:
     return [(row.line, "")]
 
 
-def plan_title(plan: Plan, things: str = "") -> str:
-    """What a plan does: `shop: redrive 14 of 21 letters`. `things` is what it counts, such as `letter`."""
+def plan_place(plan: Plan, *, with_broker: bool) -> str:
+    """Where a plan is carried out: the profile's name, with the broker where it has several; never a URL."""
+    if "://" in plan.profile:
+        return str(plan.broker)
+    return f"{plan.profile}/{plan.broker}" if with_broker else plan.profile
+
+
+def plan_title(plan: Plan, place: str, things: str = "") -> str:
+    """What a plan does: `shop/kafka: redrive 14 of 21 letters`. `things` is what it counts, such as `letter`."""
     held = next((step.source.count for step in plan.steps if isinstance(step, Take)), None)
     count = pluralize(plan.count, things) if things else str(plan.count)
     if held is not None and held.known and plan.count.known and held.number != plan.count.number:
         count = f"{plan.count} of {pluralize(held, things)}"
-    return f"{plan.profile}: {plan.verb} {count}"
+    return f"{place}: {plan.verb} {count}"
 
 
 def plan_identity(plan: Plan) -> str:

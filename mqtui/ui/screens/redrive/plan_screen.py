@@ -14,7 +14,7 @@ from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
-from mqtui.ui.render.plan import PlanText, plan_identity, plan_title, render_plans
+from mqtui.ui.render.plan import PlanText, plan_identity, plan_place, plan_title, render_plans
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.list_screen import error_lines
@@ -98,7 +98,11 @@ class PlanScreen(ConsoleScreen):
     def titled(self) -> tuple[str, str]:
         """The pane's title (what the plan does) and facts (its id and guarantee)."""
         plan = self.parts()[0][1]
-        return plan_title(plan, self.counts), plan_identity(plan)
+        return plan_title(plan, self.place(plan), self.counts), plan_identity(plan)
+
+    def place(self, plan: Plan) -> str:
+        """Where the plan is carried out, as the title names it."""
+        return plan_place(plan, with_broker=len(self.console.sessions.for_target(self.broker_session.target)) > 1)
 
     def draw_plan(self) -> None:
         """Draw a plan that was just made; keys are ignored until it is painted."""

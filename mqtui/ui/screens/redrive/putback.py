@@ -48,7 +48,7 @@ class PutBackScreen(PlanScreen):
 
     def titled(self) -> tuple[str, str]:
         plan = self.parts()[0][1]
-        return f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", plan_identity(plan)
+        return f"{self.place(plan)}: put {pluralize(plan.count, 'letter')} back", plan_identity(plan)
 
     def start_words(self) -> str:
         return "puts them back"

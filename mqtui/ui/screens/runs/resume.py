@@ -79,7 +79,7 @@ class ResumeScreen(PlanReviewScreen):
         """The pane's title (which run) and facts (how many letters, which guarantee)."""
         assert self.planned is not None
         plan = self.planned.plan
-        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", pluralize(
+        return f"{self.place(plan)}: the rest of run {plan.id[:4].upper()}", pluralize(
             plan.count, "letter"
         ) + guarantee_suffix(plan)
 
