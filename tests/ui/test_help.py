@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mqtui.ui.actions import ACTIONS
+from mqtui.ui.render.overlays.legend import LEGEND
+from mqtui.ui.render.runs.runs import END_SIGNS
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
 
-async def test_looks_on_the_left_capitals_on_the_right(shop: MemoryShop) -> None:
+async def test_looks_stand_first_and_capitals_below(shop: MemoryShop) -> None:
     """Each key of the screen with what it does; a dim one says why."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
@@ -16,6 +20,25 @@ async def test_looks_on_the_left_capitals_on_the_right(shop: MemoryShop) -> None
             "look: never changes anything", "CHANGE: the plan first, always", "filter", "dim: not in this version"
         )
         await user.presses("question_mark").is_at("DestinationsScreen")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)])
+async def test_the_signs_have_a_legend(shop: MemoryShop, size: tuple[int, int]) -> None:
+    """Every sign that a row may have stands in it, whole, at every size."""
+    shop.profiles()
+    async with at_console(shop.console("dev"), size) as user:
+        await user.is_at("DestinationsScreen").presses("question_mark").is_at("HelpPopup")
+        await user.sees(*(f"{sign} {meaning}" for sign, meaning in LEGEND))
+        if size[0] >= 120:
+            await user.sees(
+                *(action.help for action in ACTIONS if action.id in ("nav.open", "list.next", "thing.copy"))
+            )
+
+
+def test_every_sign_of_a_row_is_in_the_legend() -> None:
+    known = "".join(sign for sign, _ in LEGEND)
+    signs = {sign for sign, _ in END_SIGNS.values()} | set("†▲✗✓?▸●○ø≈≥≤")
+    assert not [sign for sign in signs if sign not in known]
 
 
 async def test_a_word_finds_and_enter_does_it(shop: MemoryShop) -> None:

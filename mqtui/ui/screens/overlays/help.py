@@ -1,4 +1,4 @@
-"""Help: the actions of a screen. Those that only look are on the left, those that change something on the right."""
+"""Help: the actions of a screen, those that only look first, then those that change something; then the signs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
+from mqtui.ui.render.overlays.legend import legend_lines
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
 from mqtui.ui.screens.overlays.menu_items import menu_items
 from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
-from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.pane import Pane, PaneTitle
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
@@ -36,29 +36,36 @@ class HelpPopup(Popup):
     HelpPopup Input { height: 1; border: none; padding: 0 1; display: none; background: $raised; }
     HelpPopup Input:focus { border: none; }
     HelpPopup.-finding Input { display: block; }
-    HelpPopup.-narrow Horizontal { layout: vertical; }
-    HelpPopup.-narrow .beside { border-left: none; }
+    HelpPopup #look-pane { height: 3fr; }
+    HelpPopup #change-pane { height: 2fr; }
+    HelpPopup #legend { height: auto; padding: 0 1; color: $muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("M", "manual", show=False)]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012 - Textual's own name and type
 
     def inside(self) -> Iterable[Widget]:
-        """Two lists and the field that finds."""
+        """Two lists, the signs, and the field that finds."""
         self.looks: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="looks")
         self.changes: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="changes")
-        beside = Pane(self.changes, name="CHANGE: the plan first, always")
-        beside.add_class("beside")
-        yield Horizontal(Pane(self.looks, name="look: never changes anything"), beside)
+        yield Pane(self.looks, name="look: never changes anything", id="look-pane")
+        yield Pane(self.changes, name="CHANGE: the plan first, always", id="change-pane")
+        yield PaneTitle()
+        yield Static("", id="legend", markup=False)
         yield Input(placeholder="a word", id="find", select_on_focus=False)
 
     def box_title(self) -> str:
         return f"keys of {self.screen_below.screen_name}"
 
     def box_subtitle(self) -> str:
-        return "/ finds · tab other side · enter does it · M manual · esc"
+        return "/ finds · tab other list · enter does it · M manual · esc"
 
     def on_mount(self) -> None:
         self.looks.focus()
+        self.query_one("HelpPopup > #box > PaneTitle", PaneTitle).name_shown = "signs"
+
+    def on_resize(self) -> None:
+        """Lay out the legend in the width there is."""
+        legend = self.query_one("#legend", Static)
+        legend.update("\n".join(map(self.console.glyphs, legend_lines(self.size.width - 4))))
 
     def show_items(self) -> None:
         """Show the actions of the screen that match the words."""
