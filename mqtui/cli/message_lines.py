@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch
 from mqtui.cli.output import Output
@@ -10,24 +11,31 @@ from mqtui.domain.message import Delivery, Message
 from mqtui.domain.printable import printable
 from mqtui.domain.times import format_time
 
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+    from mqtui.services.decoding import Decoder
+
 WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
 
 
-def print_messages(output: Output, batch: Batch) -> None:
-    """Print all messages of a batch."""
+def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None) -> None:
+    """Print all messages of a batch; with a decoder decoded."""
     if output.json:
         from mqtui.services.jsonlines import to_json
 
         for message in batch:
-            output.raw(to_json(message))
+            if decoder is None:
+                output.raw(to_json(message))
+            else:
+                output.raw(to_json(message, decoder.decode(message), decoder.decode_key(message)))
         return
     for message in batch:
-        output.line(message_line(message))
+        output.line(message_line(message, decoder))
 
 
-def message_line(message: Message) -> str:
-    """One line: position, time, key and the beginning of the value."""
+def message_line(message: Message, decoder: Decoder | None = None) -> str:
+    """One line: position, time, key and the beginning of the value; with a decoder its codec and decoded value."""
     place = message.envelope.routing_key if message.envelope else str(message.position)
     if isinstance(message.position, Delivery) and message.envelope:
         left = message.envelope.left
@@ -36,8 +44,13 @@ def message_line(message: Message) -> str:
     if message.timestamp is not None:
         parts.append(format_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
     if message.key is not None:
-        parts.append(readable_text(message.key))
-    if message.fields:
+        key = decoder.decode_key(message) if decoder is not None else None
+        parts.append(readable_text(message.key if key is None else key.text))
+    if decoder is not None and (message.fields or message.value is not None):
+        found = decoder.decode(message)
+        parts.append(f"[{' '.join(filter(None, (found.codec, found.schema)))}]")
+        parts.append(readable_text(found.text))
+    elif message.fields:
         parts.append(" ".join(f"{readable_text(name)}={readable_text(value)}" for name, value in message.fields))
     else:
         parts.append("(no value)" if message.value is None else readable_text(message.value))
@@ -52,3 +65,12 @@ def readable_text(raw: bytes) -> str:
         text = raw[: error.start].decode() if error.start >= WIDTH else raw[: WIDTH // 3].hex(" ")
     text = printable(BREAKS.sub(" ", text))
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+async def load_message_decoder(output: Output, profile: Profile | None) -> Decoder:
+    """The decoder for `--decode`; keys and schema files that can't be had are noted."""
+    from mqtui.services.decoding import load_decoder
+
+    decoder = await load_decoder(profile)
+    output.warn(decoder.problems)
+    return decoder

@@ -130,6 +130,11 @@ def _wants_rows(ctx: click.Context, _: click.Parameter, value: Any) -> bool:
     return bool(value) or form not in (None, Format.TABLE)
 
 
+decode_option = click.option(
+    "--decode", is_flag=True, help="Decode bodies by framing, content type, and the profile's rules and keys."
+)
+
+
 def json_option(command: Command) -> Command:
     """The option `--json`."""
     return click.option(

@@ -8,7 +8,7 @@ import click
 
 from mqtui.cli import options
 from mqtui.cli.exit_codes import DONE
-from mqtui.cli.message_lines import print_messages
+from mqtui.cli.message_lines import load_message_decoder, print_messages
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.policy import Consent
@@ -23,6 +23,7 @@ from mqtui.domain.times import parse_start_point
 @click.option("--from", "start", metavar="oldest|newest|POSITION|TIME", help="Default: newest; a queue: its head.")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
+@options.decode_option
 @options.rows_option
 def peek(
     *,
@@ -32,11 +33,14 @@ def peek(
     start: str | None,
     partition: int | None,
     spend: bool,
+    decode: bool,
     json_lines: bool,
 ) -> None:
     """Look at messages without taking them. What that costs is printed before."""
     output = current_output(json=json_lines)
-    run_command(output, lambda: _peek(output, target, resource, count, start, partition, Consent(spend=spend)))
+    run_command(
+        output, lambda: _peek(output, target, resource, count, start, partition, Consent(spend=spend), decode=decode)
+    )
 
 
 async def _peek(
@@ -47,6 +51,8 @@ async def _peek(
     start: str | None,
     partition: int | None,
     consent: Consent,
+    *,
+    decode: bool,
 ) -> int:
     from mqtui.services.browse import explain_empty_peek, prepare_peek
     from mqtui.services.browse import peek as peeked
@@ -60,10 +66,11 @@ async def _peek(
             output.note(f"price: {answers.price.text}")
         for text in answers.notes:
             output.note(text)
+        decoder = await load_message_decoder(output, session.profile) if decode else None
         found = 0
         async with aclosing(peeked(session, answers, consent)) as batches:
             async for batch in batches:
-                print_messages(output, batch)
+                print_messages(output, batch, decoder)
                 found += len(batch)
         if not found and (why := await explain_empty_peek(session, answers)) not in answers.notes:
             output.note(why)

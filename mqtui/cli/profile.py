@@ -243,6 +243,8 @@ def profile_row(each: Profile) -> dict[str, Any]:
         "deny": sorted(each.deny),
         "prefix": each.prefix,
         "dead_letters": list(each.dead_letters),
+        "keys": list(each.keys),
+        "decode": {glob: dict(parts) for glob, parts in each.decode.items()},
         "secret": describe_source(each.secret) if each.secret else None,
         "brokers": {kind.value: _endpoint(end) for kind, end in each.brokers.items()},
     }

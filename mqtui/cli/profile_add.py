@@ -152,6 +152,7 @@ def _new_profile(arguments: ProfileArguments) -> Profile:
     from mqtui.profiles.model import Profile
 
     terms = arguments.terms
+    prefix = "mqtui" if terms.prefix is None else terms.prefix
     return Profile(
         arguments.name,
         {arguments.kind: arguments.endpoint},
@@ -160,10 +161,10 @@ def _new_profile(arguments: ProfileArguments) -> Profile:
         bool(terms.protected),
         terms.allow,
         terms.deny,
+        prefix,
         dead_letters=terms.dead_letters,
         secret=arguments.secret,
         bundle_key=terms.bundle_key or "",
-        **({} if terms.prefix is None else {"prefix": terms.prefix}),
     )
 
 

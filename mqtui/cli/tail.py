@@ -8,7 +8,7 @@ import click
 
 from mqtui.cli import options
 from mqtui.cli.exit_codes import DONE
-from mqtui.cli.message_lines import print_messages
+from mqtui.cli.message_lines import load_message_decoder, print_messages
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.resource import ParsedName
@@ -18,23 +18,25 @@ from mqtui.domain.resource import ParsedName
 @options.target_argument
 @options.resource_argument("resource")
 @click.option("-n", "count", type=click.IntRange(1), help="Stop after so many messages.")
+@options.decode_option
 @options.rows_option
-def tail(*, target: str, resource: ParsedName, count: int | None, json_lines: bool) -> None:
+def tail(*, target: str, resource: ParsedName, count: int | None, decode: bool, json_lines: bool) -> None:
     """Follow what arrives, until ctrl+c."""
     output = current_output(json=json_lines)
-    run_command(output, lambda: _tail(output, target, resource, count))
+    run_command(output, lambda: _tail(output, target, resource, count, decode=decode))
 
 
-async def _tail(output: Output, target: str, resource: ParsedName, count: int | None) -> int:
+async def _tail(output: Output, target: str, resource: ParsedName, count: int | None, *, decode: bool) -> int:
     from mqtui.services.browse import tail
     from mqtui.services.session import open_session
 
     async with open_session(target) as session:
         output.warn(session.warnings)
+        decoder = await load_message_decoder(output, session.profile) if decode else None
         async with aclosing(tail(session, resource, None, output.note)) as batches:
             async for batch in batches:
                 shown = batch if count is None else batch[:count]
-                print_messages(output, shown)
+                print_messages(output, shown, decoder)
                 if count is not None:
                     count -= len(shown)
                     if not count:

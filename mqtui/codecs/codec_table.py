@@ -36,6 +36,13 @@ LAYERS = (*DECOMPRESSORS, "fernet", "base64", "hex")
 
 NUMBER_NAMES = tuple(name + order for name in NUMBERS for order in (("", "-le") if name[-1] != "8" else ("",)))
 
+WAYS = (
+    *("json", "text", "msgpack", "cbor", "pickle", "java", "kryo", "uuid"),
+    *(name for name in NUMBER_NAMES if not name.startswith("float")),
+    *("float32", "float64", "hex", "base64"),
+)
+"""Codecs and layers that need no schema, in the order in which they are offered."""
+
 CONTENT_TYPES = {
     "application/json": "json",
     "text/json": "json",
@@ -128,3 +135,9 @@ def parse_rule(rule: str) -> tuple[list[str], str, str]:
     if not is_body(codec):
         raise NotDecoded(f"{codec[:40] or 'an empty name'} is no codec")
     return layers, codec, codec if codec in NUMBER_NAMES else argument.strip()
+
+
+def schema_file(rule: str) -> str:
+    """The schema file that a rule names; "" for none."""
+    _, codec, argument = parse_rule(rule)
+    return argument.partition("#")[0] if codec in ("avro", "protobuf") else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Iterable
 
 from mqtui.domain.errors import MqtuiError, NotAuthenticated, NotFound, Refused
 from mqtui.profiles import keyring_store
@@ -17,6 +18,7 @@ BUNDLE_VARIABLE = "MQTUI_BUNDLE_KEY"
 BUNDLE_ENTRY = "bundle key"
 AUDIT_VARIABLE = "MQTUI_AUDIT_KEY"
 AUDIT_ENTRY = "audit key"
+KEY_VARIABLE = "MQTUI_KEY_"
 
 
 def bundle_key(profile: Profile | None = None) -> bytes:
@@ -86,7 +88,7 @@ def fernet_key(name: str) -> bytes:
         NotFound: there is none of that name, or the keyring can't be used.
         Refused: it is no Fernet key.
     """
-    variable = f"MQTUI_KEY_{as_variable(name)}"
+    variable = f"{KEY_VARIABLE}{as_variable(name)}"
     if variable in os.environ:
         return _valid(os.environ[variable], variable)
     try:
@@ -98,6 +100,26 @@ def fernet_key(name: str) -> bytes:
     if found is None:
         raise NotFound(f"There is no key {name}", "", f"Set {variable}, or put it into the keyring.")
     return _valid(found, f"the keyring's key {name}")
+
+
+def body_keys(names: Iterable[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The keys that open message bodies, by name: those named, and all in the environment; and why some can't be had.
+
+    It may block: the keyring is read.
+    """
+    found: dict[str, bytes] = {}
+    missing: list[str] = []
+    in_environment = [name.removeprefix(KEY_VARIABLE).lower() for name in sorted(os.environ) if _is_key(name)]
+    for name in dict.fromkeys((*names, *in_environment)):
+        try:
+            found[name] = fernet_key(name)
+        except MqtuiError as error:
+            missing.append(f"{error.title}. {error.detail}".strip())
+    return found, tuple(missing)
+
+
+def _is_key(variable: str) -> bool:
+    return variable.startswith(KEY_VARIABLE) and len(variable) > len(KEY_VARIABLE)
 
 
 def new_key() -> str:

@@ -104,6 +104,12 @@ class Profile:
     dead_letters: tuple[str, ...] = ()
     """Templates of further names of dead-letter destinations, with `{origin}` and `*`."""
 
+    keys: tuple[str, ...] = ()
+    """Names of the Fernet keys that open message bodies, beside those of the environment."""
+
+    decode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """How bodies are encoded: by a glob of destination names, for `key`, `value`, or a field of a Redis entry."""
+
     def __post_init__(self) -> None:
         check_name(self.name)
         if not self.brokers:
@@ -118,6 +124,11 @@ class Profile:
                 raise BadProfile(key, f"{key} does not say where the secret is", "", f"Write {SOURCES}.")
         for template in self.dead_letters:
             _check_template(template)
+        for name in self.keys:
+            if not NAME.fullmatch(name):
+                raise BadProfile("keys", "That is no name of a key", name[:80], "Letters, digits, dots and dashes.")
+        for glob, parts in self.decode.items():
+            _check_rules(glob, parts)
         for kind, endpoint in self.brokers.items():
             _check_endpoint(kind, endpoint)
 
@@ -179,6 +190,18 @@ def _check_template(template: str) -> None:
         raise BadProfile("dead_letters", "That is no name of dead-letter destinations", template[:80], hint)
     if template.count("{origin}") > 1:
         raise BadProfile("dead_letters", "A name has one origin", template[:80], "Write {origin} once, * beside it.")
+
+
+def _check_rules(glob: str, parts: Mapping[str, str]) -> None:
+    from mqtui.codecs.codec_table import parse_rule
+    from mqtui.codecs.decoded import NotDecoded
+
+    for part, rule in parts.items():
+        try:
+            parse_rule(rule)
+        except NotDecoded as error:
+            hint = "As in avro, gzip+json, avro:order.avsc, protobuf:orders.desc#shop.Order, text:latin-1, int64."
+            raise BadProfile(f"decode.{glob}.{part}", "That is no way to decode", f"{error}.", hint) from None
 
 
 def _check_endpoint(kind: BrokerKind, endpoint: BrokerEndpoint) -> None:

@@ -51,6 +51,8 @@ class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
     secret: str = ""
     bundle_key: str = ""
     dead_letters: list[str] = []
+    keys: list[str] = []
+    decode: dict[str, dict[str, str]] = {}
 
 
 ProfileWithBrokers = msgspec.defstruct(
@@ -296,6 +298,8 @@ def _profile(table: ProfileTable) -> Profile:
         secret=table.secret,
         bundle_key=table.bundle_key,
         dead_letters=tuple(table.dead_letters),
+        keys=tuple(table.keys),
+        decode=table.decode,
     )
 
 
@@ -309,10 +313,11 @@ def _fill(table: Table | Any, profile: Profile) -> None:
     wanted |= {"read_only": profile.read_only, "protected": profile.protected}
     wanted |= {"allow": sorted(profile.allow), "deny": sorted(profile.deny)}
     wanted |= {"prefix": profile.prefix, "secret": profile.secret, "bundle_key": profile.bundle_key}
-    wanted |= {"dead_letters": list(profile.dead_letters)}
+    wanted |= {"dead_letters": list(profile.dead_letters), "keys": list(profile.keys)}
+    wanted |= {"decode": {glob: dict(parts) for glob, parts in profile.decode.items()}}
     blank = {"environment": "none", "read_only": False, "protected": False, "prefix": "mqtui"}
     for key, value in wanted.items():
-        _set(table, key, value, blank=blank.get(key, value if value in ("", []) else None))
+        _set(table, key, value, blank=blank.get(key, value if value in ("", [], {}) else None))
     for kind in BrokerKind:
         endpoint = profile.brokers.get(kind)
         if endpoint is None:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 
-from mqtui.codecs.codec_table import open_layer
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.codecs.codec_table import WAYS, open_layer, schema_file
 from mqtui.codecs.decode import MAX_LAYERS, NO_KEYS, decode, outer_layer, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
+from mqtui.codecs.hints import NO_HINTS, Hints, Part
+from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
 from mqtui.domain.message import EntryId, Field, Message
+from mqtui.services.header_values import untyped_value
+
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+
 
 LARGE_BYTES = 1024 * 1024
 """Bytes above which a value is not parsed for display: parsing would block the console."""
@@ -25,15 +37,112 @@ class UnwrappedValue:
     attempts: tuple[Attempt, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How the messages of one broker are decoded: by the profile's keys, schemas and rules.
+
+    `rules` are, by a glob of destination names, the rules of `key`, `value` and of fields of Redis entries.
+    """
+
+    keys: FernetKeys = field(default_factory=dict)
+    schemas: SchemaSource = NO_SCHEMAS
+    rules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    """Why keys or schema files can't be had."""
+
+    def decode(self, message: Message, way: str = "") -> Decoded:
+        """The value of a message; of a Redis entry an object of its fields. `way` replaces the profile's rule."""
+        if isinstance(message.position, EntryId):
+            return self._decode_fields(message, way)
+        return decode(message.value, self.keys, self._hints(message, "value", way), self.schemas)
+
+    def decode_key(self, message: Message) -> Decoded | None:
+        """The key, where it is encoded in some way; None where it is text or none."""
+        if message.key is None:
+            return None
+        found = decode(message.key, self.keys, self._hints(message, "key", ""), self.schemas)
+        return None if found.codec in ("text", "json", "binary") and not self._rule(message, "key") else found
+
+    def ways(self, message: Message) -> tuple[str, ...]:
+        """The codecs that fit the value, as rules, other than the one that is used by itself."""
+        if isinstance(message.position, EntryId) or not message.value:
+            return ()
+        own = self.decode(message).codec.rpartition("+")[2].partition(":")[0]
+        return tuple(way for way in WAYS if way != own and self._fits(message, way))
+
+    def _fits(self, message: Message, way: str) -> bool:
+        found = self.decode(message, way)
+        return found.attempts[0].codec == way and found.attempts[0].fitted
+
+    def _decode_fields(self, message: Message, way: str) -> Decoded:
+        rules = {} if way else self._rules(message)
+        return decode_fields(message.fields, self.keys, self.schemas, rules)
+
+    def _hints(self, message: Message, part: Part, way: str) -> Hints:
+        headers: dict[str, bytes] = {}
+        for name, value, kind in message.headers:
+            if value is not None and name not in headers:
+                headers[name] = untyped_value(value, kind) or b""
+        properties = dict(message.envelope.properties) if message.envelope is not None else {}
+        named = {name.lower(): value for name, value in headers.items()} if part == "value" else {}
+        return Hints(
+            part,
+            message.resource.name,
+            headers,
+            str(properties.get("content_type", "")) or named.get("content-type", b"").decode("latin-1"),
+            str(properties.get("content_encoding", "")) or named.get("content-encoding", b"").decode("latin-1"),
+            way or self._rule(message, part),
+            message.key,
+        )
+
+    def _rule(self, message: Message, part: str) -> str:
+        return self._rules(message).get(part, "") if self.rules else ""
+
+    def _rules(self, message: Message) -> Mapping[str, str]:
+        """The rules of a destination by part; of several globs that match, the first in the profile wins."""
+        found: dict[str, str] = {}
+        for glob, parts in self.rules.items():
+            if fnmatchcase(message.resource.name, glob):
+                found = {**parts, **found}
+        return found
+
+
+PLAIN = Decoder()
+"""Decodes without keys, schemas and rules."""
+
+
+async def load_decoder(profile: Profile | None) -> Decoder:
+    """The decoder of a profile: its keys are taken from environment and keyring, its schema files are read."""
+    asked = profile is not None and (profile.keys or profile.decode)
+    if not asked and not any(name.startswith("MQTUI_KEY_") for name in os.environ):
+        return PLAIN
+    return await run_in_thread("decoder", partial(_load_decoder, profile))
+
+
+def _load_decoder(profile: Profile | None) -> Decoder:
+    from mqtui.profiles.keys import body_keys
+    from mqtui.schemas.local_files import LocalSchemas
+    from mqtui.state.paths import config_dir
+
+    keys, missing = body_keys(profile.keys if profile is not None else ())
+    rules = profile.decode if profile is not None else {}
+    files = {schema_file(rule) for parts in rules.values() for rule in parts.values()} - {""}
+    schemas = LocalSchemas(config_dir(), sorted(files))
+    return Decoder(keys, schemas, rules, (*missing, *schemas.problems))
+
+
 def decode_message(message: Message, keys: FernetKeys = NO_KEYS) -> Decoded:
     """The decoded value of a message; of a Redis entry an object of its fields, each decoded."""
-    if not isinstance(message.position, EntryId):
-        return decode(message.value, keys)
-    return decode_fields(message.fields, keys)
+    return Decoder(keys).decode(message) if keys else PLAIN.decode(message)
 
 
-def decode_fields(listed: Sequence[Field], keys: FernetKeys = NO_KEYS) -> Decoded:
-    """The fields of a Redis entry as an object, each value decoded.
+def decode_fields(
+    listed: Sequence[Field],
+    keys: FernetKeys = NO_KEYS,
+    schemas: SchemaSource = NO_SCHEMAS,
+    rules: Mapping[str, str] | None = None,
+) -> Decoded:
+    """The fields of a Redis entry as an object, each value decoded, by the rule of its name where there is one.
 
     Of fields with the same name the first is taken. A name that is not UTF-8 is written with replacement signs.
     """
@@ -42,7 +151,8 @@ def decode_fields(listed: Sequence[Field], keys: FernetKeys = NO_KEYS) -> Decode
     for name, content in listed:
         key = name.decode("utf-8", "replace")
         if key not in fields:
-            inner = decode(content, keys)
+            hints = Hints(rule=rules.get(key, "")) if rules else NO_HINTS
+            inner = decode(content, keys, hints, schemas)
             fields[key] = orjson.Fragment(inner.text)
             attempts += inner.attempts
     return Decoded(orjson.dumps(fields), "fields", tuple(attempts))

@@ -21,9 +21,9 @@ def _row(about: str, required: str, optional: str = "") -> JsonRow:
 RUN_FIELDS = "run short verb profile target source broker state operator host started ended planned outcomes in_flight"
 OUTCOME_FIELDS = "run planned moved refused unknown skipped left duplicates_suspected came_back passed waiting readers"
 PLAN_FIELDS = "id verb profile broker steps summary risks guarantee header_changes hash count"
-PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters secret brokers"
+PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters keys decode secret brokers"
 STEP_OPTIONS = "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
-MESSAGE_OPTIONS = "partition offset id headers fields decoded exchange routing_key properties redelivered"
+MESSAGE_OPTIONS = "partition offset id headers fields decoded schema report exchange routing_key properties redelivered"
 
 ROWS = {
     # lines

@@ -27,8 +27,12 @@ Json: TypeAlias = dict[str, Any]
 Shown: TypeAlias = "str | Json | None"
 
 
-def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
-    """One message as one line, without its line end; with `decoded` the parsed value too."""
+def to_json(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> bytes:
+    """One message as one line, without its line end; with `decoded` the parsed value too, and how it was decoded.
+
+    `decoded` is `{"key", "value"}` where the key is decoded too. `report` has all codecs that were tried, with why
+    those failed that did.
+    """
     position, envelope = message.position, message.envelope
     line: Json = {"resource": message.resource.name}
     if type(position) is Offset:
@@ -52,8 +56,13 @@ def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
         _add_envelope(line, envelope)
     line["size"] = message.size
     if decoded is not None:
-        line["decoded"] = orjson.Fragment(decoded.text)
+        value = orjson.Fragment(decoded.text)
+        line["decoded"] = value if decoded_key is None else {"key": orjson.Fragment(decoded_key.text), "value": value}
         line["codec"] = decoded.codec
+        if decoded.schema:
+            line["schema"] = decoded.schema
+        attempts = [*(decoded_key.attempts if decoded_key is not None else ()), *decoded.attempts]
+        line["report"] = [{"codec": each.codec} | ({"why": each.why} if each.why else {}) for each in attempts]
     return dump(line)
 
 

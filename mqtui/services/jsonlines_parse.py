@@ -23,7 +23,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.services.jsonlines import Json
 
 INFORMATIVE_FIELDS = frozenset(
-    {"resource", "position", "partition", "offset", "id", "timestamp", "size", "codec", "decoded"}
+    {"resource", "position", "partition", "offset", "id", "timestamp", "size", "codec", "decoded", "schema", "report"}
     | {"exchange", "redelivered", "deliveries_left", "why"}
 )
 """Keys that say where a message was and how it was displayed: they are not read."""

@@ -1,0 +1,1 @@
+"""Schemas of message bodies: read from local files."""

@@ -1,0 +1,55 @@
+"""Compiles .proto files: with grpcio-tools (`pip install 'mqtui[protobuf]'`), or with the protoc of this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mqtui.domain.schema import SchemaNotFound
+
+SECONDS = 30
+"""How long a compiler may take."""
+
+LONGEST_ERROR = 500
+
+
+def compile_proto(path: Path) -> bytes:
+    """The serialized FileDescriptorSet of a file and all that it imports, itself last. It blocks.
+
+    Imports are looked for in the file's folder and those above it, up to three.
+
+    Raises:
+        SchemaNotFound: there is no compiler, or the file can't be compiled.
+    """
+    folders = [path.parent, *list(path.parent.parents)[:3]]
+    with tempfile.TemporaryDirectory(prefix="mqtui-proto-") as scratch:
+        target = Path(scratch) / "set.desc"
+        arguments = [*(f"--proto_path={folder}" for folder in folders), "--include_imports"]
+        try:
+            done = subprocess.run(
+                [*_compiler(), *arguments, f"--descriptor_set_out={target}", str(path)],
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                timeout=SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SchemaNotFound(f"{path.name} can't be compiled: {error}") from error
+        if done.returncode:
+            text = " ".join(done.stderr.decode("utf-8", "replace").split())[:LONGEST_ERROR]
+            raise SchemaNotFound(f"{path.name} can't be compiled: {text}")
+        return target.read_bytes()
+
+
+def _compiler() -> list[str]:
+    package = importlib.util.find_spec("grpc_tools")
+    if package is not None and package.origin is not None:
+        known = Path(package.origin).parent / "_proto"
+        return [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={known}"]
+    if found := shutil.which("protoc"):
+        return [found]
+    raise SchemaNotFound("no Protobuf compiler: pip install 'mqtui[protobuf]', or protoc; or give a .desc file")
