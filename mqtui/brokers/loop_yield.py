@@ -12,6 +12,9 @@ no length a piece of the computation would run between each two of them."""
 SLICE = 0.01
 """Seconds that a piece of a computation may take."""
 
+CLOCK_INTERVAL = 8
+"""Messages between two looks at the clock, where each takes microseconds."""
+
 TYPING_LASTS = 1.0
 """Seconds after a key press during which the next one is expected."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import itemgetter
 from typing import TypeAlias
 
 from mqtui.domain.body_envelope import BodyEnvelope
@@ -41,6 +42,7 @@ NAMING = frozenset({"origin", "exchange", "routing_key"})
 """Fields that hold a name on the broker: their bytes are kept, whatever the encoding."""
 
 MAX_LAYOUTS = 2_000
+NAME_OF = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +171,8 @@ class Conventions:
         """The same for destinations that are known to hold dead letters."""
 
         self._settled: dict[tuple[MessageFormat, str], NamedOrigin] = {}
-        self._last: tuple[Ref | None, bool] = (None, False)
-        """The destination of the last message, and whether it is known to hold dead letters."""
+        self._last: tuple[Ref | None, MessageFormat, dict[HeaderNames, Layout]] = (None, MessageFormat.RECORD, {})
+        """The destination and format of the last message, and the layouts that hold there."""
 
         self._opened_layouts: dict[tuple[int, str], tuple[Layout, Layout]] = {}
         """By the id of the layout of the headers, which is kept so that the id stays unique, and the convention."""
@@ -193,23 +195,24 @@ class Conventions:
         """The layout of a message, by its header or field names."""
         if type(message.position) is EntryId:
             written = MessageFormat.ENTRY
-            row: HeaderNames = tuple([name for name, _ in message.fields])
+            row: HeaderNames = tuple(map(NAME_OF, message.fields))
         elif message.envelope is None:
             written = MessageFormat.RECORD
-            row = tuple([name for name, _, _ in message.headers])
+            row = tuple(map(NAME_OF, message.headers))
         else:
             written = MessageFormat.AMQP
             row = tuple([part for name, _, kind in message.headers for part in (name, kind)])
-        place, is_known = self._last
-        if message.resource is not place:
+        place, format_there, layouts = self._last
+        if message.resource is not place or written is not format_there:
             named = self.by_format(written, message.resource.name)
-            is_known = named is not None and not named.needs_origin
-            self._last = (message.resource, is_known)
-        layouts = (self._loose_layouts if is_known else self._layouts)[written]
+            is_loose = named is not None and not named.needs_origin
+            layouts = (self._loose_layouts if is_loose else self._layouts)[written]
+            self._last = (message.resource, written, layouts)
         found = layouts.get(row)
         if found is None:
             if len(layouts) >= MAX_LAYOUTS:
                 layouts.clear()
+            is_known = layouts is self._loose_layouts[written]
             found = layouts[row] = self._make_layout(written, row, is_known=is_known)
         body = message.value
         if body is None or not self._enveloped or "origin" in found.slots or body[:1] != b"{":

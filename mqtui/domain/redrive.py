@@ -191,6 +191,8 @@ class PublishStatus(StrEnum):
     UNKNOWN = "unknown"
     GONE = "gone"
 
+    __hash__ = str.__hash__
+
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """The broker's answer for one message, with its position where it was stored, or the reason why it was not."""
@@ -223,6 +225,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
     LEFT = "left"
+
+    __hash__ = str.__hash__
 
 
 OUTCOMES = {

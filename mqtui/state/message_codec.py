@@ -122,7 +122,7 @@ def text_as_bytes(thing: Any) -> Any:
             return name_bytes(thing)
         case tuple() | list():
             return [text_as_bytes(part) for part in thing]
-        case Ref() | Figure():
+        case Figure():
             return {part.name: text_as_bytes(getattr(thing, part.name)) for part in fields(thing)}
         case msgspec.Struct():
             return {name: text_as_bytes(value) for name, value in structs.asdict(thing).items()}

@@ -52,7 +52,8 @@ def as_dict(reply: Reply) -> dict[str, Reply]:
 
 def parse_entries(reply: Reply) -> list[Entry]:
     """The entries of XRANGE, XREVRANGE or of one stream of XREAD, without deleted ones (nil)."""
-    return [cast("Entry", entry) for entry in as_list(reply) if isinstance(entry, list) and entry[1] is not None]
+    entries = cast("list[Entry | None]", as_list(reply))
+    return [entry for entry in entries if entry is not None and entry[1] is not None]
 
 
 def parse_entry_id(raw: bytes) -> EntryId:

@@ -105,9 +105,11 @@ class RedisReader:
                 key, "XRANGE", key, encode_entry_id(start), encode_entry_id(end), "COUNT", wanted
             )
             found = parse_entries(reply)
-            for part in split_by_bytes(found) if sizer.record_reply(found) > REPLY_BYTES else filter(None, [found]):
+            parts = [found] if sizer.record_reply(found) <= REPLY_BYTES else split_by_bytes(found)
+            for part in filter(None, parts):
                 yield part
-                start = next_id(parse_entry_id(part[-1][0]))
+            if found:
+                start = next_id(parse_entry_id(found[-1][0]))
             if left is not None:
                 left -= len(found)
             if len(found) < wanted:

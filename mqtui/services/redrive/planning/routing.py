@@ -22,6 +22,9 @@ ENVELOPE_RISK = "envelope"
 
 UNKNOWN_ENVELOPE = "it looks like an envelope that no convention describes, and would be delivered whole"
 
+MAX_ORIGINS = 10_000
+"""Values of an origin header whose routes are remembered."""
+
 DELIVERY_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
 """Headers that a quorum queue adds to each delivery; they are not part of the message."""
 
@@ -78,15 +81,44 @@ class RedriveRouter:
 
         self._strips: frozenset[str] = frozenset()
         self._headers_for = stamper.headers_for
+        self._routes_by_origin: dict[bytes | None, Transfer | Unroutable] = {}
+        self._origin_index = -1
+        """The index of the header that alone decides the route of letters of this layout; -1: more than one decides."""
+
         self._last_target: Ref | None = None
         """The target of the previous letter, already checked."""
 
     def route(self, letter: Message) -> Transfer | Unroutable:
         """Where the letter goes and with which headers, or why it stays."""
-        routing_key = ""
+        alike = self.route_alike(letter)
+        if isinstance(alike, Unroutable) or alike.letter is letter:
+            return alike
+        time = letter.timestamp if self._keep_timestamp else None
+        added = self._headers_for(letter)
+        return Transfer(
+            letter, alike.target, alike.routing_key, None, time, alike.stripped, added, alike.dropped, alike.content
+        )
+
+    def route_alike(self, letter: Message) -> Transfer | Unroutable:
+        """The route of this letter, or of an earlier one with the same header names and origin: to count, not to send.
+
+        Letter, time and added headers are then those of the earlier one; all else is the same.
+        """
         layout = self._conventions.layout(letter)
         if layout is not self.layout:
             self._use_layout(layout)
+        if self._origin_index < 0:
+            return self._decide(letter, layout)
+        value = (letter.headers or letter.fields)[self._origin_index][1]
+        known = self._routes_by_origin.get(value)
+        if known is None:
+            if len(self._routes_by_origin) >= MAX_ORIGINS:
+                self._routes_by_origin.clear()
+            known = self._routes_by_origin[value] = self._decide(letter, layout)
+        return known
+
+    def _decide(self, letter: Message, layout: Layout) -> Transfer | Unroutable:
+        routing_key = ""
         if self._alive_at is not None and _is_expired(layout, letter, self._alive_at):
             return Unroutable(f"its own expiry has passed, so consumers would drop it; --allow {EXPIRED_RISK} sends it")
         if self._to is not None:
@@ -137,6 +169,8 @@ class RedriveRouter:
         if route.content is not None:
             return route.content.doubt
         layout = self.layout
+        if layout.slots and not layout.remains:
+            return ""
         if layout.remains and any(layout.read(letter, name) is not None for name in ("exception", "group")):
             return layout.remains
         tells_nothing = not layout.slots and not letter.fields
@@ -148,6 +182,10 @@ class RedriveRouter:
         self._strips = layout.stripped | self._own_headers
         fresh = layout.stripped.isdisjoint(HEADER_NAMES) and not set(HEADER_NAMES).intersection(layout.kept)
         self._headers_for = self._stamper.first_headers_for if fresh else self._stamper.headers_for
+        self._routes_by_origin.clear()
+        origin, is_amqp = layout.slots.get("origin"), layout.format is MessageFormat.AMQP
+        more = is_amqp or self._to is not None or layout.envelope is not None or "expires" in layout.slots
+        self._origin_index = -1 if origin is None or more else origin.first
 
 
 def _is_expired(layout: Layout, letter: Message, now: int) -> bool:

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from mqtui.brokers.loop_yield import TimeSlices
+from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.convention import Layout
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import ReadRange
-from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
+from mqtui.domain.redrive import Handled, IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref, name_text
 from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.origins import destination_exists
-from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
+from mqtui.services.redrive.planning.mqtui_headers import COUNT, RUN, redrive_count
 from mqtui.services.redrive.planning.partition_check import PartitionCheck
 from mqtui.services.redrive.planning.routing import RedriveRouter, Unroutable
 from mqtui.services.session import Session
@@ -52,20 +52,32 @@ class ScanResult:
     newest: int | None = None
     keyless: int = 0
     _layout: Layout | None = None
-    """The layout of the previous letter: the names of its headers are known."""
+    """The layout of the previous letter."""
+
+    _has_names: bool = False
+    """Whether the names of its headers are known."""
+
+    _may_be_redriven: bool = False
+    """Whether it has the header that counts redrives."""
 
     def add(self, letter: Message, layout: Layout, route: Transfer | Unroutable, doubt: str = "") -> None:
         """Count one selected letter and its route; `doubt` says why its message may not be the one that was sent."""
+        if layout is not self._layout:
+            self._layout, self._has_names = layout, False
+            self._may_be_redriven = COUNT in layout.kept or COUNT in layout.stripped
         self.selected += 1
-        size = letter.size
+        size, time = letter.size, letter.timestamp
         self.size += size
-        self.largest = max(self.largest, size)
-        self.keyless += letter.key is None
-        if letter.timestamp is not None and (self.oldest is None or letter.timestamp < self.oldest):
-            self.oldest = letter.timestamp
-        if letter.timestamp is not None and (self.newest is None or letter.timestamp > self.newest):
-            self.newest = letter.timestamp
-        if redrive_count(letter):
+        if size > self.largest:
+            self.largest = size
+        if letter.key is None:
+            self.keyless += 1
+        if time is not None:
+            if self.oldest is None or time < self.oldest:
+                self.oldest = time
+            if self.newest is None or time > self.newest:
+                self.newest = time
+        if self._may_be_redriven and redrive_count(letter):
             self.earlier_runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += 1
         if isinstance(route, Unroutable):
             self.unroutable[route.reason] += 1
@@ -74,8 +86,8 @@ class ScanResult:
         self.unwrapped += route.content is not None
         if doubt:
             self.doubts[doubt] += 1
-        if layout is not self._layout:
-            self._layout = layout
+        if not self._has_names:
+            self._has_names = True
             self._add_header_names(letter, route)
 
     def _add_header_names(self, letter: Message, route: Transfer) -> None:
@@ -87,25 +99,40 @@ class ScanResult:
 
 async def read_unhandled(broker: Broker, source: Source, partition: int | None = None) -> AsyncIterator[Batch]:
     """The unhandled letters of a source, in order, within its bounds. Only where reading does not consume."""
-    after: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    if isinstance(source.bounds, IdBounds) and source.bounds.last is None:
+    bounds = source.bounds
+    if isinstance(bounds, IdBounds) and bounds.last is None:
         return
-    if isinstance(source.bounds, OffsetBounds):
-        after, ends = dict(source.bounds.first), dict(source.bounds.end)
+    after = dict(bounds.first) if isinstance(bounds, OffsetBounds) else {}
     async for batch in broker.reader.read(source.ref, ReadRange(partition=partition, after=after), limit=None):
-        yield [letter for letter in batch if _is_unhandled(letter, source, ends)]
+        if isinstance(bounds, OffsetBounds):
+            yield _drop_handled(batch, bounds, source.handled)
+        elif isinstance(bounds, IdBounds):
+            yield _drop_later(batch, bounds)
+        else:
+            yield batch
 
 
-def _is_unhandled(letter: Message, source: Source, ends: dict[int, int]) -> bool:
-    position, bounds = letter.position, source.bounds
-    if isinstance(position, Offset):
-        return position.offset < ends.get(position.partition, 0) and not source.handled.has(
-            position.partition, position.offset
-        )
-    if isinstance(position, EntryId) and isinstance(bounds, IdBounds):
-        return bounds.last is not None and position <= bounds.last
-    return True
+def _drop_handled(batch: Batch, bounds: OffsetBounds, handled: Handled) -> Batch:
+    """The letters before the ends that no run has handled."""
+    places = [(letter, letter.position) for letter in batch if isinstance(letter.position, Offset)]
+    end, done, above, none = bounds.end, handled.watermark, handled.above, frozenset[int]()
+    return [
+        letter
+        for letter, at in places
+        if done.get(at.partition, 0) <= at.offset < end.get(at.partition, 0)
+        and at.offset not in above.get(at.partition, none)
+    ]
+
+
+def _drop_later(batch: Batch, bounds: IdBounds) -> Batch:
+    """The letters up to the last one of the snapshot. Batches are in order, so all of most batches are."""
+    last = bounds.last
+    if last is None or not batch:
+        return ()
+    newest = batch[-1].position
+    if isinstance(newest, EntryId) and newest <= last:
+        return batch
+    return [letter for letter in batch if isinstance(letter.position, EntryId) and letter.position <= last]
 
 
 async def drop_missing_targets(session: Session, scan: ScanResult) -> None:
@@ -129,12 +156,12 @@ async def scan_source(
         most = None if limit is None else limit - found.selected
         selected = await selector.select(batch, most)
         found.cause_text = selector.cause_text
-        for letter, wanted in zip(batch, selected, strict=True):
+        for index, (letter, wanted) in enumerate(zip(batch, selected, strict=True)):
             found.scanned += 1
-            if slices.is_over:
+            if not index % CLOCK_INTERVAL and slices.is_over:
                 await slices.yield_to_loop()
             if wanted:
-                route = router.route(letter)
+                route = router.route_alike(letter)
                 found.add(letter, router.layout, route, router.why_doubtful(letter, route))
                 if isinstance(route, Transfer):
                     partition_check.add(letter, route)

@@ -76,7 +76,9 @@ class MessageMoveBatch:
         self._transfers = transfers
         self._receipts: list[Receipt] = []
         self._already_stored = frozenset(
-            index for index, key in enumerate(keys) if key.was_stored and not key.fingerprint and transport.stores_first
+            index
+            for index, key in enumerate(keys if transport.stores_first else ())
+            if key.was_stored and not key.fingerprint
         )
         """Indices of letters that an earlier process of this run stored for certain: these are only removed."""
 
@@ -165,15 +167,15 @@ class MessageMoveBatch:
         in_doubt: list[int] = []
         moved = 0
         for index, (key, transfer, receipt) in enumerate(zip(self._keys, self._transfers, self._receipts, strict=True)):
-            outcome = OUTCOMES[receipt.state]
             sent_again = may_duplicate and key.was_in_flight and index not in self._already_stored
             possible_duplicate = (
                 sent_again or index in self._taken_by_others or receipt.reason.startswith(STORED_BEFORE)
             )
-            if outcome is Outcome.MOVED and not possible_duplicate:
+            if receipt.state is PublishStatus.STORED and not possible_duplicate:
                 moved += 1
-                outcomes.append((key.name, outcome, self._describe_position(index), ""))
+                outcomes.append((key.name, Outcome.MOVED, self._describe_position(index), ""))
                 continue
+            outcome = OUTCOMES[receipt.state]
             reason = "" if outcome is Outcome.MOVED else receipt.reason
             counter.add(outcome, reason=TAKEN_BY_OTHERS if index in self._taken_by_others else reason)
             self._count_gone(index)

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from mqtui.brokers.loop_yield import TimeSlices
+from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import Batch, BulkLease, Lease
 from mqtui.domain.bulk import FencedDuringMove, RouteTemplates
 from mqtui.domain.capability import Verb
@@ -149,8 +149,8 @@ class RedriveLoop:
             [letter for letter, key in zip(batch, all_keys, strict=True) if not key.was_in_flight]
         )
         chosen, slices = iter(wanted), TimeSlices()
-        for letter, key in zip(batch, all_keys, strict=True):
-            if slices.is_over:
+        for index, (letter, key) in enumerate(zip(batch, all_keys, strict=True)):
+            if not index % CLOCK_INTERVAL and slices.is_over:
                 await slices.yield_to_loop()
             if not key.was_in_flight and not next(chosen):
                 rest.append(letter)
