@@ -6,7 +6,7 @@ Each adapter has one `TRAITS` in its `traits.py`. That imports no client library
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mqtui.brokers.options import DeclaredOptions
@@ -126,6 +126,9 @@ class BrokerTraits:
 
     routes_dead_letters: bool = False
     """The broker itself moves dead letters, by settings of the destination that they die in."""
+
+    usual_facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """Facts of destinations that most of them have: a list for people shows those that differ."""
 
     search_price: str = ""
     """What looking for dead letters in every destination costs; "" where it is free."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +20,8 @@ from mqtui.domain.topology import BLANK_FIGURES, Destination, Inventory
 
 if TYPE_CHECKING:
     from mqtui.services.session import Session
+
+YES_OR_NO = {True: "yes", False: "no"}
 
 
 @click.command(cls=options.TargetCommand)
@@ -37,11 +41,10 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     from mqtui.services.browse import filter_destinations
     from mqtui.services.lag import list_depths
 
-    async def look(session: Session) -> tuple[Inventory[Destination], UnambiguousNames]:
-        there = await list_depths(session)
-        return filter_destinations(there, kind, pattern), UnambiguousNames(
-            (row.ref for row in there), traits_of(session.broker.kind).destinations
-        )
+    async def look(session: Session) -> tuple[Inventory[Destination], RowText]:
+        there, traits = await list_depths(session), traits_of(session.broker.kind)
+        text = RowText(UnambiguousNames((row.ref for row in there), traits.destinations), traits.usual_facts)
+        return filter_destinations(there, kind, pattern), text
 
     answers = await ask_all_brokers(output, target, look)
     for _, (rows, _) in answers.answers:
@@ -57,7 +60,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
         return answers.exit_code
     output.table(
         answers.column_titles(("NAME", "KIND", "MESSAGES", "WAITING", "FACTS")),
-        [answers.cells(at, _cells(row, spelling)) for at, (rows, spelling) in answers.answers for row in rows],
+        [answers.cells(at, text.cells(row)) for at, (rows, text) in answers.answers for row in rows],
         right=answers.right_columns((2, 3)),
     )
     return answers.exit_code
@@ -72,9 +75,21 @@ def _keep_names(target: str, resources: list[str]) -> None:
     store_names(target, names)
 
 
-def _cells(row: Destination, spelling: UnambiguousNames) -> tuple[object, ...]:
-    facts = " ".join(f"{name}={value}" for name, value in row.facts.items())
-    return spelling.of(row.ref), row.type, _asked(row.messages), _asked(row.backlog), facts
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """The row of a destination as text: its name as it can be typed, its facts but those that most have."""
+
+    names: UnambiguousNames
+    usual_facts: Mapping[str, object]
+
+    def cells(self, row: Destination) -> tuple[object, ...]:
+        """Name, type, messages, what waits, and facts."""
+        facts = " ".join(
+            f"{name}={YES_OR_NO[value] if isinstance(value, bool) else value}"
+            for name, value in row.facts.items()
+            if name not in self.usual_facts or value != self.usual_facts[name]
+        )
+        return self.names.of(row.ref), row.type, _asked(row.messages), _asked(row.backlog), facts
 
 
 def _asked(figure: Figure) -> str:

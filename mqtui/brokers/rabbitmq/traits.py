@@ -24,6 +24,7 @@ TRAITS = BrokerTraits(
     destinations=(Kind.QUEUE, Kind.EXCHANGE),  # its streams count as queues
     message_format=MessageFormat.AMQP,
     lends=True,
+    usual_facts={"durable": True, "auto_delete": False, "state": "running"},
     routes_dead_letters=True,
     search_price="one message of each queue is read and requeued; a quorum queue counts that as a delivery",
     poll_seconds=5.0,  # its statistics are sampled every 5 s
