@@ -22,7 +22,7 @@ from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Invento
 
 if TYPE_CHECKING:
     from mqtui.domain.bulk import BulkResult, OffsetRanges, RouteTemplate, RouteTemplates
-    from mqtui.domain.plan import Plan, Step, StepResult
+    from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, LetterClaim, Receipt, Source, Transfer
 
 Batch: TypeAlias = Sequence[Message]
@@ -201,6 +201,9 @@ class Broker(Protocol):
 
     async def snapshot(self, source: Ref) -> Source:
         """The bounds of a move as of now, what earlier runs handled, and who holds the source. Opens no transaction."""
+
+    async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
+        """The risks of publishing there: a missing right refuses for good, one that can't be asked for is named."""
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with guarantee, risks (room, permissions, routes, readers) and further steps of this broker."""

@@ -92,7 +92,7 @@ async def _publish_one(
     from mqtui.services.publishing import publish as sending
 
     message = _key_adder(arguments, session)(arguments.message(session.broker.kind, to))
-    planned = plan_publish(session, [to], exact(1), arguments.facts())
+    planned = await plan_publish(session, [to], exact(1), arguments.facts())
     consent = confirm_plan(output, planned, session.policy, flags)
     if consent is None:
         return DONE
@@ -118,7 +118,7 @@ async def _publish_watched(
     message = publish_monitor.with_message_id(_key_adder(arguments, session)(arguments.message(kind, to)), kind)
     source = await publish_monitor.find_dead_letter_source(session, conventions, to)
     planned = await publish_monitor.plan_monitored(
-        session, plan_publish(session, [to], exact(1), arguments.facts()), to, source
+        session, await plan_publish(session, [to], exact(1), arguments.facts()), to, source
     )
     consent = confirm_plan(output, planned, session.policy, flags)
     if consent is None:
@@ -160,7 +160,7 @@ async def _publish_lines(
         reader = JsonLinesReader(source, _converter(output, session, to, arguments), arguments.from_line or 1)
         count = exact(await reader.check()) if reader.is_file else unknown("as many lines as come")
         checked = "each is checked" if reader.is_file else "from a pipe: sent as they come, unchecked before"
-        planned = plan_publish(session, [to], count, [*arguments.facts(), ("lines", checked)])
+        planned = await plan_publish(session, [to], count, [*arguments.facts(), ("lines", checked)])
         consent = confirm_plan(output, planned, session.policy, flags)
         if consent is None:
             return DONE

@@ -36,10 +36,14 @@ class PublishedBatch:
     receipts: Sequence[Receipt]
 
 
-def plan_publish(
+async def plan_publish(
     session: Session, targets: Sequence[Ref], count: Figure, facts: Sequence[tuple[str, str]] = ()
 ) -> Plan:
-    """Plan a publication; every target of the messages must be in it."""
+    """Plan a publication; every target of the messages must be in it. The broker is asked for the right to publish.
+
+    Raises:
+        CannotConnect, BrokerTrouble: it can't be asked.
+    """
     return Plan(
         id=secrets.token_hex(16),
         verb=Verb.PUBLISH,
@@ -48,6 +52,7 @@ def plan_publish(
         steps=tuple(Send(target, count) for target in targets),
         count=count,
         facts=tuple(facts),
+        risks=tuple(await session.broker.check_publish(targets)),
     )
 
 

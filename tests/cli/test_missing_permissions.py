@@ -72,6 +72,8 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCl
 
     await eventually(seen, "that rule is known as well")
     mqtui("lag", watcher, GROUP, "--fail", 100).fails(1, "lag unknown", "Describe on the group is needed")
+    for how in ("--dry-run", "--yes"):
+        mqtui("publish", watcher, topic.name, "--value", "x", how).fails(4, f"Write on topic {topic.name}")
     mqtui("peek", nobody, topic.name).fails(3, "is closed to this user", f"Describe on topic {topic.name}")
     for verb in ("ls", "lag", "groups"):
         assert "shown to this user" not in mqtui(verb, kafka.url).ok().err, verb

@@ -61,6 +61,19 @@ def test_a_right_that_is_not_needed_does_not_decide(mqtui: Mqtui, streams: Redis
             assert len(streams.rows(stream)) == 4
 
 
+def test_a_dry_run_of_publish_meets_the_right_that_the_run_would(mqtui: Mqtui, streams: RedisServer) -> None:
+    stream = streams.stream("work", 1)
+    for rights in ("+@all -xadd", "+@all resetkeys ~elsewhere"):
+        with user(streams, *rights.split()) as url:
+            for how in ("--dry-run", "--yes"):
+                mqtui("publish", url, stream.name, "--value", "x", how).fails(
+                    3 if "reset" in rights else 4, "Not allowed"
+                )
+    with user(streams, "+@all") as url:
+        mqtui("publish", url, stream.name, "--value", "x", "--dry-run").ok()
+    assert len(streams.rows(stream)) == 1
+
+
 def test_a_closed_key_is_named_at_once(mqtui: Mqtui, streams: RedisServer) -> None:
     """What is not about one command but about the key refuses every look."""
     with user(streams, "+@all") as url:

@@ -11,9 +11,19 @@ from mqtui.brokers.rabbitmq import publish
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotAuthorised, NotFound
 from mqtui.domain.field_table import int64
 from mqtui.domain.message import Outgoing
+from mqtui.domain.plan import Severity
 from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_test_client import STREAM, Rabbit, adapter, queue_ref, states, until, writer
+from tests.contract.rabbitmq_test_client import (
+    STREAM,
+    Rabbit,
+    adapter,
+    queue_ref,
+    states,
+    until,
+    without_management,
+    writer,
+)
 
 
 @pytest.fixture
@@ -161,3 +171,16 @@ async def test_a_publisher_outlives_nothing(rabbit: Rabbit) -> None:
         pass
     with pytest.raises(BrokerTrouble):
         await publisher.send([Outgoing(queue_ref(queue), b"late")])
+
+
+async def test_a_missing_permission_is_known_before_anything_is_sent(rabbit: Rabbit) -> None:
+    queue, exchange = rabbit.queue(), rabbit.exchange("topic")
+    targets = [queue_ref(queue), Ref(Kind.EXCHANGE, exchange)]
+    with rabbit.user(write=r"^amq\.default$") as address:
+        for known in (address, without_management(address)):
+            async with adapter(known) as broker:
+                (risk,) = await broker.broker.check_publish(targets)
+                assert (risk.name, risk.severity, risk.final) == ("rights", Severity.REFUSE, True)
+                assert f"write on exchange {exchange}" in risk.text
+                assert await broker.broker.check_publish(targets[:1]) == []
+    assert rabbit.ready(queue) == 0

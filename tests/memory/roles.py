@@ -13,7 +13,7 @@ from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
-from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Edge, Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
@@ -239,6 +239,11 @@ class MemoryBroker:
     async def snapshot(self, source: Ref) -> Source:
         """The source as of now."""
         return self._connection.server.snapshot(source)
+
+    async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
+        """A refusal for each destination that is closed to writers."""
+        closed = [ref.name for ref in targets if ref in self._connection.server.closed]
+        return [Risk("rights", f"writing to {name} is not allowed", Severity.REFUSE, final=True) for name in closed]
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The broker's word on a plan."""

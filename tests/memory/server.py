@@ -68,6 +68,9 @@ class MemoryServer(ABC):
         self.clock = clock
         self.faults = Faults()
         self.events: list[tuple[str, str]] = []
+        self.closed: set[Ref] = set()
+        """Destinations that nobody may write."""
+
         self._arrivals: list[asyncio.Event] = []
 
     # --- looking

@@ -27,7 +27,7 @@ def messages(broker: MemoryFixture, count: int) -> list[Outgoing]:
 
 async def publish(broker: MemoryFixture, sent: list[Outgoing], consent: Consent = CONFIRMED) -> list[Receipt]:
     async with open_session(broker.url, adapters=broker.connect) as session:
-        plan = publishing.plan_publish(session, [broker.origin], unknown("from a pipe"), [("from", "a pipe")])
+        plan = await publishing.plan_publish(session, [broker.origin], unknown("from a pipe"), [("from", "a pipe")])
         assert (plan.steps, dict(plan.facts)) == ((Send(broker.origin, plan.count),), {"from": "a pipe"})
         receipts: list[Receipt] = []
         async for chunk in publishing.publish(session, plan, consent, iter(sent)):
@@ -67,12 +67,23 @@ async def test_only_where_the_plan_says(broker: MemoryFixture) -> None:
     assert broker.returned() == [] == broker.unhandled()
 
 
+async def test_a_missing_right_is_in_the_plan_and_refuses_the_run(broker: MemoryFixture) -> None:
+    async with open_session(broker.url, adapters=broker.connect) as session:
+        broker.server.closed.add(broker.origin)
+        plan = await publishing.plan_publish(session, [broker.origin], exact(1))
+        (risk,) = plan.risks
+        assert (risk.name, risk.final) == ("rights", True)
+        with pytest.raises(Refused):
+            await anext(publishing.publish(session, plan, CONFIRMED, messages(broker, 1)))
+    assert broker.returned() == []
+
+
 async def test_a_consumer_that_stops_early_leaves_a_line(
     broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "CHUNK_SIZE", 2)
     async with open_session(broker.url, adapters=broker.connect) as session:
-        plan = publishing.plan_publish(session, [broker.origin], exact(6))
+        plan = await publishing.plan_publish(session, [broker.origin], exact(6))
         sending = publishing.publish(session, plan, CONFIRMED, messages(broker, 6))
         await anext(sending)
         await sending.aclose()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.read.reader import KafkaReader
     from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
-    from mqtui.domain.plan import Plan, Step, StepResult
+    from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 
 
@@ -95,6 +95,12 @@ class KafkaBroker:
         from mqtui.brokers.kafka.redrive.snapshot import take_snapshot
 
         return await take_snapshot(self._clients, source)
+
+    async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
+        """A missing ACL, as describing the topic tells it."""
+        from mqtui.brokers.kafka.redrive.plan_checks import check_publish
+
+        return await check_publish(self._clients, targets)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with its guarantee, its risks and, where it is missing, the creation of the state topic."""

@@ -20,7 +20,7 @@ from mqtui.brokers.rabbitmq.steps import apply_step
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Refused, Unsupported
 from mqtui.domain.figure import Exactness, Figure, exact, unknown
-from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.plan import Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Survey
@@ -86,6 +86,10 @@ class RabbitBroker:
             Unsupported: it is a stream or an exchange, from which no single message can be removed.
         """
         return await take_snapshot(self._session, self.groups, source)
+
+    async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
+        """A missing permission, by a message that is never routed; an alarm, which would stop it."""
+        return await plan_checks.check_publish(self._session, targets)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with risks: alarms, permissions, routes, limits, consumers."""

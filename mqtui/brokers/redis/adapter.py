@@ -33,14 +33,14 @@ from mqtui.brokers.redis.read.reader import RedisReader
 from mqtui.brokers.redis.read.survey import survey
 from mqtui.brokers.redis.redrive.killed_run_outcomes import trace
 from mqtui.brokers.redis.redrive.lease import open_lease
-from mqtui.brokers.redis.redrive.plan_checks import check_plan, describe_guarantee
+from mqtui.brokers.redis.redrive.plan_checks import check_plan, check_publish, describe_guarantee
 from mqtui.brokers.redis.redrive.snapshot import take_snapshot
 from mqtui.brokers.redis.steps import apply_step
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Position
-from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.plan import Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Destination, Survey
@@ -89,6 +89,10 @@ class RedisBroker:
             NotFound: there is no such stream.
         """
         return await take_snapshot(self._router, source)
+
+    async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
+        """A missing right to XADD or to the key, by an id that no stream takes."""
+        return await check_publish(self._router, targets)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         return await check_plan(self._router, source, plan)

@@ -21,11 +21,12 @@ from mqtui.brokers.kafka.read.topic_metadata import (
     topic_name,
 )
 from mqtui.brokers.kafka.redrive.state_topic import LOCK_TIMEOUT, transactional_id
-from mqtui.brokers.kafka.redrive.target_checks import check_targets
+from mqtui.brokers.kafka.redrive.target_checks import check_targets, describe_targets
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Strength
+from mqtui.domain.resource import Ref
 from mqtui.domain.times import format_time
 
 
@@ -42,6 +43,12 @@ def describe_guarantee(missing: Sequence[str] = ()) -> Guarantee:
         "exactly once for read_committed readers of this cluster; a reader with read_uncommitted, Java's default, may "
         "see the batch in flight at a crash twice",
     )
+
+
+async def check_publish(clients: KafkaClients, targets: Sequence[Ref]) -> Sequence[Risk]:
+    """A refusal for each topic that is gone, or that this user may not write."""
+    _, risks = await describe_targets(clients, targets)
+    return risks
 
 
 async def check_plan(clients: KafkaClients, source: Source, plan: Plan) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
@@ -32,6 +32,23 @@ async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
     for step in plan.steps:
         if isinstance(step, Send | Deliver):
             refs[step.target] = None
+    found, risks = await describe_targets(clients, refs)
+    if not found:
+        return risks
+    taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
+    configs = await describe_configs(clients, [*taken, *(topic.name for topic in found)])
+    sources = [TopicLimits.from_config(configs[name]) for name in taken if name in configs]
+    for topic in found:
+        config = configs.get(topic.name)
+        if config is not None:
+            codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.from_config(config)])
+            risks += check_config(topic.name, config, plan, codec)
+    risks += await _check_partitions(clients, found)
+    return risks + await _check_readers(clients, found)
+
+
+async def describe_targets(clients: KafkaClients, refs: Iterable[Ref]) -> tuple[list[Topic], list[Risk]]:
+    """The topics that are there, and a refusal for each that is not, or that this user may not write."""
     risks: list[Risk] = []
     found: list[Topic] = []
     for ref in refs:
@@ -46,18 +63,7 @@ async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
             if AclOperation.WRITE not in topic.rights:
                 text = f"the right to write {topic.name} is missing: Write on topic {topic.name}"
                 risks.append(Risk("no-right", text, Severity.REFUSE, final=True))
-    if not found:
-        return risks
-    taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
-    configs = await describe_configs(clients, [*taken, *(topic.name for topic in found)])
-    sources = [TopicLimits.from_config(configs[name]) for name in taken if name in configs]
-    for topic in found:
-        config = configs.get(topic.name)
-        if config is not None:
-            codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.from_config(config)])
-            risks += check_config(topic.name, config, plan, codec)
-    risks += await _check_partitions(clients, found)
-    return risks + await _check_readers(clients, found)
+    return found, risks
 
 
 def check_config(name: str, config: Mapping[str, str], plan: Plan, codec: str = "zstd") -> list[Risk]:

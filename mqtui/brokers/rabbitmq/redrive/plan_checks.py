@@ -10,12 +10,15 @@ from mqtui.brokers.rabbitmq.connection import alarms, permission_probes
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.brokers.rabbitmq.redrive import source_checks, target_checks
-from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
 
 REFUSE = Severity.REFUSE
+TOPIC_PERMISSION = "access to topic"
+"""In the broker's text where a routing key is refused: https://www.rabbitmq.com/docs/access-control#topic-authorisation"""
+
 COPIES = ("copies", "CC and BCC are renamed x-mqtui-cc and x-mqtui-bcc: else the broker would send further copies")
 
 
@@ -39,6 +42,23 @@ async def check_plan(session: RabbitSession, source: Source, plan: Plan, guarant
     risks += await _check_permissions(session, source.ref.name if takes else None, () if stopped else targets)
     facts = (*plan.facts, COPIES) if targets else plan.facts
     return replace(plan, guarantee=guarantee, facts=facts, risks=plan.risks + tuple(dict.fromkeys(risks)))
+
+
+async def check_publish(session: RabbitSession, targets: Sequence[Ref]) -> Sequence[Risk]:
+    """The risks of publishing: an alarm, a missing permission. One for single routing keys is left unchecked."""
+    risks = await _check_alarms(session, publishes=True) if session.management.is_configured else []
+    if any(risk.severity is REFUSE for risk in risks):
+        return risks
+    try:
+        found = await _check_permissions(session, None, targets)
+    except TimedOut as error:
+        return [*risks, target_checks.unchecked_risk("the right to publish", error.title)]
+    return risks + [
+        target_checks.unchecked_risk("the right to publish with each routing key", risk.text)
+        if TOPIC_PERMISSION in risk.text
+        else risk
+        for risk in found
+    ]
 
 
 async def _check_alarms(session: RabbitSession, *, publishes: bool) -> list[Risk]:

@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 from mqtui.brokers.redis.connection.hash_slots import key_slot
 from mqtui.brokers.redis.connection.resp import ReplyOrError, as_dict, as_int, as_list, raise_if_error
 from mqtui.brokers.redis.connection.routing import Router
-from mqtui.brokers.redis.errors import COMMAND_UNAVAILABLE
+from mqtui.brokers.redis.errors import COMMAND_UNAVAILABLE, error_code, translate
 from mqtui.brokers.redis.read.catalog import require_stream, stream_key
 from mqtui.brokers.redis.read.lag import GroupInfo, parse_group_info
 from mqtui.brokers.redis.redrive.acl import (
+    HARMLESS,
     commands_to_claim,
     commands_to_log,
     commands_to_mark,
@@ -81,6 +82,17 @@ async def check_plan(router: Router, source: Source, plan: Plan) -> Plan:
         risks += await memory_risks(await router.node_for(key))
     guarantee = describe_guarantee(router, source, targets)
     return replace(plan, guarantee=guarantee, risks=(*plan.risks, *dict.fromkeys(risks)))
+
+
+async def check_publish(router: Router, targets: Sequence[Ref]) -> Sequence[Risk]:
+    """A refusal for each stream that this user may not add to. XADD with the id 0-0 is tried, which no stream takes."""
+    risks: list[Risk] = []
+    for target in targets:
+        key = stream_key(target)
+        (reply,) = await router.execute_pipeline(key, [("XADD", key, "NOMKSTREAM", "0-0", "mqtui", "0")])
+        if isinstance(reply, RedisError) and error_code(reply) not in HARMLESS:
+            risks += _right_risks([translate(reply, "XADD", target.name)])
+    return risks
 
 
 async def _check_delivery(router: Router, source: Source, plan: Plan) -> Plan:

@@ -22,6 +22,7 @@ from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Ref
 from mqtui.services import publishing
 from mqtui.services.compose import MessageDraft, build_message, message_facts, parse_header
+from mqtui.services.session import Session
 from mqtui.ui.editor import edit_text
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -192,7 +193,16 @@ class PublishScreen(ConsoleScreen):
         key = self.form.value("idempotency").strip()
         if key:
             outgoing = publishing.with_idempotency_key(outgoing, self.broker_session.kind, key)
-        plan = publishing.plan_publish(session, [self.ref], exact(1), message_facts(outgoing, self.broker_session.kind))
+        self.run_worker(self._confirm(session, outgoing), exclusive=True, group="plan", exit_on_error=False)
+
+    async def _confirm(self, session: Session, outgoing: Outgoing) -> None:
+        """Plan it, and show the plan."""
+        facts = message_facts(outgoing, self.broker_session.kind)
+        try:
+            plan = await publishing.plan_publish(session, [self.ref], exact(1), facts)
+        except MqtuiError as error:
+            self.show_error(error)
+            return
 
         async def work(consent: Consent) -> StepResult:
             return await self._send(plan, consent, [outgoing])
