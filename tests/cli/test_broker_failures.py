@@ -147,7 +147,6 @@ def test_rabbitmq_without_the_right_to_write(mqtui: Mqtui, rabbitmq: BrokerFixtu
             assert "write" in (refused.err + refused.text).lower()
             for how in ("--dry-run", "--yes"):
                 mqtui("publish", url, origin.name, "--value", "x", how).fails(4, "right to write")
-            assert "write" in published.err.lower()
         finally:
             api.delete(f"/api/users/{user}")
     assert rabbitmq.numbers(origin) == []
