@@ -70,8 +70,8 @@ def add_examples(command: click.Command, name: str) -> None:
 
 def _forms(command: click.Command) -> list[str]:
     """How the times, durations and positions that the command takes are written."""
-    types = [param.type for param in command.params]
+    types = {param.type.name for param in command.params}
     reads = any(param.name == "start" for param in command.params)
     forms = [POSITIONS] if reads else []
-    forms += [TIMES] if reads or options.TIME in types else []
-    return forms + ([DURATIONS] if options.DURATION in types else [])
+    forms += [TIMES] if reads or options.TIME.name in types else []
+    return forms + ([DURATIONS] if options.DURATION.name in types else [])
