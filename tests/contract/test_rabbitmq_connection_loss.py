@@ -107,16 +107,16 @@ async def test_what_comes_after_a_channel_closed_is_told_as_its_loss(rabbit: Rab
     session = RabbitSession(rabbit.address)
 
     async def use_after_close() -> None:
-        connection = await session.connect()
-        channel = await connection.channel()
-        got = await channel.get(source)
-        assert got is not None
-        tag = got[0].delivery_tag
-        await channel.close()
-        with pytest.raises(BrokerTrouble, match="the connection was lost"):
-            channel.ack(tag, multiple=False)
-        with pytest.raises(BrokerTrouble, match="the connection was lost"):
-            channel.requeue_up_to(tag)
+        async with session.connection() as connection:
+            channel = await connection.channel()
+            got = await channel.get(source)
+            assert got is not None
+            tag = got[0].delivery_tag
+            await channel.close()
+            with pytest.raises(BrokerTrouble, match="the connection was lost"):
+                channel.ack(tag, multiple=False)
+            with pytest.raises(BrokerTrouble, match="the connection was lost"):
+                channel.requeue_up_to(tag)
 
     await session.io.call(use_after_close())
     await session.close()
