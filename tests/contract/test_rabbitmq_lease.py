@@ -291,7 +291,7 @@ async def test_a_selective_redrive_ends_when_it_holds_too_many_or_too_long(
 
     sizes = await session.io.call(move_some())
     await session.close()
-    assert sum(sizes) <= held + 55 if seconds else 55
+    assert sum(sizes) <= (held + 55 if seconds else 55)
     assert sum(sizes) < 100
     assert rabbit.bodies(source) == numbered(100)
 
