@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from time import sleep
+from time import monotonic, sleep
 
 from mqtui.demo.shop.connections import redis_client
 from tests.chaos.killing import KEY
@@ -28,6 +28,7 @@ CHANGES = 5_000
 TOP_AND_ON = "gG"
 """To the first message, which holds the list, and on to the newest: both paint the whole list, idle or not."""
 
+START_SECONDS = 30.0
 CURSOR = "▌"
 
 
@@ -142,7 +143,11 @@ def rows(url: str, count: int) -> Waits:
 
 def tail(url: str, count: int) -> Waits:
     """A stream that is followed, into which 20,000 messages a second go."""
-    with traffic("one", url, "orders", 500):
+    with traffic("one", url, "orders", 500), redis_client(url) as client:
+        until = monotonic() + START_SECONDS
+        while not client.xlen("orders"):
+            assert monotonic() < until, "the traffic did not begin"
+            sleep(0.1)
         sleep(0.5)
     with console(url, "orders") as terminal:
         terminal.reads("42.5")

@@ -135,8 +135,14 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the frame is mounted: it is not at first, nor while the screen is being removed."""
-        return self.is_mounted and bool(self.query("#said"))
+        """Whether the frame is mounted: it is not at first, nor while the screen is being removed.
+
+        Every key asks it several times: Textual remembers what `query_one` found, and `query` searches the whole tree.
+        """
+        if not self.is_mounted:
+            return False
+        said = self.query_one_optional("#said")
+        return (said is not None and said.is_attached) or bool(self.query("#said"))
 
     async def wait_until_loaded(self) -> None:
         """Wait until the first content is loaded: a message set after that is not replaced by it."""

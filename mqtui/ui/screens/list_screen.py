@@ -157,7 +157,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     def draw_facts(self) -> None:
         """Draw the pane's title."""
-        pane = next((each for each in self.query(Pane) if each.inner is self.table), None)
+        pane = next((each for each in self.table.ancestors if isinstance(each, Pane)), None)
         if pane is not None:
             pane.title(pane.head.name_shown, self.facts())
 

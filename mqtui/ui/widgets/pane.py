@@ -85,12 +85,13 @@ class Pane(Vertical):
         self.inner = inner
         self.head = PaneTitle()
         self.head.name_shown = name
+        self._titles = ColumnTitles(inner) if isinstance(inner, RowTable) else None
 
     def compose(self) -> ComposeResult:
         """Lay out title line, column titles of a list, and the widget."""
         yield self.head
-        if isinstance(self.inner, RowTable):
-            yield ColumnTitles(self.inner)
+        if self._titles is not None:
+            yield self._titles
         yield self.inner
 
     def on_descendant_focus(self) -> None:
@@ -101,11 +102,10 @@ class Pane(Vertical):
 
     @on(RowTable.ColumnsChanged)
     def _turned(self) -> None:
-        for titles in self.query(ColumnTitles):
-            titles.refresh()
+        if self._titles is not None:
+            self._titles.refresh()
 
     def title(self, name: str, facts: str = "") -> None:
         """Set name and facts in the title line."""
         self.head.name_shown, self.head.facts = name, facts
-        for titles in self.query(ColumnTitles):
-            titles.refresh()
+        self._turned()
