@@ -28,13 +28,24 @@ def hint_to_set(values: Mapping[str, str]) -> str:
     return f"Add ?{'&'.join(given)} to the URL, or {' '.join(f'-o {each}' for each in given)} to the profile"
 
 
+class Section(StrEnum):
+    """The part of a form or manual that an option stands in."""
+
+    CONNECTION = "connection"
+    LOGIN = "login"
+    TLS = "TLS"
+    WRITES = "writes"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of an adapter."""
+    """One option of an adapter. Those with a `meaning` are offered; `choices` are its usual values."""
 
     name: str
     meaning: str = ""
     kind: OptionKind = OptionKind.PLAIN
+    section: Section = Section.CONNECTION
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,12 @@ class DeclaredOptions:
     broker: str
     options: Mapping[str, Option]
     foreign: Mapping[str, ForeignOption]
+
+    def by_section(self) -> dict[Section, list[Option]]:
+        """The options that are offered, in the order of the sections."""
+        offered = [option for option in self.options.values() if option.meaning]
+        found = {section: [option for option in offered if option.section is section] for section in Section}
+        return {section: options for section, options in found.items() if options}
 
     def kind_of(self, name: str) -> OptionKind | None:
         """The kind of an option's value; None for an unknown option."""
@@ -109,12 +126,14 @@ def seconds_to_ms(seconds: str) -> str:
 
 
 TLS = (
-    Option("tls.ca", "certificates of the authorities to trust, a PEM file", OptionKind.FILE),
-    Option("tls.cert", "the certificate of this client, a PEM file", OptionKind.FILE),
-    Option("tls.key", "the private key of this client, a PEM file", OptionKind.FILE),
-    Option("tls.key-password", "the password of that key", OptionKind.SECRET),
-    Option("tls.server-name", "the name in the broker's certificate, where it is not the URL's"),
-    Option("tls.verify", "yes (default), or no: skip certificate verification"),
+    Option("tls.ca", "certificates of the authorities to trust, a PEM file", OptionKind.FILE, Section.TLS),
+    Option("tls.cert", "the certificate of this client, a PEM file", OptionKind.FILE, Section.TLS),
+    Option("tls.key", "the private key of this client, a PEM file", OptionKind.FILE, Section.TLS),
+    Option("tls.key-password", "the password of that key", OptionKind.SECRET, Section.TLS),
+    Option("tls.server-name", "the name in the broker's certificate, where it is not the URL's", section=Section.TLS),
+    Option(
+        "tls.verify", "yes (default), or no: skip certificate verification", section=Section.TLS, choices=("yes", "no")
+    ),
 )
 
 NOT_APPLICABLE = ForeignOption(hint="It has no use here: leave it out.")

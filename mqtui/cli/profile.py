@@ -207,13 +207,15 @@ def test_profile(*, name: str, json_lines: bool) -> None:
 
 async def _test(output: Output, name: str) -> int:
     from mqtui.profiles.store import ProfileStore
+    from mqtui.services.connection_steps import describe_steps, failed_step
     from mqtui.services.session import open_session
 
     worst = DONE
-    for kind in ProfileStore().find(name.partition("/")[0]).brokers:
+    profile = ProfileStore().find(name.partition("/")[0])
+    for kind in profile.brokers:
         if "/" in name and not name.endswith(f"/{kind}"):
             continue
-        began = perf_counter()
+        began, address = perf_counter(), profile.address(kind)
         told: dict[str, Any] = {"profile": name, "broker": kind}
         try:
             async with open_session(name, kind) as session:
@@ -223,7 +225,8 @@ async def _test(output: Output, name: str) -> int:
         except MqtuiError as error:
             worst = max(worst, exit_code_of(error))
             told |= {"ok": False, "title": error.title, "detail": error.detail, "hint": error.hint}
-            words = "  ".join(part for part in (f"✗ {kind}", error.title, error.detail, error.hint) if part)
+            steps = describe_steps(address, await failed_step(error, address))
+            words = "  ".join(part for part in (f"✗ {kind}", steps, error.title, error.detail, error.hint) if part)
         if output.json:
             output.json_line(told)
         else:

@@ -215,7 +215,7 @@ class Console(App[None], inherit_bindings=False):
     async def home(self) -> None:
         """Show all profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(screen_class("home" if has_profiles() else "start")())
+        await self.show(screen_class("home" if has_profiles() or self.sessions.broker_sessions else "start")())
 
     async def open_session(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
         """Show the session of a target, whose brokers open in the background. `url` is opened instead of the target."""

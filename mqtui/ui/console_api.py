@@ -73,6 +73,7 @@ class ConsoleApi(Protocol):
 
     target: str
     broker_startup: dict[str, str]
+    demo_brokers: DemoBrokers | None
 
     @property
     def go(self) -> Navigator: ...
@@ -102,8 +103,6 @@ class ConsoleApi(Protocol):
     def themes(self) -> Themes: ...
     @property
     def start(self) -> tuple[str, str]: ...
-    @property
-    def demo_brokers(self) -> DemoBrokers | None: ...
     @property
     def demo(self) -> Callable[[], DemoBrokers] | None: ...
     @property

@@ -51,12 +51,16 @@ async def _has_rows(console: ConsoleApi) -> None:
         await asyncio.sleep(CHECK_SECONDS)
 
 
-def start_demo(console: ConsoleApi) -> None:
-    """Start the demo's brokers, where the command line gave a way to."""
-    if console.demo is None:
+async def start_demo(console: ConsoleApi) -> None:
+    """Start the demo's brokers, where the command line gave a way to; show them where they run already."""
+    if console.demo_brokers is not None:
+        name = console.demo_brokers.name
+        await console.open_session(name, [each.kind for each in console.sessions.for_target(name)])
+    elif console.demo is None:
         console.flash("leave with q and call: mqtui demo", "text")
-        return
-    console.run_worker(open_as_started(console, console.demo()), exit_on_error=False, name="demo brokers")
+    else:
+        console.demo_brokers = console.demo()
+        console.run_worker(open_as_started(console, console.demo_brokers), exit_on_error=False, name="demo brokers")
 
 
 async def open_as_started(console: ConsoleApi, demo_brokers: DemoBrokers) -> None:

@@ -75,7 +75,9 @@ async def test_passwords_of_the_environment_are_not_dropped(
     """A profile without its password would be useless: it goes to the keyring, or nothing is saved."""
     monkeypatch.setenv("MQTUI_REDIS", f"redis://u:{SECRET}@127.0.0.1:{redis.port}")
     async with at_console(Console(("", ""))) as user:
-        await user.is_at("WelcomeScreen").moves_to("Import").presses("enter").reads_in_prompt("keyring", within=60)
+        await user.is_at("WelcomeScreen").moves_to("Import").presses("enter").is_at("ProfileFormScreen")
+        assert SECRET not in user.screen_text
+        await user.presses("ctrl+r").reads_in_prompt("keyring", within=60)
         assert SECRET not in user.screen_text
     assert ProfileStore().list_profiles() == []
 

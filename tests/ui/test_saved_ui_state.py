@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.state import ui_state
 from mqtui.ui.render.home.profiles import where
 from tests.ui.driver import at_console
@@ -57,4 +55,4 @@ def test_a_damaged_file_is_nothing_remembered(folders: Path, text: bytes) -> Non
 )
 def test_where_a_profile_points(url: str, words: str) -> None:
     kind = {"k": BrokerKind.KAFKA, "a": BrokerKind.RABBITMQ, "r": BrokerKind.REDIS}[url[0]]
-    assert where(Profile("one", {kind: BrokerEndpoint(url)}, Environment.DEV)) == words
+    assert where({kind: url}) == words

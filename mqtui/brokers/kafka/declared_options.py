@@ -5,13 +5,18 @@ librdkafka's CONFIGURATION.md explains each property. Those that mqtui sets itse
 
 from __future__ import annotations
 
-from mqtui.brokers.options import LOGIN_IN_URL, ForeignOption, Option, OptionKind, as_yes_no, declare_options
+from mqtui.brokers.options import LOGIN_IN_URL, ForeignOption, Option, OptionKind, Section, as_yes_no, declare_options
 
 HIGHLIGHTED = (
-    Option("sasl.mechanism", "PLAIN (default), SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI"),
+    Option(
+        "sasl.mechanism",
+        "PLAIN (default), SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI",
+        section=Section.LOGIN,
+        choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"),
+    ),
     Option("client.rack", "the rack of this machine, so that the nearest replica is read"),
-    Option("sasl.oauthbearer.client.secret", "the secret of an OIDC client", OptionKind.SECRET),
-    Option("ssl.keystore.password", "the password of a PKCS#12 keystore", OptionKind.SECRET),
+    Option("sasl.oauthbearer.client.secret", "the secret of an OIDC client", OptionKind.SECRET, Section.LOGIN),
+    Option("ssl.keystore.password", "the password of a PKCS#12 keystore", OptionKind.SECRET, Section.TLS),
 )
 """Options that help texts list."""
 

@@ -5,13 +5,18 @@ Others' names: https://www.rabbitmq.com/docs/uri-query-parameters, pika's URLPar
 
 from __future__ import annotations
 
-from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, declare_options, seconds_to_ms
+from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, Section, declare_options, seconds_to_ms
 
 DECLARED = declare_options(
     "RabbitMQ",
     (
         Option("management", "the management API: http://host:15672"),
-        Option("sasl.mechanism", "PLAIN (default), or EXTERNAL: the certificate of this client is the login"),
+        Option(
+            "sasl.mechanism",
+            "PLAIN (default), or EXTERNAL: the certificate of this client is the login",
+            section=Section.LOGIN,
+            choices=("PLAIN", "EXTERNAL"),
+        ),
         Option("heartbeat", "seconds between two heartbeats, 60 by default"),
         Option("timeout-ms", "how long connecting may take, 5000 by default"),
     ),

@@ -5,15 +5,25 @@ Those are redis-py's `from_url`, ioredis and Celery. `db` is the database number
 
 from __future__ import annotations
 
-from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, declare_options, seconds_to_ms
+from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, Section, declare_options, seconds_to_ms
 
 DECLARED = declare_options(
     "Redis",
     (
         Option("service", "Sentinel: the name of the primary"),
-        Option("sentinel-login", "yes: the sentinels take the same login"),
-        Option("wait-replicas", "replicas a write must reach before it counts; auto: 1 where there are any"),
-        Option("wait-ms", "how long a write may take to reach them, 1000 by default"),
+        Option(
+            "sentinel-login",
+            "yes: the sentinels take the same login",
+            section=Section.LOGIN,
+            choices=("yes", "no"),
+        ),
+        Option(
+            "wait-replicas",
+            "replicas a write must reach before it counts; auto: 1 where there are any",
+            section=Section.WRITES,
+            choices=("auto", "0", "1", "2"),
+        ),
+        Option("wait-ms", "how long a write may take to reach them, 1000 by default", section=Section.WRITES),
         Option("timeout-ms", "how long connecting and logging in may take, 5000 by default"),
         Option("reply-ms", "how long a reply may take, 15000 by default"),
         Option("reconnect-ms", "how long to reconnect after a broken connection, 5000 by default"),

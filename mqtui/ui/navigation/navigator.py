@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mqtui.services.redrive.request import RedriveRequest
     from mqtui.services.session import Session
     from mqtui.ui.actions import Action
+    from mqtui.ui.profile_draft import ProfileDraft
     from mqtui.ui.render.destinations.groups import GroupRow
     from mqtui.ui.session.run_task import RunTask
     from mqtui.ui.session.sessions import BackgroundTask, BrokerSession, SessionRegistry
@@ -294,9 +295,13 @@ class Navigator:
 
     # -- profiles
 
-    async def profile(self, profile: Profile | None = None) -> None:
-        """The form of a profile, or of a new one."""
-        await self._show("profile_form", profile)
+    async def profile(self, profile: Profile | None = None, draft: ProfileDraft | None = None) -> None:
+        """The form of a profile, or of a new one, which a draft fills."""
+        await self._show("profile_form", profile, draft)
+
+    async def ways_to_begin(self) -> None:
+        """The first steps: the demo, this machine, a connection, a URL, import."""
+        await self._show("start")
 
     def why_no_write(self, target: str, broker: BrokerKind, action: Action) -> str | None:
         """Why nothing can be changed on a broker: it is closed, not connected, or its profile forbids it; else None."""

@@ -34,6 +34,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     empty_text: str = "nothing here"
     """Shown where there are no rows at all."""
 
+    uncounted_rows = 0
+    """Rows that are no item of the list; a filter never matches them."""
+
     filter_text = ""
     """The filter's text; "" for none."""
 
@@ -50,7 +53,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     def facts(self) -> str:
         """Order, counts and missing parts, shown on the right of the pane's title."""
-        shown, there = self.table.model.count, len(self.table.model.items)
+        shown, there = self.table.model.count, max(0, len(self.table.model.items) - self.uncounted_rows)
         if not there and self.is_unread:
             return ""
         parts = [f"order {self.table.model.order.column or 'trouble'}"]

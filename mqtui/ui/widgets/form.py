@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from mqtui.domain.errors import BadInput
 from mqtui.domain.printable import printable
 from mqtui.ui.widgets.large_text_area import LargeTextArea
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `lines` above 1 makes a text area, `secret` hides what is typed."""
+    """One field. `lines` above 1 makes a text area, `secret` hides what is typed.
+
+    `choices` are its usual values: up and down go through them. Where `section` differs from that of the field before,
+    it stands above.
+    """
 
     key: str
     label: str
@@ -23,6 +31,16 @@ class Field:
     hint: str = ""
     lines: int = 1
     secret: bool = False
+    choices: tuple[str, ...] = ()
+    section: str = ""
+
+
+class FieldError(Exception):
+    """A field that can't be read."""
+
+    def __init__(self, key: str, error: BadInput) -> None:
+        super().__init__(error.title)
+        self.key, self.cause = key, error
 
 
 class Form(VerticalScroll):
@@ -32,6 +50,8 @@ class Form(VerticalScroll):
     Form { width: 1fr; height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     Form Horizontal { height: auto; }
     Form .label { width: 16; color: $muted; padding: 0 1; }
+    Form .option { width: 24; }
+    Form .section { color: $muted; padding: 1 1 0 1; height: auto; text-style: bold; }
     Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $raised; color: $text; }
     Form Input:focus { border: none; background: $cursor; }
     Form LargeTextArea { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
@@ -40,29 +60,42 @@ class Form(VerticalScroll):
     Form .fault.-shown { display: block; }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "choose(1)", show=False),
+        Binding("up", "choose(-1)", show=False),
+    ]
+
     def __init__(self, fields: Iterable[Field], *, id: str | None = None) -> None:  # noqa: A002 - the widget's own name
         super().__init__(id=id)
         self.fields = tuple(fields)
 
     def compose(self) -> ComposeResult:
-        for field in self.fields:
-            with Horizontal():
-                yield Static(printable(field.label), classes="label", markup=False)
-                if field.lines > 1:
-                    area = LargeTextArea(
-                        field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False
-                    )
-                    area.styles.height = field.lines
-                    yield area
-                else:
-                    yield Input(
-                        field.value,
-                        placeholder=field.hint,
-                        password=field.secret,
-                        id=f"field-{field.key}",
-                        select_on_focus=False,
-                    )
-            yield Static("", id=f"fault-{field.key}", classes="fault", markup=False)
+        yield from _rows(self.fields)
+
+    async def replace_fields(self, keep: int, fields: Iterable[Field]) -> None:
+        """Keep the first fields as they are, with what is typed, and show others below them."""
+        gone = {field.key for field in self.fields[keep:]}
+        typed = {key: self.value(key) for key in gone}
+        last = self.query_one(f"#fault-{self.fields[keep - 1].key}")
+        rows = list(self.children)
+        self.fields = (*self.fields[:keep], *(replace(each, value=typed.get(each.key, each.value)) for each in fields))
+        with self.app.batch_update():
+            await self.remove_children(rows[rows.index(last) + 1 :])
+            await self.mount_all(_rows(self.fields[keep:]))
+
+    def field_of(self, widget: Widget) -> Field | None:
+        """The field that a widget belongs to."""
+        return next((field for field in self.fields if widget.id == f"field-{field.key}"), None)
+
+    def action_choose(self, step: int) -> None:
+        """Put the next usual value into the field; a field without any lets the form scroll."""
+        field = self.field_of(self.screen.focused) if self.screen.focused else None
+        if field is None or not field.choices:
+            self.scroll_relative(y=step, animate=False)
+            return
+        now = self.value(field.key)
+        place = field.choices.index(now) + step if now in field.choices else 0 if step > 0 else -1
+        self.put(field.key, field.choices[place % len(field.choices)])
 
     def values(self) -> dict[str, str]:
         """The fields' texts by key."""
@@ -96,3 +129,24 @@ class Form(VerticalScroll):
         """Focus the first field, at once: the next key is for it already."""
         if self.fields:
             self.screen.set_focus(self.query_one(f"#field-{self.fields[0].key}"))
+
+
+def _rows(fields: Sequence[Field]) -> Iterator[Widget]:
+    """The widgets of fields: sections, rows of label and input, and room for the error of each."""
+    section = ""
+    for field in fields:
+        if field.section != section:
+            section = field.section
+            yield Static(printable(section), classes="section", markup=False)
+        label = Static(printable(field.label), classes="label option" if section else "label", markup=False)
+        yield Horizontal(label, _input(field))
+        yield Static("", id=f"fault-{field.key}", classes="fault", markup=False)
+
+
+def _input(field: Field) -> Widget:
+    name = f"field-{field.key}"
+    if field.lines > 1:
+        area = LargeTextArea(field.value, id=name, tab_behavior="focus", show_line_numbers=False)
+        area.styles.height = field.lines
+        return area
+    return Input(field.value, placeholder=field.hint, password=field.secret, id=name, select_on_focus=False)

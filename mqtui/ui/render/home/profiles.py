@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,16 +20,50 @@ if TYPE_CHECKING:
 CLOSED = unknown("closed")
 
 
+OTHER_WAYS = "other ways"
+WAYS = "demo · URL · import"
 ALL_KINDS = {3: "all three", 4: "all four"}
 
 
-class ProfileRow(NamedTuple):
-    """One profile, with its broker sessions."""
+class OpenTarget(NamedTuple):
+    """What is open and is no profile: a URL, or the brokers of the demo. `urls` are without secrets."""
 
-    profile: Profile
+    name: str
+    urls: Mapping[BrokerKind, str]
+
+
+class ProfileRow(NamedTuple):
+    """One profile or open target with its broker sessions; `about` is None in the row of other ways to begin."""
+
+    about: Profile | OpenTarget | None
     broker_sessions: tuple[BrokerSession, ...]
     used: float | None = None
     """When it was last used, in seconds since the epoch."""
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return OTHER_WAYS if self.about is None else self.about.name
+
+    @property
+    def urls(self) -> Mapping[BrokerKind, str]:
+        """The URLs of its brokers."""
+        if isinstance(self.about, OpenTarget):
+            return self.about.urls
+        return {kind: end.url for kind, end in self.about.brokers.items()} if self.about else {}
+
+    @property
+    def environment(self) -> str:
+        """The environment of a profile; "" where it has none."""
+        known = getattr(self.about, "environment", "none")
+        return "" if known == "none" else str(known)
+
+    @property
+    def mode(self) -> str:
+        """Whether a profile is read-only or protected."""
+        if getattr(self.about, "read_only", False):
+            return "read-only"
+        return "protected" if getattr(self.about, "protected", False) else ""
 
     @property
     def backlog(self) -> Figure:
@@ -73,18 +107,18 @@ class ProfileRenderer:
     )
 
     def id(self, item: ProfileRow) -> Hashable:
-        return item.profile.name
+        return item.name
 
     def cells(self, item: ProfileRow) -> Sequence[Cell]:
-        profile = item.profile
-        env = "" if profile.environment == "none" else profile.environment.upper()
-        mode = "read-only" if profile.read_only else "protected" if profile.protected else ""
+        if item.about is None:
+            return ((item.name, "muted"), *[("", "")] * 2, (WAYS, "muted"), *[("", "")] * 5)
+        env = item.environment.upper()
         return (
-            (profile.name, ""),
+            (item.name, ""),
             (env, "danger" if env == "PROD" else "warn" if env == "STAGE" else "ok"),
-            (brokers_of(profile), "muted"),
-            (where(profile), "muted"),
-            (mode, "warn"),
+            (brokers_of(item.urls), "muted"),
+            (where(item.urls), "muted"),
+            (item.mode, "warn"),
             _link(item),
             (str(item.backlog), "muted"),
             (str(item.letters), "dead" if item.letters.number else "muted"),
@@ -107,16 +141,17 @@ class ProfileRenderer:
         )
 
     def text(self, item: ProfileRow) -> str:
-        return f"{item.profile.name} {item.profile.environment} {' '.join(item.profile.brokers)}"
+        return "" if item.about is None else f"{item.name} {item.environment} {' '.join(item.urls)}"
 
     def value(self, item: ProfileRow, key: str) -> Any:
-        profile = item.profile
+        if item.about is None:
+            return None
         known: dict[str, Any] = {
-            "name": profile.name,
-            "env": str(profile.environment),
-            "brokers": brokers_of(profile),
-            "where": where(profile),
-            "mode": "read-only" if profile.read_only else "protected" if profile.protected else "",
+            "name": item.name,
+            "env": item.environment,
+            "brokers": brokers_of(item.urls),
+            "where": where(item.urls),
+            "mode": item.mode,
             "link": _link(item)[0],
             "backlog": item.backlog.number,
             "dead": item.letters.number,
@@ -125,17 +160,17 @@ class ProfileRenderer:
         return known[key]
 
 
-def brokers_of(profile: Profile) -> str:
-    """Its kinds of brokers, in a few words."""
-    number = len(profile.brokers)
-    return ALL_KINDS.get(number, f"all {number}") if number == len(BrokerKind) else ", ".join(profile.brokers)
+def brokers_of(urls: Mapping[BrokerKind, str]) -> str:
+    """The kinds of brokers, in a few words."""
+    number = len(urls)
+    return ALL_KINDS.get(number, f"all {number}") if number == len(BrokerKind) else ", ".join(urls)
 
 
-def where(profile: Profile) -> str:
+def where(urls: Mapping[BrokerKind, str]) -> str:
     """First host, number of others, vhost, TLS and user: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
     from mqtui.profiles.url import parse_url
 
-    addresses = [parse_url(endpoint.url)[0] for endpoint in profile.brokers.values()]
+    addresses = [parse_url(url)[0] for url in urls.values()]
     words = [f"{len(addresses)} brokers"]
     if len(addresses) == 1:
         (address,) = addresses

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.widget import Widget
@@ -14,16 +13,16 @@ from textual.widget import Widget
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.name_quoting import join
-from mqtui.ui.render.home.profiles import ProfileRenderer, ProfileRow
+from mqtui.profiles.model import Profile
+from mqtui.ui.actions import Action
+from mqtui.ui.profile_draft import ProfileDraft
+from mqtui.ui.render.home.profiles import WAYS, OpenTarget, ProfileRenderer, ProfileRow
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen, error_lines
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
-
-if TYPE_CHECKING:
-    from mqtui.profiles.model import Profile
 
 
 class HomeScreen(ListScreen[ProfileRow]):
@@ -33,6 +32,7 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     hint_actions = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
     empty_text = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    uncounted_rows = 1
     profiles: Sequence[Profile] | None = None
     """The profiles as read last; None before: the frame is shown first."""
 
@@ -48,10 +48,17 @@ class HomeScreen(ListScreen[ProfileRow]):
         return ("home",)
 
     def items(self) -> list[ProfileRow]:
-        """All profiles; none while their file has a mistake."""
+        """All profiles, what else is open, and other ways to begin; none while the profiles' file has a mistake."""
+        if self.profiles is None or self.mistake is not None:
+            return []
         sessions, used = self.console.sessions, self.console.ui_state.used
+        known = {each.name for each in self.profiles}
+        others = dict.fromkeys(target for target, _ in sessions.broker_sessions if target not in known)
+        opened = [OpenTarget(name, {each.kind: each.address for each in sessions.for_target(name)}) for name in others]
         return [
-            ProfileRow(each, tuple(sessions.for_target(each.name)), used(each.name)) for each in self.profiles or ()
+            *(ProfileRow(each, tuple(sessions.for_target(each.name)), used(each.name)) for each in self.profiles),
+            *(ProfileRow(each, tuple(sessions.for_target(each.name))) for each in opened),
+            ProfileRow(None, ()),
         ]
 
     @property
@@ -90,17 +97,18 @@ class HomeScreen(ListScreen[ProfileRow]):
         for broker_session in item.broker_sessions:
             if broker_session.error is not None:
                 return f"{broker_session.kind}: {broker_session.error.title}. {broker_session.error.detail}"
-        return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
+        return " · ".join(item.urls.values()) or f"{WAYS}: enter shows them"
 
     def copy_choices(self, item: ProfileRow) -> dict[str, tuple[str, str]]:
         """Its name, where it points, and the command that opens it."""
-        name = item.profile.name
-        urls = " ".join(endpoint.url for endpoint in item.profile.brokers.values())
+        name, urls = item.name, " ".join(item.urls.values())
+        if item.about is None:
+            return {}
         return {"p": ("name", name), "r": ("address", urls), "c": ("command", join(["mqtui", name]))}
 
     def is_stale(self, item: ProfileRow, lost: Sequence[BrokerSession]) -> bool:
         """Whether a broker of it is lost."""
-        return any(broker_session.target == item.profile.name for broker_session in lost)
+        return any(broker_session.target == item.name for broker_session in lost)
 
     @handles("thing.create")
     async def create(self) -> None:
@@ -109,10 +117,23 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     @handles("thing.edit")
     async def edit(self) -> None:
-        """Open the form of the profile under the cursor."""
+        """Open the form of the profile under the cursor; what is open without one is offered as a new profile."""
         item = await self._current()
-        if item is not None:
-            await self.console.go.profile(item.profile)
+        if item is None or item.about is None:
+            return
+        if isinstance(item.about, OpenTarget):
+            await self.console.go.profile(draft=ProfileDraft("", tuple(item.urls.values())))
+        else:
+            await self.console.go.profile(item.about)
+
+    def disabled_reason(self, action: Action) -> str | None:
+        """Only a profile can be removed."""
+        item = self.table.current
+        if item is not None and action.id == "thing.delete" and not isinstance(item.about, Profile):
+            return "it is no profile"
+        if item is not None and action.id == "thing.edit" and item.about is None:
+            return "it is no profile: + adds one"
+        return super().disabled_reason(action)
 
     @handles("thing.delete")
     def remove_profile(self) -> None:
@@ -121,9 +142,9 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     async def _remove(self) -> None:
         item = await self._current()
-        if item is None:
+        if item is None or not isinstance(item.about, Profile):
             return
-        name = item.profile.name
+        name = item.name
         entered = await self.prompt_line.ask(f"type {name} to remove the profile and its secrets", pastes=False)
         if entered is None or entered.strip() != name:
             self.prompt_line.set_status("nothing happened", "text")
@@ -151,7 +172,10 @@ class HomeScreen(ListScreen[ProfileRow]):
         return self.table.current
 
     async def _enter(self, item: ProfileRow) -> None:
-        await self.console.open_session(item.profile.name, item.profile.brokers)
+        if item.about is None:
+            await self.console.go.ways_to_begin()
+        else:
+            await self.console.open_session(item.name, item.urls)
 
 
 def forget(name: str) -> None:

@@ -10,22 +10,35 @@ from time import perf_counter
 
 from textual import on
 from textual.containers import Horizontal
+from textual.events import DescendantFocus
 from textual.widget import Widget
 from textual.widgets import Input
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
-from mqtui.domain.policy import Environment
+from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
-from mqtui.profiles.model import BrokerEndpoint, Profile
+from mqtui.profiles.keyring_store import NoKeyring
+from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import ResolvedTarget
 from mqtui.profiles.store import ProfileStore
-from mqtui.profiles.url import format_url, parse_url
+from mqtui.profiles.url import format_url
+from mqtui.services.connection_steps import describe_steps, failed_step
 from mqtui.services.session import open_resolved
+from mqtui.ui.profile_draft import ProfileDraft
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.widgets.form import Field, Form
+from mqtui.ui.screens.home.profile_fields import (
+    KEYRING,
+    FieldError,
+    FormSource,
+    kinds_in,
+    option_fields,
+    profile_fields,
+    read_profile,
+)
+from mqtui.ui.widgets.form import Form
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
@@ -37,29 +50,21 @@ class ProfileFormScreen(ConsoleScreen):
 
     hint_actions = ("nav.next_pane", "form.test", "form.review", "nav.back")
 
-    def __init__(self, profile: Profile | None = None) -> None:
+    def __init__(self, profile: Profile | None = None, draft: ProfileDraft | None = None) -> None:
         super().__init__()
-        self.profile = profile
+        self.profile, self.draft = profile, draft
         self.tested: list[StyledLine] = []
+        self._source = FormSource(profile, draft)
+        self._kinds: tuple[BrokerKind, ...] = ()
 
     def body(self) -> Iterable[Widget]:
-        known = self.profile
-        urls = " ".join(end.url for end in known.brokers.values()) if known else ""
-        self.form = Form(
-            (
-                Field("name", "Name", known.name if known else "", "letters, digits, dots, dashes"),
-                Field("urls", "URLs", urls, "kafka://host:9092 amqps://user@host/vhost redis://host:6379/0"),
-                Field(
-                    "environment", "Environment", str(known.environment) if known else "dev", "dev, stage, prod, none"
-                ),
-                Field("mode", "Mode", _mode(known), "open, protected or read-only"),
-                Field("password", "Password", "", "kept in the keyring", secret=True),
-            )
-        )
+        fields = profile_fields(self._source)
+        self._kinds = kinds_in(next(field.value for field in fields if field.key == "urls"))
+        self.form = Form((*fields, *option_fields(self._kinds, self._source)))
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What this becomes")
         beside.add_class("beside")
-        yield Horizontal(Pane(self.form, name=f"Connection › {known.name if known else 'new'}"), beside)
+        yield Horizontal(Pane(self.form, name=f"Connection › {self.profile.name if self.profile else 'new'}"), beside)
 
     def crumbs(self) -> tuple[str, ...]:
         return ("home", self.profile.name if self.profile else "new profile")
@@ -71,17 +76,57 @@ class ProfileFormScreen(ConsoleScreen):
         self.prompt_line.set_status("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
         self.draw()
 
+    @on(DescendantFocus)
+    def _explain_field(self, event: DescendantFocus) -> None:
+        """Say what the field is for: its placeholder may be cut, or covered by the value."""
+        field = self.form.field_of(event.widget)
+        if field is not None and field.section:
+            choices = " · ↑ ↓ choose" if field.choices else ""
+            self.prompt_line.set_status(f"{field.label}: {field.hint}{choices}")
+
     @on(Input.Changed)
+    async def _changed(self) -> None:
+        """Show the options of the brokers that the URLs name."""
+        if not self.form.is_mounted:
+            return
+        kinds = kinds_in(self.form.value("urls"))
+        if kinds != self._kinds:
+            self._kinds = kinds
+            count = len(profile_fields(self._source))
+            await self.form.replace_fields(count, option_fields(kinds, self._source))
+        self.draw()
+
     def draw(self) -> None:
         """Show the equivalent command, and the outcome of the test."""
         if not self.form.is_mounted:
             return
         held = self.form.values()
-        text: list[StyledLine] = [[(f"[[profile]] {held['name'] or '?'} in {from_home(ProfileStore().path)}", "")], []]
+        name, is_kept = held["name"] or "?", held["secret_in"].strip() in ("", KEYRING)
+        text: list[StyledLine] = [[(f"[[profile]] {name} in {from_home(ProfileStore().path)}", "")], []]
         for url in held["urls"].split():
-            words = f"mqtui profile add {held['name'] or '?'} {url} --environment {held['environment'] or 'none'}"
+            words = f"mqtui profile add {name} {url} --environment {held['environment'] or 'none'}"
             words += f" --{held['mode']}" if held["mode"] in ("protected", "read-only") else ""
-            text.append([(words + (" --password-stdin" if held["password"] else ""), "muted")])
+            for kind in kinds_in(url):
+                for field in self.form.fields:
+                    if field.section and field.key.startswith(f"{kind}-") and (value := held.get(field.key)):
+                        given = value if field.label == "others" else join([f"{field.label}={value}"])
+                        words += f" -o {given}"
+            words += f" -o {join([f'secret={place}'])}" if (place := held["secret_in"].strip()) else ""
+            text.append(
+                [
+                    (
+                        words
+                        + (" --password-stdin" if held["password"] and held["secret_in"] in ("", KEYRING) else ""),
+                        "muted",
+                    )
+                ]
+            )
+        is_kept = held["secret_in"].strip() in ("", KEYRING)
+        if held["password"] and not is_kept:
+            text += [[], [("the password is for the test only: the secret is read where the field says", "muted")]]
+        if self.draft is not None and self.draft.passwords:
+            kinds = ", ".join(self.draft.passwords)
+            text += [[], [(f"the password of {kinds} was in the URL: ctrl+r keeps it in the keyring", "muted")]]
         self.text_view.write([*text, [], *self.tested])
 
     def build_profile(self) -> Profile:
@@ -90,42 +135,13 @@ class ProfileFormScreen(ConsoleScreen):
         Raises:
             BadInput: a field is wrong; the error is shown under it.
         """
-        held = self.form.values()
         self.form.clear_errors()
-        brokers = {}
         try:
-            if not held["urls"].split():
-                raise BadInput("Give a URL", "", "kafka://host:9092, amqp://user@host/vhost or redis://host:6379/0")
-            for url in held["urls"].split():
-                address, had_password = parse_url(url)
-                if had_password:
-                    raise BadInput(
-                        "A URL holds a password", "It would be kept in a file.", "Put it into the field below."
-                    )
-                before = self.profile.brokers.get(address.kind) if self.profile else None
-                kept = before or BrokerEndpoint("")
-                brokers[address.kind] = BrokerEndpoint(format_url(address), kept.options, kept.secrets)
-        except BadInput as error:
-            self.form.show_error("urls", " ".join(part for part in (error.title, error.hint) if part))
-            raise
-        try:
-            environment = Environment(held["environment"].strip() or "none")
-        except ValueError:
-            self.form.show_error("environment", "dev, stage, prod or none")
-            raise BadInput("Environment: dev, stage, prod or none") from None
-        mode = held["mode"].strip()
-        if mode not in ("", "open", "protected", "read-only"):
-            self.form.show_error("mode", "open, protected or read-only")
-            raise BadInput("Mode: open, protected or read-only")
-        secret = "keyring" if held["password"] else self.profile.secret if self.profile else ""
-        read_only, protected = mode == "read-only", mode == "protected"
-        if self.profile is not None and mode == _mode(self.profile):
-            read_only, protected = self.profile.read_only, self.profile.protected
-        try:
-            return Profile(held["name"].strip(), brokers, environment, read_only, protected, secret=secret)
-        except BadInput as error:
-            self.form.show_error("name", error.title)
-            raise
+            return read_profile(self.form.values(), self._source)
+        except FieldError as error:
+            cause = error.cause
+            self.form.show_error(error.key, " ".join(part for part in (cause.title, cause.hint) if part))
+            raise cause from None
 
     @handles("form.review")
     def save(self) -> None:
@@ -135,30 +151,35 @@ class ProfileFormScreen(ConsoleScreen):
         try:
             made = self.build_profile()
             await run_in_thread("keyring", partial(self._keep, made, self.form.value("password")))
+        except NoKeyring as error:
+            self._offer_variable(made)
+            self.show_error(error)
+            return
         except MqtuiError as error:
             self.show_error(error)
             return
         self.console.call_later(self.console.back)
 
+    def _offer_variable(self, made: Profile) -> None:
+        """Without a keyring the way that works is a variable of the environment: fill it in, to be saved or not."""
+        variable = secrets.variable_of(made.name)
+        self.form.put("secret_in", f"env:{variable}")
+        self.form.show_error("secret_in", f"No keyring here. ctrl+r saves it so; set {variable} where mqtui starts.")
+
     def _keep(self, made: Profile, password: str) -> None:
-        if password:
+        if password and made.secret == KEYRING:
             secrets.store_secret(made.name, password)
+        for kind, secret in (self.draft.passwords if self.draft else {}).items():
+            if kind in made.brokers:
+                secrets.store_secret(made.name, secret, kind)
         store = ProfileStore()
         if self.profile is not None:
-            kept = replace(
-                made,
-                allow=self.profile.allow,
-                deny=self.profile.deny,
-                prefix=self.profile.prefix,
-                bundle_key=self.profile.bundle_key,
-                dead_letters=self.profile.dead_letters,
-            )
             if made.name == self.profile.name:
-                store.replace(kept)
+                store.replace(made)
                 return
             if secrets.uses_keyring(self.profile):
-                secrets.copy_secrets(self.profile, kept.name)
-            store.add(kept)
+                secrets.copy_secrets(self.profile, made.name)
+            store.add(made)
             store.remove(self.profile.name)
             return
         try:
@@ -169,15 +190,16 @@ class ProfileFormScreen(ConsoleScreen):
             raise BadInput(f"There is a profile {made.name} already", "", "E on it edits it.")
 
     def _resolve(self, made: Profile, kind: BrokerKind, password: str) -> ResolvedTarget:
-        """The profile with its secrets: the typed password, else what the keyring has under the old name."""
+        """The profile with its secrets: the typed password, else that of the draft, else what is kept."""
         known = replace(made, name=self.profile.name) if self.profile else made
-        secret = password or secrets.secret_of(known, kind)
+        drafted = self.draft.passwords.get(kind, "") if self.draft else ""
+        secret = password or drafted or secrets.secret_of(known, kind)
         address = made.address(kind, secret, secrets.secrets_of(known, kind))
         return ResolvedTarget(None, made.policy(), (address,), format_url(address))
 
     @handles("form.test")
     def test(self) -> None:
-        """Connect to each broker, and show its version or the error."""
+        """Connect to each broker, and show its version or the step that failed."""
         self.run_worker(self._test(), exclusive=True, group="test", exit_on_error=False)
 
     async def _test(self) -> None:
@@ -191,28 +213,34 @@ class ProfileFormScreen(ConsoleScreen):
         self.draw()
         found: list[StyledLine] = []
         for kind in made.brokers:
-            began = perf_counter()
-            try:
-                resolved = await run_in_thread("secret", partial(self._resolve, made, kind, password))
-                async with open_resolved(resolved) as session:
-                    cluster = await session.broker.catalog.describe_cluster()
-                took = (perf_counter() - began) * 1000
-                found.append([(f"✓ {kind} {cluster.version}, {took:.0f} ms", "ok")])
-            except MqtuiError as error:
-                found.append([(f"✗ {kind} {error.title}", "danger")])
-                found += [[(f"  {part}", "muted")] for part in (error.detail, error.hint) if part]
+            found += await self._test_broker(made, kind, password)
         if self.is_attached:
             self.tested = found
             self.draw()
+            self._summarise_test(found)
+
+    def _summarise_test(self, found: list[StyledLine]) -> None:
+        """The outcome on the prompt line: on narrow screens there is nothing beside the form."""
+        words = [text for line in found for text, tone in line if tone in ("ok", "danger")]
+        failed = any(tone == "danger" for line in found for _, tone in line)
+        self.prompt_line.set_status("  ".join(words), "danger" if failed else "ok")
+
+    async def _test_broker(self, made: Profile, kind: BrokerKind, password: str) -> list[StyledLine]:
+        began, address = perf_counter(), None
+        try:
+            resolved = await run_in_thread("secret", partial(self._resolve, made, kind, password))
+            (address,) = resolved.addresses
+            async with open_resolved(resolved) as session:
+                cluster = await session.broker.catalog.describe_cluster()
+        except MqtuiError as error:
+            steps = describe_steps(address, await failed_step(error, address)) if address else ""
+            lines: list[StyledLine] = [[(f"✗ {kind} {error.title}", "danger")]]
+            lines += [[(f"  {steps}", "danger")]] if steps else []
+            return lines + [[(f"  {part}", "muted")] for part in (error.detail, error.hint) if part]
+        return [[(f"✓ {kind} {cluster.version}, {(perf_counter() - began) * 1000:.0f} ms", "ok")]]
 
 
 def from_home(path: Path) -> str:
     """A path with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-
-
-def _mode(profile: Profile | None) -> str:
-    if profile is None:
-        return "open"
-    return "read-only" if profile.read_only else "protected" if profile.protected else "open"

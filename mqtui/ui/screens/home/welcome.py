@@ -7,22 +7,18 @@ import os
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from textual import on
 from textual.widget import Widget
 
-from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.registry import all_traits
 from mqtui.brokers.traits import BrokerTraits
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.policy import Environment
-from mqtui.profiles import secrets
-from mqtui.profiles.model import PASSWORD, BrokerEndpoint, Profile
+from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import is_default_login
-from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import format_url, parse_url
+from mqtui.ui.profile_draft import ProfileDraft
 from mqtui.ui.render.table_model import Cell, Column
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
@@ -101,8 +97,9 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             WelcomeStep(
                 "demo",
                 "Try the demo",
-                "real Kafka, RabbitMQ and Redis with a shop that fails; gone when you quit",
-                True,
+                "it is running: enter shows it"
+                if self.console.demo_brokers is not None
+                else "real Kafka, RabbitMQ and Redis with a shop that fails; gone when you quit",
             ),
             WelcomeStep(
                 "local",
@@ -136,14 +133,14 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             return
         match step.key:
             case "demo":
-                start_demo(self.console)
+                await start_demo(self.console)
             case "local":
-                await self._keep("local", [traits.url.example for traits in self.local_brokers])
+                await self._offer("local", [traits.url.example for traits in self.local_brokers])
             case "add":
                 await self.console.go.profile()
             case "import":
                 given = [os.environ[name] for name in url_variables() if os.environ.get(name)]
-                await self._keep("environment", given)
+                await self._offer("environment", given)
             case _:
                 self.run_worker(self._paste(), exclusive=True, group="line", exit_on_error=False)
 
@@ -155,23 +152,20 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             except MqtuiError as error:
                 self.show_error(error)
 
-    async def _keep(self, name: str, urls: Sequence[str]) -> None:
-        """Save a profile (environment dev) of URLs, and open it."""
+    async def _offer(self, name: str, urls: Sequence[str]) -> None:
+        """Show the form of a profile with these URLs; saving it is up to the user."""
+        passwords: dict[BrokerKind, str] = {}
+        shown: list[str] = []
         try:
-            brokers = {}
             for url in urls:
                 address, had_password = parse_url(url)
-                slots = {}
+                shown.append(format_url(address))
                 if had_password and not is_default_login(address):
-                    await run_in_thread("keyring", partial(secrets.store_secret, name, address.secret, address.kind))
-                    slots = {PASSWORD: "keyring"}
-                brokers[address.kind] = BrokerEndpoint(format_url(address), secrets=slots)
-            profile = Profile(name, brokers, Environment.DEV)
-            await asyncio.to_thread(ProfileStore().add, profile)
+                    passwords[address.kind] = address.secret
         except MqtuiError as error:
             self.show_error(error)
             return
-        await self.console.open_session(name, brokers)
+        await self.console.go.profile(draft=ProfileDraft(name, tuple(shown), passwords))
 
 
 def url_variables() -> Sequence[str]:

@@ -14,6 +14,7 @@ from mqtui.services.redrive.option_table import OptionType
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.request_options import format_value, options_on, parse_value, values_of, with_values
 from mqtui.ui.widgets.form import Field
+from mqtui.ui.widgets.form import FieldError as FieldError
 
 
 class RedriveOptions(NamedTuple):
@@ -21,14 +22,6 @@ class RedriveOptions(NamedTuple):
 
     request: RedriveRequest
     allowed: frozenset[str]
-
-
-class FieldError(Exception):
-    """A field that can't be read."""
-
-    def __init__(self, key: str, error: BadInput) -> None:
-        super().__init__(error.title)
-        self.key, self.cause = key, error
 
 
 def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:

@@ -1,0 +1,17 @@
+"""A profile that is offered and not saved: its form is filled with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mqtui.domain.resource import BrokerKind
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDraft:
+    """Name and URLs without passwords; `passwords` are those that the URLs had, by broker."""
+
+    name: str
+    urls: tuple[str, ...]
+    passwords: Mapping[BrokerKind, str] = field(default_factory=dict, repr=False)
