@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 import venv
@@ -13,12 +14,16 @@ import pytest
 import mqtui
 from tests.architecture.house import run
 
+README_BASE = "https://host.example/mqtui/raw/v1/"
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this very tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    done = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("README_BASE_URL", README_BASE)
+        done = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     (built,) = folder.glob("*.whl")
     return built
@@ -31,6 +36,17 @@ def test_the_wheel_carries_all_there_is_at_run_time(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("tests", "shop"))]
     assert wheel.name.startswith(f"mqtui-{mqtui.__version__}-py3-none-any")
+
+
+def test_a_package_index_shows_the_pictures_of_the_readme(wheel: Path) -> None:
+    """An index has no files beside the text: every link and picture of it is an address."""
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = [each for each in files.namelist() if each.endswith("METADATA")]
+        text = files.read(name).decode()
+    links = re.findall(r"\]\(([^)\s]+)", text)
+    assert "# mqtui" in text and len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert f"{README_BASE}tests/ui/snapshots/hero-152x22.svg" in links
 
 
 def test_data_files_are_inside(wheel: Path) -> None:

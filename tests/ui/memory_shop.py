@@ -88,6 +88,14 @@ class MemoryShop:
         self.world.clock.advance(TRADE)
         self.rabbitmq.queues["work.invoices"].items.clear()
 
+    def fail_orders(self, thrown: str, why: str, minutes_ago: Sequence[int]) -> None:
+        """An order dies at each of these times; they have to be later than those before."""
+        now = self.world.clock.now
+        for turn, minutes in enumerate(minutes_ago):
+            self.world.clock.now = now - minutes * 60_000
+            self._order_dies(self._number - 60 + turn, thrown, why)
+        self.world.clock.now = now
+
     def order(self) -> int:
         """One order more; its number."""
         self._number += 1

@@ -10,6 +10,35 @@ BOOKED = 6
 """Looks of the consumers after which their queue is known to be empty, and nothing came back for long enough."""
 
 
+HERO = (152, 22)
+FAILURES = (
+    (
+        "shop.fraud.ConnectException",
+        "fraud-check refused the connection",
+        (33, 31, 30, 12, 9, 7, 6, 5, 4, 3, 3, 2, 2, 1),
+    ),
+    ("shop.billing.UnknownCurrency", "no rate for currency XDR", (28, 22, 17, 13, 8, 4)),
+    ("shop.stock.Deadlock", "transaction 81532 was chosen as the victim", (21, 20, 20, 19)),
+    ("com.fasterxml.jackson.JsonParseException", "Unexpected end of input at line 1", (11, 1)),
+)
+"""What died in the last half hour beside the three causes before: one that has just begun to rise, others that come and
+go."""
+
+
+async def test_hero(frozen_shop: MemoryShop, pictures: Pictures) -> None:
+    """The first picture of the README: what is wrong by cause, with its trend, and a letter with its exception."""
+    deaths = sorted(
+        ((minutes, thrown, why) for thrown, why, times in FAILURES for minutes in times), key=lambda death: -death[0]
+    )
+    for minutes, thrown, why in deaths:
+        frozen_shop.fail_orders(thrown, why, [minutes])
+    async with pictures.at(frozen_shop.console("shop"), HERO) as user:
+        await open_shop(user, frozen_shop)
+        await user.presses("enter").is_at("CausesScreen").on_row("SchemaMismatch").sees("7 causes")
+        await user.presses("down").on_row("ConnectException").sees("fraud-check refused the connection")
+        await pictures.shows(user, "hero")
+
+
 async def test_story(frozen_shop: MemoryShop, pictures: Pictures) -> None:
     """Red on top; what a look costs; one cause; the plan; the first letter passed; all are home, and a report."""
 
