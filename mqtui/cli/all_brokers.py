@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output
-from mqtui.domain.errors import MqtuiError, NotFound
+from mqtui.domain.errors import BadInput, MqtuiError, NotFound
+from mqtui.domain.resource import ParsedName
 
 if TYPE_CHECKING:
     from mqtui.services.session import Session
@@ -85,6 +86,30 @@ class OpenBrokers:
         asked = f"Searched on {', '.join(at for at, _ in absent)}."
         unknown = f" Not known of {', '.join(at for at, _ in silent)}." if silent else ""
         raise NotFound(absent[0][1].title, asked + unknown, hint)
+
+    async def find_holder(self, resource: ParsedName) -> Session:
+        """The broker that has a destination of that name. One that can't be asked is reported on stderr.
+
+        Raises:
+            BadInput: several have one.
+            NotFound: none of those that could be asked has one.
+            MqtuiError: none of them could be asked.
+        """
+        from mqtui.services.browse import find_destination
+
+        async def look(session: Session) -> Session:
+            await find_destination(session.broker, resource)
+            return session
+
+        found = (await self.find_on_any(look, f"mqtui ls {self.target} lists what is there.")).answers
+        if len(found) > 1:
+            places = [at for at, _ in found]
+            title = f"{resource.typed or resource.name} is on {' and on '.join(places)}"
+            raise BadInput(title, "", f"Name one as the target: {' or '.join(places)}.")
+        at, session = found[0]
+        if len(self.sessions) > 1:
+            self.output.note(f"· {resource.typed or resource.name} is on {at}")
+        return session
 
     async def _ask_all(
         self, look: Callable[[Session], Awaitable[Answer]]
@@ -163,3 +188,22 @@ async def ask_all_brokers(
     """
     async with open_all_brokers(output, target) as brokers:
         return await brokers.ask(look)
+
+
+@asynccontextmanager
+async def open_holder(output: Output, target: str, resource: ParsedName) -> AsyncIterator[Session]:
+    """Open the broker of a target, of several the one that has the resource.
+
+    Raises:
+        BadInput: several brokers have one of that name.
+        NotFound: there is no such profile, or none of several brokers has the resource.
+    """
+    from mqtui.services.session import list_brokers, open_session
+
+    if len(await asyncio.to_thread(list_brokers, target)) == 1:
+        async with open_session(target) as session:
+            output.warn(session.warnings)
+            yield session
+        return
+    async with open_all_brokers(output, target) as brokers:
+        yield await brokers.find_holder(resource)

@@ -9,7 +9,7 @@ import click
 
 from mqtui.brokers.registry import traits_of
 from mqtui.cli import options
-from mqtui.cli.all_brokers import ask_all_brokers
+from mqtui.cli.all_brokers import ask_all_brokers, open_holder
 from mqtui.cli.exit_codes import DONE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
@@ -98,10 +98,9 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
     from mqtui.services.browse import find_destination, unreadable_parts
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.json_rows import cause_row
-    from mqtui.services.session import open_session
 
-    async with open_session(target) as session:
-        output.warn((*session.warnings, *load_for_profile(session.profile).notes))
+    async with open_holder(output, target, resource) as session:
+        output.warn(load_for_profile(session.profile).notes)
         destination = await session.broker.catalog.describe((await find_destination(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.peek_cost(destination.ref, count)

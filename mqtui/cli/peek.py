@@ -7,6 +7,7 @@ from contextlib import aclosing
 import click
 
 from mqtui.cli import options
+from mqtui.cli.all_brokers import open_holder
 from mqtui.cli.exit_codes import DONE
 from mqtui.cli.message_lines import load_message_decoder, print_messages
 from mqtui.cli.output import Output, current_output
@@ -56,11 +57,9 @@ async def _peek(
 ) -> int:
     from mqtui.services.browse import explain_empty_peek, prepare_peek
     from mqtui.services.browse import peek as peeked
-    from mqtui.services.session import open_session
 
     begin = parse_start_point(start, partition, options.local_now()) if start else None
-    async with open_session(target) as session:
-        output.warn(session.warnings)
+    async with open_holder(output, target, resource) as session:
         answers = await prepare_peek(session, resource, count, begin, partition)
         if answers.price.lends:
             output.note(f"price: {answers.price.text}")

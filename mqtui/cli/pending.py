@@ -8,6 +8,7 @@ from contextlib import aclosing
 import click
 
 from mqtui.cli import options
+from mqtui.cli.all_brokers import open_holder
 from mqtui.cli.exit_codes import DONE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
@@ -42,10 +43,8 @@ async def _pending(
     from mqtui.services import pending as service
     from mqtui.services.browse import find_destination
     from mqtui.services.json_rows import pending_row
-    from mqtui.services.session import open_session
 
-    async with open_session(target) as session:
-        output.warn(session.warnings)
+    async with open_holder(output, target, stream) as session:
         listed = await service.require_pending(session, Verb.PENDING)
         ref = (await find_destination(session.broker, stream)).ref
         if not output.json:

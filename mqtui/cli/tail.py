@@ -7,6 +7,7 @@ from contextlib import aclosing
 import click
 
 from mqtui.cli import options
+from mqtui.cli.all_brokers import open_holder
 from mqtui.cli.exit_codes import DONE
 from mqtui.cli.message_lines import load_message_decoder, print_messages
 from mqtui.cli.output import Output, current_output
@@ -28,10 +29,8 @@ def tail(*, target: str, resource: ParsedName, count: int | None, decode: bool, 
 
 async def _tail(output: Output, target: str, resource: ParsedName, count: int | None, *, decode: bool) -> int:
     from mqtui.services.browse import tail
-    from mqtui.services.session import open_session
 
-    async with open_session(target) as session:
-        output.warn(session.warnings)
+    async with open_holder(output, target, resource) as session:
         decoder = await load_message_decoder(output, session.profile) if decode else None
         async with aclosing(tail(session, resource, None, output.note)) as batches:
             async for batch in batches:

@@ -72,6 +72,29 @@ def test_the_lag_of_a_group_is_looked_for_on_every_broker(
     assert "Not known of both/rabbitmq." in unknown.err
 
 
+def test_a_resource_is_taken_where_it_is_found(mqtui: Mqtui, topics: KafkaCluster, streams: RedisServer) -> None:
+    """Looks at one resource find its broker; where two have it they ask which, and a silent broker is named."""
+    topic, stream = topics.topic("only"), streams.stream("mine", 2)
+    topics.fill(topic, 3)
+    shared = topics.topic("shared")
+    streams.client.xadd(shared.name, {"value": "x"})
+    for url in (topics.url, streams.url):
+        mqtui("profile", "add", "both", url).ok()
+    causes = mqtui("dlq", "both", topic.name, "--json").ok()
+    assert [row["letters"] for row in causes.rows()] == [3]
+    assert f"{topic.name} is on both/kafka" in causes.err
+    assert len(mqtui("peek", "both", stream.name, "--json").ok().rows()) == 2
+    assert len(mqtui("peek", "both", topic.name, "--json").ok().rows()) == 3
+    for verb in ("dlq", "peek"):
+        mqtui(verb, "both", shared.name).fails(2, f"{shared.name} is on both/kafka and on both/redis", "Name one")
+        mqtui(verb, "both/redis", shared.name).ok()
+        missing = mqtui(verb, "both", f"{topic.name}x").fails(1, "mqtui ls both")
+        assert "Searched on both/kafka, both/redis." in missing.err
+    mqtui("profile", "add", "both", NOBODY).ok()
+    part = mqtui("dlq", "both", topic.name, "--json").ok()
+    assert "✗ both/rabbitmq: " in part.err and [row["letters"] for row in part.rows()] == [3]
+
+
 def test_a_profile_whose_brokers_are_all_silent_names_each(mqtui: Mqtui) -> None:
     for url in ("redis://127.0.0.1:1", NOBODY):
         mqtui("profile", "add", "dark", url).ok()
