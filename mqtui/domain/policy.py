@@ -123,7 +123,7 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
         raise Refused(f"{plan.verb} is refused", support.reason, support.hint)
     for risk in plan.risks:
         if risk.severity is Severity.REFUSE and (risk.final or risk.name not in consent.allowed):
-            hint = "" if risk.final else f"Let it through with --allow {risk.name}."
+            hint = "" if risk.final else f"Accept the risk with --allow {risk.name}."
             raise Refused(f"{plan.verb} is refused: {risk.name}", risk.text, hint)
     if plan.verb is Verb.SPEND:
         if not free_look and policy.protected and not consent.spend:

@@ -139,7 +139,7 @@ ACTIONS: tuple[Action, ...] = (
     _change("message.publish", "P", "publish", "send a message", "destinations, messages", Danger.PLAN, Verb.PUBLISH),
     _change("letters.redrive", "R", "redrive", "send letters home", "letters, pending", Danger.PLAN, Verb.REDRIVE),
     _change(
-        "pending.claim", "C", "reassign", "give pending entries to another consumer", "pending", Danger.PLAN, Verb.CLAIM
+        "pending.claim", "C", "claim", "claim pending entries for another consumer", "pending", Danger.PLAN, Verb.CLAIM
     ),
     _change("pending.ack", "A", "acknowledge", "acknowledge pending entries", "pending", Danger.TYPE, Verb.ACK),
     _change("thing.edit", "E", "edit", "edit a profile, or the terms of a plan", "profiles, plans", Danger.PLAN),
@@ -150,7 +150,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _change("thing.purge", "X", "purge", "purge, trim, delete records", "destinations", Danger.TYPE, later=LATER),
     _change("thing.create", "plus", "new", "a new profile", "profiles", Danger.PLAN),
-    _change("run.stop", "S", "stop", "stop the rest of a run; what is in hand is finished", "runs", Danger.PLAN),
+    _change("run.stop", "S", "stop", "stop the rest of a run; the batch in flight is finished", "runs", Danger.PLAN),
     _change("run.restore", "U", "put back", "put the letters of a run back", "runs, audit", Danger.PLAN, Verb.PUT_BACK),
     _change("guard.unlock", "L", "unlock", "writes on for 15 minutes", "all", Danger.TYPE, later=LATER),
     _look("form.review", "ctrl+r", "review", "review, or save", "forms"),

@@ -38,8 +38,8 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monk
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
         await user.moves_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("100 of 250")
-        await user.sees_no("all read").sees("C reassign 100 of 250")
-        await user.presses("tab", "space").sees("1 marked").sees("C reassign 1")
+        await user.sees_no("all read").sees("C claim 100 of 250")
+        await user.presses("tab", "space").sees("1 marked").sees("C claim 1")
     monkeypatch.setattr(pending, "MAX_ENTRIES", 250)
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")

@@ -55,12 +55,12 @@ async def test_the_price_stands_before_anything_is_read() -> None:
     server, ref = invoices(world)
     async with open_destination(world, "amqp://memory:5672", ref) as opened:
         assert isinstance(opened.screen, PeekScreen)
-        await opened.see("There is no free look here", "PRICE spends 1 of at most 3", "read all 7", "esc no")
+        await opened.see("There is no free look into a queue", "PRICE spends 1 of at most 3", "read all 7", "esc no")
         assert deliveries(server) == [0] * 7
         await opened.press("enter")
         await opened.see("5 read", "shown from memory", '{"inv":9912', "2 of 3")
         assert deliveries(server) == [1] * 5 + [0] * 2
-        await opened.see("arrived with 3 left, given back: 2 left")
+        await opened.see("arrived with 3 left, requeued: 2 left")
 
 
 async def test_again_asks_again_and_esc_spends_nothing() -> None:

@@ -101,9 +101,7 @@ async def test_reassign(frozen_shop: MemoryShop, pictures: Pictures) -> None:
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:
         await open_shop(user, frozen_shop)
         await user.presses("2").is_at("GroupsScreen").moves_to("settle").presses("enter").is_at("PendingScreen")
-        await (
-            user.sees("42, all read").presses("C").reads_in_prompt("reassign 42").presses("enter").is_at("ClaimScreen")
-        )
+        await user.sees("42, all read").presses("C").reads_in_prompt("claim 42").presses("enter").is_at("ClaimScreen")
         await pictures.shows(user)
 
 

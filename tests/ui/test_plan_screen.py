@@ -59,7 +59,7 @@ async def test_a_refusal_is_on_the_screen_in_full(shop: MemoryShop, width: int) 
     async with at_console(shop.console("dev"), (width, 24)) as user:
         await user.on_row("orders.DLQ").sees("work.invoices.dlq").moves_to("work.invoices.dlq").presses("R")
         await user.is_at("PlanReviewScreen").sees("nothing can be started like this")
-        await user.reads_in_prompt("E, and let shared through")
+        await user.reads_in_prompt("E accepts the risk shared")
         screen = user.screen
         assert isinstance(screen, PlanScreen)
         refusing = next(risk for _, plan in screen.parts() for risk in plan.risks if risk.name == "shared")

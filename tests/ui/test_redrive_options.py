@@ -126,7 +126,7 @@ async def test_a_refused_risk_is_let_through_by_its_name(shop: MemoryShop) -> No
         await (
             user.is_at("PlanReviewScreen")
             .sees("nothing can be started like this")
-            .reads_in_prompt("E, and let shared through")
+            .reads_in_prompt("E accepts the risk shared")
         )
         await (
             user.presses("enter")

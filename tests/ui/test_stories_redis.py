@@ -113,7 +113,7 @@ async def test_a_dead_consumer(at_work: StoryShop, name: str, protected: bool, m
         await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
         await user.on_some_row("payments", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
         await user.presses("enter").is_at("PendingScreen").on_row("worker-7").sees(f"{STUCK}, all read")
-        await user.presses("C").reads_in_prompt("reassign 42 to").reads_in_prompt("worker-2").presses("enter")
+        await user.presses("C").reads_in_prompt("claim 42 for").reads_in_prompt("worker-2").presses("enter")
         await user.sees("worker-7 in group ledger", "for worker-2", "nothing has happened yet").presses("enter")
         if protected:
             await user.reads_in_prompt(f"type {name}").types(name).presses("enter")
@@ -133,7 +133,7 @@ async def test_the_heir_is_asleep(shop: StoryShop) -> None:
     shop.profile("stage")
     async with at_console(console("stage", "payments")) as user:
         await user.is_at("MessagesScreen", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
-        await user.presses("enter").sees(f"{STUCK}, all read").presses("C").reads_in_prompt("reassign 42 to")
+        await user.presses("enter").sees(f"{STUCK}, all read").presses("C").reads_in_prompt("claim 42 for")
         await user.presses("enter").sees("nothing has happened yet").presses("enter")
         await user.sees("1 of 42 moved from worker-7 to worker-2", "1 still pending", within=FINDING)
         await user.presses("esc").is_at("PendingScreen")

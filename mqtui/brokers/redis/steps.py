@@ -28,7 +28,7 @@ from mqtui.domain.times import format_age
 
 CLOCK_SLACK_MS = 50
 IDS_PER_PIPELINE = 1000
-CLAIMED_BUT_DELETED = "reassigned, but it is gone from the stream: acknowledge it"
+CLAIMED_BUT_DELETED = "claimed, but it is gone from the stream: acknowledge it"
 """So does XCLAIM of Redis 6.2 with an entry that was trimmed or deleted; since 7.0 it takes it off the list."""
 
 
@@ -112,7 +112,7 @@ class ClaimRunner:
             owners = await self._owners(ids)
             now = server_time_ms((await self.connection.execute_pipeline([("TIME",)]))[0])
         except (CannotConnect, BrokerTrouble) as error:
-            raise ReplyLost("Whether the entries were reassigned is unknown", lost.detail, error.title) from lost
+            raise ReplyLost("Whether the entries were claimed is unknown", lost.detail, error.title) from lost
         return [
             owner is not None and owner.consumer == self._step.consumer and owner.idle <= now - sent_at
             for owner in owners

@@ -119,7 +119,7 @@ OPTIONS = (
         "Accept that consumers read the source meanwhile.",
     ),
     RedriveOption(
-        *("allow", "--allow", OptionType.RISKS, "Let through", "risks by the names of the plan"),
+        *("allow", "--allow", OptionType.RISKS, "Accept risks", "risks by the names of the plan"),
         *("Accept a risk, by the name the plan gives it.", "RISK"),
     ),
 )

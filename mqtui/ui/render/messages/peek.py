@@ -21,13 +21,11 @@ DEFAULT_COUNT = 5
 """Messages that `enter` reads."""
 
 COSTS_DELIVERIES = (
-    "There is no free look here: a message is lent once and put back in its place, and that uses one of its "
-    "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the "
-    "tail, confirmed, then let go."
+    "There is no free look into a queue: messages are delivered and requeued, and that counts against the delivery "
+    "limit. How many deliveries a message has left is known when it arrives. One that arrives with none left is copied "
+    "to the tail, confirmed, then acknowledged."
 )
-COSTS_NOTHING = (
-    "A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up."
-)
+COSTS_NOTHING = "A look into a queue: messages are delivered and requeued in their place. It uses nothing up."
 
 
 class PeekedMessageRenderer(MessageRenderer):
@@ -93,8 +91,8 @@ class PeekedMessageRenderer(MessageRenderer):
         if self.is_moved_to_tail(item):
             return f"{where} · arrived with none left: {MOVED_TO_TAIL}, all its deliveries are there again"
         if not self.price.spends or not arrived.known:
-            return f"{where} · given back in its place" + (" · redelivered" if item.envelope.redelivered else "")
-        return f"{where} · arrived with {arrived} left, given back: {now_left(item, rescued=False)} left"
+            return f"{where} · requeued in its place" + (" · redelivered" if item.envelope.redelivered else "")
+        return f"{where} · arrived with {arrived} left, requeued: {now_left(item, rescued=False)} left"
 
 
 def number_of(item: Message) -> str:
@@ -113,7 +111,11 @@ def now_left(item: Message, *, rescued: bool) -> Figure:
 def price_words(price: PeekCost) -> str:
     """The cost in a few words, for the prompt line."""
     first = price.text.split("; ")[0]
-    return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
+    return (
+        f"PRICE {first}"
+        if price.spends
+        else "PRICE nothing is used up; messages are requeued and marked as redelivered"
+    )
 
 
 def price_lines(price: PeekCost, refusal: str) -> list[list[Cell]]:

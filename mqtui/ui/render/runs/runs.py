@@ -150,7 +150,7 @@ def describe_interruption(item: RunRow) -> str:
     """`Run 7F3A stopped at 31,204 of 50,000, nothing is missing`."""
     where = "" if item.finished_count is None else f" at {item.finished_count:,}"
     of = "" if item.planned is None else f" of {item.planned:,}"
-    hand = f", {item.in_hand:,} were in hand" if item.in_hand else ""
+    hand = f", {item.in_hand:,} were in flight" if item.in_hand else ""
     safe = ", nothing is missing" if item.safe else ", and its bundle is gone"
     return f"Run {item.short} stopped{where}{of}{hand}{safe}"
 

@@ -329,7 +329,7 @@ class CausesScreen(ListScreen[CauseRow]):
 def cost_lines(price: PeekCost, count: int) -> tuple[Cell, ...]:
     """What a peek costs, as lines (R3)."""
     return (
-        ("There is no free look here: a message is lent once and put back in its place.", "price"),
+        ("There is no free look into a queue: messages are delivered and requeued.", "price"),
         ("", ""),
         (price.text, ""),
         ("", ""),

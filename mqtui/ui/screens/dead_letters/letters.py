@@ -72,7 +72,7 @@ class DeadLetterListScreen(MessagesScreen):
         if death.origin is not None:
             parts.append(f"from {origin_text(death.origin)}")
         if self.table.messages.is_handled(item):
-            parts.append("handled: an earlier run sent it home or discarded it")
+            parts.append("handled: an earlier run redrove or discarded it")
         return " · ".join(parts)
 
     async def open_message(self, item: Message) -> None:

@@ -63,10 +63,10 @@ class ClaimScreen(PlanScreen):
         return "done; yy copies the report, esc goes back", "ok"
 
     def start_words(self) -> str:
-        return "starts with 1" if len(self.plan.steps) > 1 else "reassigns it"
+        return "starts with 1" if len(self.plan.steps) > 1 else "claims it"
 
     def button(self) -> str:
-        return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
+        return "Start with 1" if len(self.plan.steps) > 1 else "Claim"
 
     def action_title(self, action: Action) -> str:
         if action.id == "nav.open" and self.progress is not None:

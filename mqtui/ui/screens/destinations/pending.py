@@ -186,7 +186,7 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def disabled_reason(self, action: Action) -> str | None:
         if action.id == "letters.redrive":
-            return "retry as new: not in this version; C reassigns them"
+            return "retry as new: not in this version; C claims them"
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("pending.claim", "pending.ack"):
             if not self.entries:
@@ -233,7 +233,7 @@ class PendingScreen(ListScreen[PendingRow]):
         fewest = min(others, key=lambda each: each.pending or 0, default=None)
         idle = min(entry.idle for entry in found)
         to = await self.prompt_line.ask(
-            f"reassign {f'{len(found):,}' if self.table.model.marks else self.extent()} to",
+            f"claim {f'{len(found):,}' if self.table.model.marks else self.extent()} for",
             value=fewest.name if fewest else "",
             beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
         )

@@ -161,7 +161,7 @@ class PeekScreen(MessageListScreen):
         self.full_pane = ""
         self.is_reading = True
         self.place_panes()
-        self.prompt_line.set_status("reading one by one; ctrl+c stops and gives back what is lent", "price")
+        self.prompt_line.set_status("reading one by one; ctrl+c stops and requeues what was delivered", "price")
         self.draw_hints()
         try:
             async with aclosing(browse.peek(session, look, Consent(spend=True))) as batches:
@@ -196,12 +196,12 @@ class PeekScreen(MessageListScreen):
         self.draw_facts()
         self.draw_hints()
         if 0 < len(table.model.items) < min(look.count, self.ready):
-            self.prompt_line.flash("it stopped where a message may be given back only once more", "price")
+            self.prompt_line.flash("it stopped where a message may be requeued only once more", "price")
 
     def stop_reading(self) -> bool:
         if not super().stop_reading():
             return False
-        self.prompt_line.flash("stopped: what was lent is given back", "price")
+        self.prompt_line.flash("stopped: what was delivered is requeued", "price")
         return True
 
     # -- showing
@@ -211,7 +211,7 @@ class PeekScreen(MessageListScreen):
         parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.snapshot)]
         lines = self.table.model
         if self.is_reading:
-            parts.append(f"{len(lines.items):,} lent now")
+            parts.append(f"{len(lines.items):,} unacked now")
         elif lines.items:
             parts = [f"{len(lines.items):,} read {self.read_at}, shown from memory"]
         if self.filter_text:
@@ -245,7 +245,7 @@ class PeekScreen(MessageListScreen):
         if action.id == "read.follow":
             return NO_TAIL
         if action.id == "letters.redrive":
-            return "a queue's letters go home by cause: 3, then enter on this queue"
+            return "a queue's letters are redriven by cause: 3, then enter on this queue"
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:

@@ -46,7 +46,7 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
     active = console.sessions.running_tasks
     for task in active:
         task.stop()
-    screen.prompt_line.set_status("what is in hand is finished; then it quits", "live")
+    screen.prompt_line.set_status("the batch in flight is finished; then it quits", "live")
     for task in active:
         await task.wait()
     console.exit()

@@ -113,7 +113,7 @@ class PlanReviewScreen(PlanScreen):
         """A hint at the risk that E can accept."""
         refused = (r for r in plan.risks if r.severity is Severity.REFUSE and r.name not in self.allowed)
         first = next(refused, None)
-        return "" if first is None or first.final else f"E, and let {first.name} through · "
+        return "" if first is None or first.final else f"E accepts the risk {first.name} · "
 
     def button(self) -> str:
         if self.request.verb is Verb.DISCARD:

@@ -193,7 +193,7 @@ class RunScreen(ConsoleScreen):
         if task.is_running:
             if self.watching:
                 return "watching whether they come back · esc leaves it running · S stops the rest", "live"
-            return "moving · esc leaves it running · S stops the rest; what is in hand is finished", "live"
+            return "moving · esc leaves it running · S stops the rest; the batch in flight is finished", "live"
         if task.error is not None:
             return f"✗ {task.error.title}: nothing is lost, the run can be resumed from view 5", "danger"
         verdict = self.verdict
@@ -263,7 +263,7 @@ class RunScreen(ConsoleScreen):
     def stop(self) -> None:
         """Stop after the batch in flight."""
         self.background_task.stop()
-        self.prompt_line.flash("stopping: what is in hand is finished, the rest stays", "warn")
+        self.prompt_line.flash("stopping: the batch in flight is finished, the rest stays", "warn")
 
     @handles("run.restore")
     async def restore(self) -> None:

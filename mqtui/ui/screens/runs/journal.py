@@ -78,7 +78,7 @@ def letters_of(run: str) -> tuple[RunRow, list[OutcomeRow]]:
     with Journal() as opened:
         record = opened.find(run)
         letters: list[OutcomeRow] = [
-            (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended")
+            (mark[0], str(Outcome.UNKNOWN), "", "in flight when the run ended")
             for mark in opened.unfinished_letters(record.id)
         ][:MAX_LETTERS]
         for done in opened.read_outcomes(record.id):

@@ -192,7 +192,7 @@ class RunsScreen(ListScreen[RunRow]):
         for task in self.console.sessions.running_tasks:
             if item is not None and task.id == item.id:
                 task.stop()
-                self.prompt_line.flash("stopping: what is in hand is finished, the rest stays", "warn")
+                self.prompt_line.flash("stopping: the batch in flight is finished, the rest stays", "warn")
 
     @handles("run.restore")
     async def restore(self) -> None:
