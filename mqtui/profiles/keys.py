@@ -102,6 +102,11 @@ def fernet_key(name: str) -> bytes:
     return _valid(found, f"the keyring's key {name}")
 
 
+def known_names() -> tuple[str, ...]:
+    """The names of body keys in the environment; the keyring is not asked, it lists none."""
+    return tuple(name.removeprefix(KEY_VARIABLE).lower() for name in sorted(os.environ) if _is_key(name))
+
+
 def body_keys(names: Iterable[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The keys that open message bodies, by name: those named, and all in the environment; and why some can't be had.
 
@@ -109,8 +114,7 @@ def body_keys(names: Iterable[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """
     found: dict[str, bytes] = {}
     missing: list[str] = []
-    in_environment = [name.removeprefix(KEY_VARIABLE).lower() for name in sorted(os.environ) if _is_key(name)]
-    for name in dict.fromkeys((*names, *in_environment)):
+    for name in dict.fromkeys((*names, *known_names())):
         try:
             found[name] = fernet_key(name)
         except MqtuiError as error:

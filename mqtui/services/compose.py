@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import orjson
 from msgspec import structs
 
 from mqtui.brokers.registry import all_traits, traits_of
@@ -11,6 +13,16 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, MessageFormat, Outgoing, Property
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
+
+FERNET_FRAME = 1 + 8 + 16 + 32
+"""Bytes of a Fernet token beside the padded body: version, time, IV, HMAC."""
+
+FERNET_BLOCK = 16
+MAX_TESTED = 256_000
+"""Characters up to which a value is tested at each key."""
+
+EXCERPT = 40
+"""Characters that are shown around the place where JSON breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,43 @@ def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
     typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
     route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
     return structs.replace(outgoing, headers=typed, routing_key=route, properties=amqp_properties(draft))
+
+
+def encoded_size(draft: MessageDraft, broker: BrokerKind, to: Ref) -> int:
+    """The bytes of the message as it is sent, encrypted where a key is named. The key itself is not needed for it."""
+    plain = build_message(replace(draft, fernet=""), broker, to).size
+    return plain + (fernet_size(len(draft.body)) - len(draft.body) if draft.fernet else 0)
+
+
+def fernet_size(size: int) -> int:
+    """The bytes of a Fernet token of so many bytes: version, time, IV, padded body and HMAC in base64."""
+    padded = (size // FERNET_BLOCK + 1) * FERNET_BLOCK
+    return -(-(FERNET_FRAME + padded) // 3) * 4
+
+
+class JsonBreak(NamedTuple):
+    """Where a text stops being JSON. `line` and `column` begin at 1; `excerpt` has the place at `offset`."""
+
+    line: int
+    column: int
+    reason: str
+    excerpt: str
+    offset: int
+
+
+def find_json_break(text: str) -> JsonBreak | None:
+    """Where a text that begins as JSON breaks; None where it is JSON, is not meant to be, or is too large to test."""
+    if not text.lstrip().startswith(("{", "[")) or len(text) > MAX_TESTED:
+        return None
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        lines = text.split("\n")
+        line = min(error.lineno, len(lines))
+        column = min(error.colno, len(lines[line - 1]) + 1)
+        begin = max(0, column - 1 - EXCERPT // 2)
+        return JsonBreak(line, column, error.msg, lines[line - 1][begin : begin + EXCERPT], column - 1 - begin)
+    return None
 
 
 MAX_SHOWN = 200

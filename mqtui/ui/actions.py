@@ -155,6 +155,13 @@ ACTIONS: tuple[Action, ...] = (
     _change("guard.unlock", "L", "unlock", "writes on for 15 minutes", "all", Danger.TYPE, later=LATER),
     _look("form.review", "ctrl+r", "review", "review, or save", "forms"),
     _look("form.editor", "ctrl+g", "editor", "$EDITOR, with the terminal lent to it", "forms, letters"),
+    _look(
+        "form.recall",
+        "ctrl+o",
+        "sent before",
+        "fill the form with a message that was sent, the newest first",
+        "publish form",
+    ),
     _look("form.test", "ctrl+t", "test", "test the connection", "profile form"),
 )
 

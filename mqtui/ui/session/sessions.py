@@ -50,6 +50,7 @@ class BrokerSession:
     """What `settle_origin` found, by destination."""
 
     drafts: dict[Ref, Mapping[str, str]] = field(default_factory=dict)
+    sent: dict[Ref, list[Mapping[str, str]]] = field(default_factory=dict)
     """Text that was typed into the publish form of a destination and not sent, by field."""
 
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

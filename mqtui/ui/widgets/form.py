@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -22,7 +23,7 @@ class Field:
     """One field. `lines` above 1 makes a text area, `secret` hides what is typed.
 
     `choices` are its usual values: up and down go through them. Where `section` differs from that of the field before,
-    it stands above.
+    it stands above. `names` are completed while typing: the right arrow takes what is suggested.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Field:
     secret: bool = False
     choices: tuple[str, ...] = ()
     section: str = ""
+    names: tuple[str, ...] = ()
 
 
 class FieldError(Exception):
@@ -115,6 +117,12 @@ class Form(VerticalScroll):
             widget.value = text
             widget.cursor_position = len(text)
 
+    def suggest(self, key: str, names: Iterable[str]) -> None:
+        """Complete other names in a text area from here on."""
+        widget = self.query_one(f"#field-{key}")
+        if isinstance(widget, LargeTextArea):
+            widget.names = tuple(names)
+
     def show_error(self, key: str, text: str) -> None:
         """Show an error under a field; "" hides it."""
         shown = self.query_one(f"#fault-{key}", Static)
@@ -148,5 +156,14 @@ def _input(field: Field) -> Widget:
     if field.lines > 1:
         area = LargeTextArea(field.value, id=name, tab_behavior="focus", show_line_numbers=False)
         area.styles.height = field.lines
+        area.names = field.names
         return area
-    return Input(field.value, placeholder=field.hint, password=field.secret, id=name, select_on_focus=False)
+    suggester = SuggestFromList(field.names, case_sensitive=True) if field.names else None
+    return Input(
+        field.value,
+        placeholder=field.hint,
+        password=field.secret,
+        id=name,
+        select_on_focus=False,
+        suggester=suggester,
+    )

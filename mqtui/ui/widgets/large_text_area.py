@@ -13,6 +13,8 @@ class LargeTextArea(TextArea):
     """A text area. A text above `MAX_DRAWN` is kept in `held` and only described; backspace removes it."""
 
     held: str | None = None
+    names: tuple[str, ...] = ()
+    """Names that are completed at the beginning of a line, followed by `=`; the right arrow takes what is suggested."""
 
     @property
     def content(self) -> str:
@@ -22,6 +24,14 @@ class LargeTextArea(TextArea):
         self.held = text if len(text) > MAX_DRAWN else None
         self.read_only = self.held is not None
         self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"
+
+    def update_suggestion(self) -> None:
+        """Suggest the rest of the first name that begins as the line does."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row) if self.names and self.held is None else ""
+        at_end = bool(line) and column == len(line) and "=" not in line
+        name = next((name for name in self.names if name.startswith(line) and name != line), "") if at_end else ""
+        self.suggestion = f"{name[len(line) :]}=" if name else ""
 
     def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]
         if self.held is not None or len(self.text) + len(event.text) <= MAX_DRAWN:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 
 from textual import on
 from textual.containers import Horizontal
@@ -19,10 +21,20 @@ from mqtui.domain.partitioner import partition_for
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import Kind, Ref
+from mqtui.profiles.keys import known_names
 from mqtui.services import publishing
-from mqtui.services.compose import MessageDraft, build_message, message_facts, parse_header
+from mqtui.services.compose import (
+    MessageDraft,
+    build_message,
+    encoded_size,
+    find_json_break,
+    message_facts,
+    parse_header,
+)
+from mqtui.services.header_names import find_header_names
 from mqtui.services.session import Session
+from mqtui.ui.actions import Action
 from mqtui.ui.editor import edit_text
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -32,6 +44,12 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
 SENT_SHOWN = 5
+MAX_RECALLED = 20
+"""Messages to a destination that are kept to be sent again."""
+
+RECALLED = ("key", "routing_key", "correlation_id")
+"""Fields in which what was sent before is completed."""
+
 MAX_ARGUMENT_BYTES = 4_000
 """Bytes up to which a value is put on the command line; a larger one is read from a file."""
 
@@ -57,17 +75,21 @@ class PublishScreen(ConsoleScreen):
 
     screen_name = "Publish"
 
-    hint_actions = ("nav.next_pane", "form.editor", "form.review", "nav.back")
+    hint_actions = ("nav.next_pane", "form.editor", "form.recall", "form.review", "nav.back")
 
     def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
         super().__init__()
         self.broker_session = broker_session
         self.ref = ref
         self.sent: list[str] = []
+        self.recalled = 0
+        """Which sent message the form was filled with, the newest is 1; 0 for none."""
 
     def body(self) -> Iterable[Widget]:
         own = traits_of(self.broker_session.kind).publish.fields
-        self.form = Form((*(field for field in BROKER_FIELDS if field.key in own), *COMMON_FIELDS))
+        fields = (*(field for field in BROKER_FIELDS if field.key in own), *COMMON_FIELDS)
+        names = self._names()
+        self.form = Form(replace(field, names=names.get(field.key, ())) for field in fields)
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What will happen")
         beside.add_class("beside")
@@ -83,9 +105,31 @@ class PublishScreen(ConsoleScreen):
             self.form.put(field, text)
         self.form.focus_first()
         self.prompt_line.set_status(
-            "headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened"
+            "headers: NAME=VALUE, one a line · → completes a name · ctrl+r shows the plan · esc back"
         )
         self.draw()
+        self.run_worker(self._suggest_headers(), group="names", exit_on_error=False)
+
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        """What is completed in a field: queues, keys of bodies, keys that were sent before."""
+        snapshot = self.broker_session.snapshot
+        rows = snapshot.destinations if snapshot is not None else ()
+        queues = tuple(row.ref.name for row in rows if row.ref.kind is Kind.QUEUE)
+        sent = self.broker_session.sent.get(self.ref, [])
+        keys = {name: tuple(dict.fromkeys(values[name] for values in sent if values.get(name))) for name in RECALLED}
+        return {**keys, "routing_key": (*keys["routing_key"], *queues), "reply_to": queues, "fernet": known_names()}
+
+    async def _suggest_headers(self) -> None:
+        """Complete the names of headers that the newest messages have, where looking is free."""
+        session = self.broker_session.session
+        names: dict[str, None] = {}
+        for values in self.broker_session.sent.get(self.ref, []):
+            names |= dict.fromkeys(line.partition("=")[0] for line in values.get("headers", "").splitlines() if line)
+        if session is not None and self.ref.kind is not Kind.EXCHANGE:
+            with suppress(MqtuiError):
+                names |= dict.fromkeys(await find_header_names(session, self.ref))
+        if self.form.is_mounted:
+            self.form.suggest("headers", names)
 
     @on(Input.Changed)
     @on(TextArea.Changed)
@@ -104,7 +148,10 @@ class PublishScreen(ConsoleScreen):
         except MqtuiError as error:
             self.text_view.write([[(error.title, "warn")]])
             return
-        text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
+        text: list[StyledLine] = [
+            [(f"1 message, {self.message_size(draft):,} B, to {self.ref}", "")],
+            *self.mark_json(draft),
+        ]
         traits = traits_of(self.broker_session.kind)
         if traits.has_partitions:
             text.append([(self._partition(draft), "muted")])
@@ -113,6 +160,23 @@ class PublishScreen(ConsoleScreen):
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-SENT_SHOWN:])]
         self.text_view.write(text)
+
+    def mark_json(self, draft: MessageDraft) -> list[StyledLine]:
+        """Say under the value where its JSON breaks; the lines that mark the place. It can be sent all the same."""
+        found = find_json_break(draft.body.decode("utf-8", "replace"))
+        words = f"no JSON from line {found.line}, column {found.column} on: {found.reason}" if found else ""
+        self.form.show_error("value", words)
+        if found is None:
+            return []
+        return [[(f"  {found.excerpt}", "muted")], [(f"  {' ' * found.offset}▲", "warn"), (f" {words}", "warn")]]
+
+    def message_size(self, draft: MessageDraft) -> int:
+        """The bytes of the message as the plan will count them."""
+        size, key = encoded_size(draft, self.broker_session.kind, self.ref), self.form.value("idempotency").strip()
+        if not key:
+            return size
+        empty = Outgoing(self.ref)
+        return size + publishing.with_idempotency_key(empty, self.broker_session.kind, key).size - empty.size
 
     def _partition(self, draft: MessageDraft) -> str:
         if draft.partition is not None:
@@ -173,6 +237,21 @@ class PublishScreen(ConsoleScreen):
         self.form.put("value", text)
         self.draw()
 
+    def disabled_reason(self, action: Action) -> str | None:
+        if action.id == "form.recall" and not self.broker_session.sent.get(self.ref):
+            return f"nothing was sent to {self.ref.name} from here yet"
+        return super().disabled_reason(action)
+
+    @handles("form.recall")
+    def recall(self) -> None:
+        """Fill the form with a message that was sent: the newest, then those before it."""
+        sent = self.broker_session.sent[self.ref]
+        self.recalled = self.recalled % len(sent) + 1
+        for field, text in sent[-self.recalled].items():
+            self.form.put(field, text)
+        self.prompt_line.flash(f"sent before, {self.recalled} of {len(sent)}: ctrl+r shows its plan", "text")
+        self.draw()
+
     @handles("form.review")
     def review(self) -> None:
         """Show the plan; enter there sends."""
@@ -223,7 +302,11 @@ class PublishScreen(ConsoleScreen):
                 else:
                     notes.append(f"{receipt.state}: {receipt.reason}")
         if done == len(messages):
-            self.broker_session.drafts.pop(self.ref, None)
+            draft = self.broker_session.drafts.pop(self.ref, None)
+            if draft:
+                sent_here = self.broker_session.sent.setdefault(self.ref, [])
+                sent_here[:] = [*(values for values in sent_here if values != draft), draft][-MAX_RECALLED:]
+                self.recalled = 0
         return StepResult(len(messages), done, tuple(notes))
 
     @handles("thing.copy")
