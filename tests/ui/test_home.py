@@ -14,9 +14,10 @@ from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
 
-async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
+async def test_the_frame_does_not_wait_for_the_profiles_and_keys_wait_for_what_they_open(
     shop: MemoryShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`enter` before a row is painted opens nothing; on the painted row it does."""
     shop.profiles()
     may_read, read = Event(), SessionRegistry.profiles
 
@@ -25,17 +26,14 @@ async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
         return read(bench)
 
     monkeypatch.setattr(SessionRegistry, "profiles", slow)
-    async with at_console(shop.console()) as user:
+    console = shop.console()
+    async with at_console(console) as user:
         await user.is_at("HomeScreen").sees("Profiles", "reading …", "? keys")
         user.console.post_message(Key("enter", "\r"))
-        user.console.post_message(Key("3", "3"))
-        await (
-            user.is_at("HomeScreen")
-            .then_calls(may_read.set)
-            .is_at("DeadLetterOverviewScreen")
-            .sees("prod-eu", "orders.DLQ")
-        )
-        await user.presses("esc", "esc").is_at("HomeScreen").on_row("prod-eu").sees_no("reading …")
+        await user.then_calls(may_read.set).on_row("prod-eu").sees_no("reading …").is_at("HomeScreen")
+        assert not console.sessions.broker_sessions
+        await user.presses("enter").is_at("DestinationsScreen").presses("3").is_at("DeadLetterOverviewScreen")
+        await user.sees("prod-eu", "orders.DLQ").presses("esc", "esc").is_at("HomeScreen").on_row("prod-eu")
 
 
 async def test_what_another_process_changed_is_read_by_r_and_on_return(shop: MemoryShop) -> None:
