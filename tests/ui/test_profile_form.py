@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,14 @@ def held_of(profile: Profile) -> dict[str, str]:
 
 def test_a_profile_goes_through_its_fields_unchanged() -> None:
     assert read_profile(held_of(FULL), FormSource(FULL)) == FULL
+
+
+def test_arguments_of_a_command_are_not_shown() -> None:
+    """They may hold a secret; where the field is left as it is they stay."""
+    made = replace(FULL, secret="command:vault --token hunter2")
+    assert "hunter2" not in str(held_of(made)) and "pass show" not in str(held_of(made))
+    assert read_profile(held_of(made), FormSource(made)) == made
+    assert read_profile({**held_of(made), "secret_in": "env:WORD"}, FormSource(made)).secret == "env:WORD"
 
 
 @pytest.mark.parametrize("kind", list(BrokerKind))

@@ -20,6 +20,7 @@ from mqtui.ui.widgets.form import Field
 from mqtui.ui.widgets.form import FieldError as FieldError
 
 KEYRING = "keyring"
+HIDDEN_COMMAND = "command:…"
 MODES = ("open", "protected", "read-only")
 ENVIRONMENTS = tuple(str(each) for each in Environment)
 
@@ -56,11 +57,21 @@ def profile_fields(source: FormSource) -> tuple[Field, ...]:
         Field(
             "secret_in",
             "Secret in",
-            known.secret if known else "",
+            hide_arguments(known.secret) if known else "",
             f"where it is: {SOURCES}",
             choices=(KEYRING, "env:"),
         ),
     )
+
+
+def hide_arguments(source: str) -> str:
+    """Where a secret is, without the arguments of a command, which may hold a secret."""
+    return HIDDEN_COMMAND if source.startswith("command:") else source
+
+
+def _restored(shown: str, before: str) -> str:
+    """The source that a field was left with."""
+    return before if shown == HIDDEN_COMMAND and before.startswith("command:") else shown
 
 
 def kinds_in(urls: str) -> tuple[BrokerKind, ...]:
@@ -79,7 +90,7 @@ def option_fields(kinds: Sequence[BrokerKind], source: FormSource) -> tuple[Fiel
                 Field(
                     option_key(kind, option.name),
                     option.name,
-                    endpoint.options.get(option.name, endpoint.secrets.get(option.name, "")),
+                    endpoint.options.get(option.name, hide_arguments(endpoint.secrets.get(option.name, ""))),
                     f"{option.meaning}; say where it is: {SOURCES}" if _is_secret(option) else option.meaning,
                     choices=option.choices,
                     section=f"{traits.title} › {section}",
@@ -108,7 +119,7 @@ def _offered(kind: BrokerKind) -> list[Option]:
 def _others(kind: BrokerKind, endpoint: BrokerEndpoint) -> str:
     """Options and secret options that have no field of their own, as words."""
     shown = {option.name for option in _offered(kind)} | {PASSWORD}
-    given = {**endpoint.options, **endpoint.secrets}
+    given = {**endpoint.options, **{name: hide_arguments(source) for name, source in endpoint.secrets.items()}}
     return shlex.join(f"{name}={value}" for name, value in given.items() if name not in shown)
 
 
@@ -130,7 +141,8 @@ def read_profile(held: Mapping[str, str], source: FormSource) -> Profile:
     read_only, protected = mode == "read-only", mode == "protected"
     if before is not None and mode == mode_of(before):
         read_only, protected = before.read_only, before.protected
-    secret = held["secret_in"].strip() or (KEYRING if held["password"] else "")
+    secret = _restored(held["secret_in"].strip(), before.secret if before else "")
+    secret = secret or (KEYRING if held["password"] else "")
     if secret and not valid_source(secret):
         raise FieldError("secret_in", BadInput("It does not say where the secret is", "", f"Write {SOURCES}."))
     try:
@@ -165,7 +177,7 @@ def _read_brokers(held: Mapping[str, str], source: FormSource) -> dict[BrokerKin
         if had_password:
             refused = BadInput("A URL holds a password", "It would be kept in a file.", "Put it into the field below.")
             raise FieldError("urls", refused)
-        options, secrets = _read_options(held, address.kind)
+        options, secrets = _read_options(held, address.kind, source.endpoint(address.kind))
         before = source.endpoint(address.kind).secrets.get(PASSWORD)
         secrets |= {PASSWORD: before} if before else {}
         if source.draft and address.kind in source.draft.passwords:
@@ -174,7 +186,9 @@ def _read_brokers(held: Mapping[str, str], source: FormSource) -> dict[BrokerKin
     return brokers
 
 
-def _read_options(held: Mapping[str, str], kind: BrokerKind) -> tuple[dict[str, str], dict[str, str]]:
+def _read_options(
+    held: Mapping[str, str], kind: BrokerKind, before: BrokerEndpoint
+) -> tuple[dict[str, str], dict[str, str]]:
     """The options of a broker, and where its secret ones are."""
     known = traits_of(kind).options
     options: dict[str, str] = {}
@@ -185,6 +199,7 @@ def _read_options(held: Mapping[str, str], kind: BrokerKind) -> tuple[dict[str, 
             if known.kind_of(ours) is not OptionKind.SECRET:
                 options |= check_options(kind, {ours: given})
                 continue
+            given = _restored(given, before.secrets.get(ours, ""))
             if not valid_source(given):
                 raise BadInput(f"{ours} is secret", "", f"Write where it is: {SOURCES}.")
             secrets[ours] = given
