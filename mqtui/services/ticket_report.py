@@ -84,7 +84,7 @@ def _rows(
     parts += [
         f"{result[name]:,} {words}"
         for name, words in MONITOR_COUNTS.items()
-        if result.get("verdict") and result[name] is not None
+        if result.get("verdict") and result[name] is not None and (result[name] or name != "waiting")
     ]
     doubtful = len(journal.unfinished_letters(record.id))
     parts += [f"{doubtful:,} in flight when it ended"] if doubtful else []
