@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.brokers.kafka.connection.admin_fallback import fetch_release
+from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections, BulkUnavailable
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.port import Address
 from mqtui.brokers.registry import connect
@@ -45,6 +46,7 @@ def test_kafka(brokers: Brokers, files: Certificates, redis_url: str, tmp_path: 
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors, login=LOGIN, guarded="sasls"))
         asyncio.run(kafka_python_sees_the_same(doors))
+        bulk_connections_are_as_safe(doors)
         a_list_from_the_address_is_no_answer_of_brokers(doors, Mqtui(tmp_path, ""))
         asyncio.run(secret_slots_reach_librdkafka(doors))
         the_command_line_says_it(doors, tmp_path)
@@ -174,6 +176,38 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
     )
     releases = await asyncio.gather(*(fetch_release(KafkaClients(parse_url(url)[0])) for url in urls))
     assert all(releases), releases
+
+
+def bulk_connections_are_as_safe(doors: Doors) -> None:
+    """The connections for bulk requests log in, and send nothing to a server that is not the one that was meant."""
+    own = f"tls.cert={doors.files.client.certificate}&tls.key={doors.files.client.key}"
+    for url in (
+        secure(doors, "sasls", login=LOGIN),
+        secure(doors, "mutual", more=own),
+        secure(doors, "tls", host="localhost", more=f"tls.server-name={SERVER_NAME}"),
+        f"kafka://{LOGIN}{HERE}:{doors.ports['sasl']}",
+        f"kafka://{HERE}:{doors.ports['plain']}",
+    ):
+        find_coordinator(url)
+    for url, words in (
+        (secure(doors, "sasls", login=LOGIN.replace(servers.PASSWORD, "wr0ng")), "SaslAuthenticate: error 58"),
+        (secure(doors, "sasls", login=LOGIN, more="sasl.mechanism=SCRAM-SHA-256"), "SaslHandshake: error 33"),
+        (secure(doors, "tls", host="localhost"), "localhost"),
+        (secure(doors, "tls", trust=""), "issuer"),
+        (secure(doors, "tls", more="ssl.crl.location=/no/such.pem"), "librdkafka alone"),
+        (f"kafka://{HERE}:{doors.ports['nobody']}", "refused"),
+        (f"kafka://{HERE}:{doors.ports['other']}", r"\w"),
+    ):
+        with pytest.raises(BulkUnavailable, match=words) as told:
+            find_coordinator(url)
+        assert "wr0ng" not in str(told.value)
+
+
+def find_coordinator(url: str) -> None:
+    """FindCoordinator for one group, by a connection for bulk requests."""
+    connections = BrokerConnections(parse_url(url)[0])
+    with closing(connections):
+        connections.request(None, 10, 4, b"\0\2\2g\0", lambda response: response.skip(4))
 
 
 def a_list_from_the_address_is_no_answer_of_brokers(doors: Doors, mqtui: Mqtui) -> None:

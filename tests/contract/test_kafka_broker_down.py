@@ -16,6 +16,7 @@ from kafka.cluster import ClusterMetadata
 
 from mqtui.brokers.kafka.connection import clients
 from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read import committed_offsets, offsets
 from mqtui.brokers.kafka.redrive.snapshot import lock_or_none, progress_or_empty
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
@@ -35,6 +36,9 @@ from tests.contract.kafka_cluster import WAIT, GuardedRedrive, KafkaCluster, wai
 from tests.contract.worlds import address_of
 
 USER, SECRET = "ada", "not so secret"
+GROUPS = 12
+"""So many that they are asked for in bulk."""
+
 SESSION = 15.0
 """Seconds within which the controller fences a broker that is gone."""
 
@@ -192,7 +196,7 @@ async def test_letters_for_a_partition_without_leader_stay_and_the_others_move(t
 def check_commands(mqtui: Mqtui, kafka: KafkaCluster, ref: Ref) -> None:
     """What the command line says while groups can't be asked about."""
     listed = mqtui("groups", kafka.url, "--json").ok()
-    mine = {f"{kafka.prefix}.{number}" for number in range(8)}
+    mine = {f"{kafka.prefix}.{number}" for number in range(GROUPS)}
     lost = mine - {row["group"] for row in listed.rows()}
     assert lost
     assert "no coordinator" in listed.err
@@ -208,10 +212,12 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
     two_brokers: TwoBrokers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K19, C33: a partition of a plan's target, and the groups of a coordinator: unknown, not gone, in every list."""
+    assert GROUPS >= committed_offsets.BULK_FROM
+    monkeypatch.setattr(offsets, "BULK_FROM", 1)
     dlq, home = two_brokers.topic("letters", 1), two_brokers.topic("target", 1, 2)
     two_brokers.cluster.fill(dlq, 3)
     config = two_brokers.cluster.servers | {"enable.auto.commit": False}
-    for number in range(8):
+    for number in range(GROUPS):
         gone = Consumer(config | {"group.id": f"{two_brokers.cluster.prefix}.{number}"})
         wait_until(partial(committed, gone, dlq), WAIT, "a coordinator takes the commit")
         gone.close()
@@ -222,7 +228,7 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
         return sum(group.ref.name.startswith(mine) for group in await adapter.broker.groups.list_groups())
 
     async def all_shown() -> bool:
-        return await shown() == 8
+        return await shown() == GROUPS
 
     await eventually(all_shown, "every coordinator has loaded its groups")
     monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))
@@ -243,7 +249,7 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
         for group in watch.snapshot.groups
         if group.ref.name.startswith(two_brokers.cluster.prefix)
     }
-    assert len(seen) == 8
+    assert len(seen) == GROUPS
     unasked = [group for group in seen.values() if group.state == "Unknown"]
     assert unasked
     assert {"no coordinator" in group.why for group in unasked} == {True}
@@ -251,7 +257,7 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
     told = {risk.name: risk.text for risk in plan.risks}
     assert told["target-partition"].startswith(f"partition 1 of {home.name} has no leader")
     assert "missing-partition" not in told
-    assert left < 8
+    assert left < GROUPS
     assert told["no-reader"].startswith(f"who reads {home.name} is not known")
     await adapter.close()
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, ShareConsumer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from mqtui.brokers.kafka.read import offsets
+from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections
+from mqtui.brokers.kafka.connection.bulk_metadata import Topology
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read import committed_offsets, offsets
+from mqtui.brokers.kafka.read.bulk_offsets import list_offsets_in_bulk
 from mqtui.brokers.kafka.read.lag import NOT_BEGUN
+from mqtui.brokers.kafka.read.topic_listing import list_partitions
 from mqtui.brokers.port import Adapter, CountsLag
 from mqtui.domain.figure import exact
 from mqtui.domain.resource import Kind, Ref
@@ -158,6 +164,31 @@ async def test_many_partitions_are_asked_in_chunks(
     assert (await listed(kafka_adapter))[ref].messages.number == 60
 
 
+async def test_offsets_in_bulk_are_those_that_librdkafka_gives(kafka: KafkaCluster) -> None:
+    """First, end and last stable offsets; librdkafka is asked for what has no leader that is known."""
+    ref = kafka.topic("bulk", 30)
+    kafka.fill(ref, 90, partitions=30)
+    transact(kafka, ref, 5, "open")
+    keys, later = [(ref.name, number) for number in range(30)], (kafka.topic("later").name, 0)
+    clients = KafkaClients(kafka.address)
+    assert (await list_partitions(clients))[ref.name] == list(range(30))
+    leaders = {ref.name: clients.topology.leaders[ref.name]}
+    admin = await clients.admin()
+    for spec, committed in (
+        (OffsetSpec.earliest(), False),
+        (OffsetSpec.latest(), False),
+        (OffsetSpec.latest(), True),
+    ):
+        timestamp = int(spec._value)
+        found = list_offsets_in_bulk(clients.connections, leaders, [*keys, later], timestamp, committed=committed)
+        assert found == offsets.list_offsets_blocking(admin, keys, spec, committed=committed)
+        clients.topology = Topology({}, leaders)
+        both = await offsets.list_offsets(clients, [*keys * 4, later], spec, committed=committed)
+        assert both == {**found, later: 0}
+    assert found[keys[0]] == 3
+    await clients.close()
+
+
 def commit(kafka: KafkaCluster, name: str, ref: Ref, *offsets: int) -> None:
     """Committed offsets of an empty group, by partition."""
     places = [TopicPartition(ref.name, number, offset) for number, offset in enumerate(offsets)]
@@ -170,6 +201,22 @@ def commit(kafka: KafkaCluster, name: str, ref: Ref, *offsets: int) -> None:
         WAIT,
         "the coordinator takes the offsets",
     )
+
+
+def test_commits_in_bulk_are_those_that_librdkafka_gives(kafka: KafkaCluster) -> None:
+    """Many groups in one request: every commit, and none of a group that nobody knows."""
+    ref, other = kafka.topic("bulk", 3), kafka.topic("bulk")
+    names = [f"{kafka.prefix}.bulk.{number}" for number in range(committed_offsets.BULK_FROM)]
+    for name in names[:-2]:
+        commit(kafka, name, ref, 1, 2, 300)
+    commit(kafka, names[0], other, 7)
+    with closing(BrokerConnections(kafka.address)) as connections:
+        found = committed_offsets.fetch_in_bulk(connections, names)
+        assert found[names[0]] == {(ref.name, 0): 1, (ref.name, 1): 2, (ref.name, 2): 300, (other.name, 0): 7}
+        assert [found[name] for name in names[-2:]] == [{}, {}]
+        admin = AdminClient(kafka.servers)
+        for name in names:
+            assert committed_offsets.fetch_committed_blocking(admin, connections, [name]) == {name: found[name]}
 
 
 def transact(kafka: KafkaCluster, ref: Ref, count: int, end: str) -> Producer:

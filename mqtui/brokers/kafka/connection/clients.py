@@ -17,7 +17,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from mqtui.brokers import protocol_probe
 from mqtui.brokers.blocking import as_asyncio, start_thread, submit_to_thread
 from mqtui.brokers.kafka.config import Properties, client_properties, tls_settings
+from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections
 from mqtui.brokers.kafka.connection.bulk_admin import BulkAdminClient
+from mqtui.brokers.kafka.connection.bulk_metadata import NOT_LISTED
 from mqtui.brokers.kafka.connection.diagnosis import detect_protocol, explain
 from mqtui.brokers.kafka.errors import AUTHENTICATION, UNREACHABLE, describe_error, translate, unreachable_error
 from mqtui.brokers.port import Address
@@ -104,6 +106,10 @@ class KafkaClients:
         self.address = address
         self.prefix = address.prefix
         self.health = Health()
+        self.connections = BrokerConnections(address)
+        self.topology = NOT_LISTED
+        """Brokers and leaders as of the last listing of all topics."""
+
         self._admin: BulkAdminClient | None = None
         self._admin_lock = threading.Lock()
         self._closed = threading.Event()
@@ -228,8 +234,9 @@ class KafkaClients:
             raise self.explain(self.translate(error, action)) from error
 
     async def close(self) -> None:
-        """Release the admin client; its threads end by themselves."""
+        """Close the connections and release the admin client; its threads end by themselves."""
         self._closed.set()
+        self.connections.close()
         with self._admin_lock:
             self._admin = None
 

@@ -13,6 +13,7 @@ from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.errors import describe_error
 from mqtui.brokers.kafka.read.acl_filtering import explain_empty_listing
 from mqtui.brokers.kafka.read.offsets import OffsetResults, list_offsets
+from mqtui.brokers.kafka.read.topic_listing import list_partitions
 from mqtui.brokers.kafka.read.topic_metadata import (
     INTERNAL_TOPICS,
     describe_configs,
@@ -87,11 +88,7 @@ class KafkaCatalog:
 
     async def partitions(self) -> dict[str, list[int]]:
         """The partitions of all topics by name, from one Metadata response."""
-        admin = await self._clients.admin()
-        response = await self._clients.run_bootstrap_call(
-            "listing topics", lambda: admin.list_topics(timeout=REQUEST_TIMEOUT)
-        )
-        return {name: sorted(topic.partitions) for name, topic in sorted(response.topics.items())}
+        return await list_partitions(self._clients)
 
     def rows_with_counts(
         self, partitions: Mapping[str, Sequence[int]], first: OffsetResults, end: OffsetResults

@@ -11,11 +11,11 @@ from confluent_kafka.admin import ConsumerGroupDescription, ConsumerGroupListing
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.errors import describe_error, unwrap
 from mqtui.brokers.kafka.read.acl_filtering import explain_empty_listing
+from mqtui.brokers.kafka.read.committed_offsets import fetch_committed_offsets
 from mqtui.brokers.kafka.read.group_descriptions import describe_groups, state_name
 from mqtui.brokers.kafka.read.lag import (
     GroupDetails,
     count_lag,
-    fetch_committed_offsets,
     lag_of_share_group,
     read_lags,
 )

@@ -6,29 +6,25 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import ConsumerGroupDescription, OffsetSpec
 
-from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.errors import describe_error
+from mqtui.brokers.kafka.read.committed_offsets import CommittedOffsets, fetch_committed_offsets
 from mqtui.brokers.kafka.read.group_descriptions import (
     GroupDescriptions,
     describe_groups,
-    describe_refusal,
-    raise_if_all_silent,
     state_name,
 )
 from mqtui.brokers.kafka.read.offsets import OffsetResults, TopicPartitionKey, list_offsets
 from mqtui.brokers.kafka.read.share_groups import ShareGroup
+from mqtui.brokers.kafka.read.topic_listing import list_partitions
 from mqtui.domain.figure import Figure, at_most, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import NOTHING_LOST, GroupLag, PartitionLag
-
-MAX_IN_FLIGHT = 1_000
-"""OffsetFetch requests in flight at once; librdkafka sends one per group."""
 
 MANY_GROUPS = 50
 """From so many groups on, one request for all topics' leaders costs less than one per topic."""
@@ -43,7 +39,6 @@ NOT_BEGUN = "a share group that has read nothing yet has no offset to count from
 ZERO = exact(0)
 NO_COMMIT = unknown("no committed offset")
 BOUND_REASON = "end minus committed offset: transaction markers, aborted and compacted records are in it"
-CommittedOffsets: TypeAlias = Mapping[TopicPartitionKey, int]
 
 
 class PartitionProgress(NamedTuple):
@@ -95,42 +90,6 @@ class PartitionProgress(NamedTuple):
         if committed > end:
             return unknown(f"committed {committed} lies behind the end {end}: the topic was truncated or created again")
         return at_most(end - start, BOUND_REASON) if end > start else ZERO
-
-
-async def fetch_committed_offsets(clients: KafkaClients, names: Sequence[str]) -> Mapping[str, CommittedOffsets | str]:
-    """Committed offsets by group, or the reason why there are none.
-
-    Raises:
-        CannotConnect, BrokerTrouble: no coordinator answers at all.
-    """
-    return await clients.run_in_thread(
-        "asking for commits", partial(_fetch_committed_blocking, await clients.admin(), names)
-    )
-
-
-def _fetch_committed_blocking(admin: AdminClient, names: Sequence[str]) -> dict[str, CommittedOffsets | str]:
-    found: dict[str, CommittedOffsets | str] = {}
-    silent: list[KafkaException] = []
-    for at in range(0, len(names), MAX_IN_FLIGHT):
-        pending = {
-            name: admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(name)], request_timeout=REQUEST_TIMEOUT
-            )[name]
-            for name in names[at : at + MAX_IN_FLIGHT]
-        }
-        for name, future in pending.items():
-            try:
-                response = answer_blocking(future)
-            except KafkaException as error:
-                found[name] = describe_refusal(error, silent)
-            else:
-                found[name] = {
-                    (key.topic, key.partition): key.offset
-                    for key in response.topic_partitions
-                    if key.offset >= 0 and key.error is None
-                }
-    raise_if_all_silent(silent, names)
-    return found
 
 
 def lag_of_share_group(ref: Ref, group: ShareGroup) -> GroupLag:
@@ -239,10 +198,9 @@ async def _read_progress(clients: KafkaClients, groups: Sequence[Ref]) -> GroupD
 
 
 async def _warm_leader_cache(clients: KafkaClients, groups: Sequence[str]) -> None:
-    """Make librdkafka fetch all partition leaders in one request; else each ListOffsets first asks for its own."""
+    """Fetch all partition leaders in one request; else each ListOffsets first asks for its own."""
     if len(groups) > MANY_GROUPS:
-        admin = await clients.admin()
-        await clients.run_in_thread("listing topics", lambda: admin.list_topics(timeout=REQUEST_TIMEOUT))
+        await list_partitions(clients)
 
 
 def partitions_of(

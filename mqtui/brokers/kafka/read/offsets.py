@@ -21,12 +21,16 @@ from confluent_kafka.admin import OffsetSpec
 from mqtui.brokers.kafka.connection.bulk_admin import BulkAdminClient, OffsetAnswers
 from mqtui.brokers.kafka.connection.clients import FALLBACK_AFTER, REQUEST_TIMEOUT, KafkaClients, answer_blocking
 from mqtui.brokers.kafka.errors import TIMED_OUT, UNREACHABLE, describe_error, unwrap
+from mqtui.brokers.kafka.read.bulk_offsets import BULK_FROM, list_offsets_in_bulk
 from mqtui.brokers.kafka.read.topic_metadata import describe_topic, topic_name
 from mqtui.brokers.request_log import log_retry
 from mqtui.domain.errors import BrokerTrouble, NotFound
 from mqtui.domain.resource import Ref
 
 CHUNK = 500
+"""Partitions in one request of librdkafka's."""
+
+BULK_SPECS = (OffsetSpec.latest()._value, OffsetSpec.earliest()._value)
 
 STRAGGLER_TIMEOUT = 3.0
 """Seconds for a request with one partition: a leader that is down costs only its own partitions (K19)."""
@@ -56,9 +60,35 @@ async def list_offsets(
     """
     admin = await clients.admin()
     wanted = list(keys)
-    return await clients.run_in_thread(
-        "asking for offsets", lambda: list_offsets_blocking(admin, wanted, spec, committed=committed)
-    )
+
+    def ask() -> OffsetResults:
+        if len(wanted) < BULK_FROM or spec._value not in BULK_SPECS:
+            return list_offsets_blocking(admin, wanted, spec, committed=committed)
+        leaders, timestamp = clients.topology.leaders, int(spec._value)
+        found = list_offsets_in_bulk(clients.connections, leaders, wanted, timestamp, committed=committed)
+        return _with_unanswered(admin, found, wanted, spec, committed=committed)
+
+    return await clients.run_in_thread("asking for offsets", ask)
+
+
+def _with_unanswered(
+    admin: BulkAdminClient,
+    found: Mapping[TopicPartitionKey, int],
+    keys: Iterable[TopicPartitionKey],
+    spec: OffsetSpec,
+    *,
+    committed: bool,
+) -> OffsetResults:
+    """`found` and, asked by librdkafka, the partitions that are not in it."""
+    rest = [key for key in keys if key not in found]
+    if not rest:
+        return found
+    try:
+        return {**found, **list_offsets_blocking(admin, rest, spec, committed=committed)}
+    except KafkaException as error:
+        if not found:
+            raise
+        return {**found, **dict.fromkeys(rest, unwrap(error))}
 
 
 def list_offsets_blocking(
