@@ -11,6 +11,7 @@ from mqtui.brokers.registry import traits_of
 from mqtui.cli import options
 from mqtui.cli.all_brokers import ask_all_brokers, open_holder
 from mqtui.cli.exit_codes import DONE
+from mqtui.cli.message_lines import decoded_text, load_message_decoder
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
@@ -34,17 +35,20 @@ ALL_HINT = "; --all reads one message of each"
     "--all", "every", is_flag=True, help="Also search destinations whose name says nothing: one message of each."
 )
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
+@options.decode_option
 @options.rows_option
-def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, json_lines: bool) -> None:
+def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, decode: bool, json_lines: bool) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
     output = current_output(json=json_lines)
+    if resource is None and decode:
+        raise click.UsageError("--decode shows the first letter of each cause: name the RESOURCE")
     if resource is None:
         consent = Consent(spend=spend) if every else None
         run_command(output, lambda: _list_destinations(output, target, consent))
     elif every:
         raise click.UsageError("--all searches all destinations: leave the RESOURCE out")
     else:
-        run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend)))
+        run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend), decode=decode))
 
 
 async def _list_destinations(output: Output, target: str, every: Consent | None) -> int:
@@ -93,11 +97,13 @@ def _cells(place: DeadLetterDestination) -> tuple[object, ...]:
     return place.ref.name, place.ref.kind, place.letters, origins, place.detected_by
 
 
-async def _list_causes(output: Output, target: str, resource: ParsedName, consent: Consent) -> int:
+async def _list_causes(output: Output, target: str, resource: ParsedName, consent: Consent, *, decode: bool) -> int:
     from mqtui.services import deadletters
     from mqtui.services.browse import find_destination, unreadable_parts
+    from mqtui.services.cause_grouping import FirstLetters
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.json_rows import cause_row
+    from mqtui.services.jsonlines import decoded_fields
 
     async with open_holder(output, target, resource) as session:
         output.warn(load_for_profile(session.profile).notes)
@@ -109,18 +115,25 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         else:
             for text in await unreadable_parts(session, destination, None):
                 output.note(text)
+        letters = FirstLetters()
         causes = await deadletters.read_causes(
-            session, destination.ref, price, load_for_profile(session.profile).conventions, consent
+            session, destination.ref, price, load_for_profile(session.profile).conventions, consent, letters
         )
+        decoder = await load_message_decoder(output, session.profile) if decode else None
+    decoded = {} if decoder is None else {name: decoder.decode(each) for name, each in letters.by_cause.items()}
     _keep_causes(target, destination.ref.name, causes)
     if output.json:
         for cause in causes:
-            output.json_line(cause_row(cause))
+            found = decoded.get(cause.id)
+            output.json_line(cause_row(cause) | (decoded_fields(found) if found is not None else {}))
         return DONE
     output.table(
-        ("CAUSE", "LETTERS", "ERROR", "ORIGIN", "FIRST", "LAST"),
+        ("CAUSE", "LETTERS", "ERROR", "ORIGIN", "FIRST", "LAST", *(("FIRST LETTER",) if decode else ())),
         [
-            (cause.id, f"{cause.count:,}", cause.text, cause.origin, _when(cause.first), _when(cause.last))
+            (
+                *(cause.id, f"{cause.count:,}", cause.text, cause.origin, _when(cause.first), _when(cause.last)),
+                *((decoded_text(decoded.get(cause.id)),) if decode else ()),
+            )
             for cause in causes
         ],
         right=(1,),

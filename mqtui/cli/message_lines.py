@@ -12,6 +12,7 @@ from mqtui.domain.printable import printable
 from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
+    from mqtui.codecs.decoded import Decoded
     from mqtui.profiles.model import Profile
     from mqtui.services.decoding import Decoder
 
@@ -47,14 +48,19 @@ def message_line(message: Message, decoder: Decoder | None = None) -> str:
         key = decoder.decode_key(message) if decoder is not None else None
         parts.append(readable_text(message.key if key is None else key.text))
     if decoder is not None and (message.fields or message.value is not None):
-        found = decoder.decode(message)
-        parts.append(f"[{' '.join(filter(None, (found.codec, found.schema)))}]")
-        parts.append(readable_text(found.text))
+        parts.append(decoded_text(decoder.decode(message)))
     elif message.fields:
         parts.append(" ".join(f"{readable_text(name)}={readable_text(value)}" for name, value in message.fields))
     else:
         parts.append("(no value)" if message.value is None else readable_text(message.value))
     return "  ".join(parts)
+
+
+def decoded_text(found: Decoded | None) -> str:
+    """Codec, schema and the beginning of a decoded value; "" for none."""
+    if found is None:
+        return ""
+    return f"[{' '.join(filter(None, (found.codec, found.schema)))}]  {readable_text(found.text)}"
 
 
 def readable_text(raw: bytes) -> str:

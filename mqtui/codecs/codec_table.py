@@ -36,10 +36,11 @@ LAYERS = (*DECOMPRESSORS, "fernet", "base64", "hex")
 
 NUMBER_NAMES = tuple(name + order for name in NUMBERS for order in (("", "-le") if name[-1] != "8" else ("",)))
 
+ENCODED = ("hex", "base64")
 WAYS = (
     *("json", "text", "msgpack", "cbor", "pickle", "java", "kryo", "uuid"),
     *(name for name in NUMBER_NAMES if not name.startswith("float")),
-    *("float32", "float64", "hex", "base64"),
+    *("float32", "float64", *ENCODED),
 )
 """Codecs and layers that need no schema, in the order in which they are offered."""
 

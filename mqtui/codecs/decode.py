@@ -28,13 +28,14 @@ MAX_SNIFFED_BYTES = 64 * 1024
 """The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
 
 BEGINNINGS = (
-    (re.compile(re.escape(FASTSTREAM)), "faststream", ""),
-    (re.compile(re.escape(JAVA)), "java", ""),
-    (PICKLE, "pickle", ""),
-    (KRYO, "kryo", ""),
-    (re.compile(rb"(\xff\xfe|\xfe\xff)[^\0]?\0?.", re.DOTALL), "text", "utf-16"),
+    (re.compile(re.escape(FASTSTREAM)), "faststream"),
+    (re.compile(re.escape(JAVA)), "java"),
+    (PICKLE, "pickle"),
+    (KRYO, "kryo"),
 )
-"""How bodies of binary formats begin, their codec and its argument."""
+"""How bodies of binary formats begin, and their codec."""
+
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 WITH_SCHEMA = {"avro": SchemaKind.AVRO, "protobuf": SchemaKind.PROTOBUF}
 
@@ -217,9 +218,11 @@ class _Decoding:
         found = self._try("json", value)
         if found is not None:
             return self._opened(found)
-        for first, codec, argument in BEGINNINGS:
+        for first, codec in BEGINNINGS:
             if found is None and first.match(value):
-                found = self._try(codec, value, argument)
+                found = self._try(codec, value)
+        if found is None and _is_utf16(value):
+            found = self._try("text", value, "utf-16")
         found = found or self._try("text", value)
         found = found or self._try_container("msgpack", value) or self._try_container("cbor", value)
         if found is None:
@@ -253,6 +256,11 @@ class _Decoding:
 def outer_layer(value: bytes) -> str:
     """The layer that the bytes begin with; "" for none."""
     return compression.detect(value) or ("fernet" if fernet.is_token(value) else "")
+
+
+def _is_utf16(value: bytes) -> bool:
+    """Whether it begins with a byte order mark and is mostly of characters whose other byte is zero."""
+    return value[:2] in UTF16_MARKS and value.count(0) * 3 >= len(value)
 
 
 def _decode_framed(schema: Schema, frame: Frame) -> Decoded:

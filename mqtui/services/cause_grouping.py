@@ -14,6 +14,8 @@ from mqtui.domain.message import Message
 MAX_CAUSES = 1_000
 MAX_SAMPLE_LENGTH = 2_000
 MIN_PREFIX = 4
+MAX_FIRST_BYTES = 16 * 1024 * 1024
+"""Bytes of first letters that are kept in all."""
 
 
 class _CauseCount:
@@ -33,11 +35,27 @@ class _CauseCount:
             self.last = time if self.last is None or time > self.last else self.last
 
 
+class FirstLetters:
+    """The first letter of each cause that was read, in bounded memory."""
+
+    def __init__(self) -> None:
+        self.by_cause: dict[str, Message] = {}
+        self._room = MAX_FIRST_BYTES
+
+    def add(self, cause: str, letter: Message) -> None:
+        """Keep a letter, where there is room."""
+        if letter.size <= self._room:
+            self.by_cause[cause] = letter
+            self._room -= letter.size
+
+
 class CauseGrouping:
     """Counts letters by cause. Past 1,000 causes new ones go into one last group, `others`."""
 
-    def __init__(self, conventions: Conventions) -> None:
+    def __init__(self, conventions: Conventions, first_letters: FirstLetters | None = None) -> None:
+        """`first_letters` gets the first letter of each cause."""
         self._conventions = conventions
+        self._first_letters = first_letters
         self._tallies: dict[str, _CauseCount] = {}
         self._others: _CauseCount | None = None
 
@@ -48,6 +66,8 @@ class CauseGrouping:
         if tally is None:
             if len(self._tallies) < MAX_CAUSES:
                 tally = self._tallies[name] = _CauseCount(describe(letter, self._conventions))
+                if self._first_letters is not None:
+                    self._first_letters.add(name, letter)
             else:
                 tally = self._others = self._others or _CauseCount(describe(letter, self._conventions))
         tally.add(dead_letter_time(letter, self._conventions.layout(letter)))
@@ -74,9 +94,11 @@ class CauseGrouping:
         return found
 
 
-async def group_by_cause(batches: AsyncIterator[Batch], conventions: Conventions) -> list[Cause]:
+async def group_by_cause(
+    batches: AsyncIterator[Batch], conventions: Conventions, first_letters: FirstLetters | None = None
+) -> list[Cause]:
     """Read all letters and group them by cause, the largest group first."""
-    grouping = CauseGrouping(conventions)
+    grouping = CauseGrouping(conventions, first_letters)
     async for batch in batches:
         for letter in batch:
             grouping.add(letter)

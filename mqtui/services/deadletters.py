@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.cause import Cause
@@ -19,6 +20,9 @@ from mqtui.services.browse import PeekRequest, list_destinations, plan_peek
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.origins import RouteCounter, build_ladder, remember_routes, resolve_origin, why_retry_by_name
 from mqtui.services.session import Session
+
+if TYPE_CHECKING:
+    from mqtui.services.cause_grouping import FirstLetters
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,12 @@ def _is_exclusive(row: Destination) -> bool:
 
 
 async def read_causes(
-    session: Session, ref: Ref, price: PeekCost, conventions: Conventions, consent: Consent
+    session: Session,
+    ref: Ref,
+    price: PeekCost,
+    conventions: Conventions,
+    consent: Consent,
+    first_letters: FirstLetters | None = None,
 ) -> list[Cause]:
     """The letters of one destination by cause. On a queue they are lent for it: each costs what `price` says, and where
     they came from is kept for the plan of their redrive.
@@ -242,12 +251,12 @@ async def read_causes(
     source = await session.broker.snapshot(ref)
     conventions = await resolve_origin(session, ref, conventions)
     if not price.lends:
-        return await group_by_cause(read_unhandled(session.broker, source), conventions)
+        return await group_by_cause(read_unhandled(session.broker, source), conventions, first_letters)
     count = int(source.count.number or 0)
     if not count:
         return []
     plan = plan_peek(session, PeekRequest(ref, count, ReadRange(), price))
-    grouping, routes = CauseGrouping(conventions), RouteCounter(conventions)
+    grouping, routes = CauseGrouping(conventions, first_letters), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
         async for batch in writer.peek_unacked(ref, count):
             for letter in batch:

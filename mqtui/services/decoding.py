@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.codecs.codec_table import WAYS, open_layer, schema_file
+from mqtui.codecs.codec_table import ENCODED, WAYS, open_layer, schema_file
 from mqtui.codecs.decode import MAX_LAYERS, NO_KEYS, decode, outer_layer, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.codecs.hints import NO_HINTS, Hints, Part
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 LARGE_BYTES = 1024 * 1024
 """Bytes above which a value is not parsed for display: parsing would block the console."""
+
+
+FRAME_BYTES = (b"\0", b"\1")
+"""First bytes of a body that a schema registry's serializer wrote."""
+
+FRAME_HEADERS = ("__value_schema_id", "apicurio.value.", "content-type", "content-encoding", "Content-")
+"""How headers begin that say how a value is encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,37 @@ class Decoder:
         found = decode(message.key, self.keys, self._hints(message, "key", ""), self.schemas)
         return None if found.codec in ("text", "json", "binary") and not self._rule(message, "key") else found
 
+    def has_rule(self, message: Message) -> bool:
+        """Whether the profile says how the value is encoded."""
+        return bool(self._rule(message, "value"))
+
+    def needs_more_than_bytes(self, message: Message) -> bool:
+        """Whether the profile's rules, a schema or what the message says of itself may decide how it is decoded."""
+        if self.rules and self._rules(message):
+            return True
+        if message.value is None or isinstance(message.position, EntryId):
+            return False
+        if message.value.startswith(FRAME_BYTES) or message.resource.name.startswith("__"):
+            return True
+        envelope = message.envelope
+        if envelope is not None and any(name.startswith("content_") for name, _ in envelope.properties):
+            return True
+        return any(name.startswith(FRAME_HEADERS) for name, _, _ in message.headers)
+
     def ways(self, message: Message) -> tuple[str, ...]:
-        """The codecs that fit the value, as rules, other than the one that is used by itself."""
+        """The codecs that fit the value, as rules, other than the one that is used by itself.
+
+        Of text only hex and base64 that hold something that can be decoded: any eight characters are a number too.
+        """
         if isinstance(message.position, EntryId) or not message.value:
             return ()
         own = self.decode(message).codec.rpartition("+")[2].partition(":")[0]
-        return tuple(way for way in WAYS if way != own and self._fits(message, way))
+        ways = ENCODED if own in ("json", "text") and not self.has_rule(message) else WAYS
+        return tuple(way for way in ways if way != own and self._fits(message, way))
 
     def _fits(self, message: Message, way: str) -> bool:
         found = self.decode(message, way)
-        return found.attempts[0].codec == way and found.attempts[0].fitted
+        return found.attempts[0] == Attempt(way) and found.codec != f"{way}+binary"
 
     def _decode_fields(self, message: Message, way: str) -> Decoded:
         rules = {} if way else self._rules(message)

@@ -8,15 +8,16 @@ file, no module and no environment, and has 1 s of processor time and 256 MiB of
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
-from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import FernetKeys
+from mqtui.codecs import compression
 from mqtui.domain.errors import OverBudget
 from mqtui.domain.message import Delivery, EntryId, Message
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.services.jq_process import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TIME, Answer, BudgetExceeded, JqProcess
 from mqtui.services.jq_worker import JqInput
 from mqtui.services.jsonlines import to_json
@@ -26,6 +27,9 @@ CHUNK_MESSAGES = 256
 """Messages that are sent to the worker at once, at most."""
 
 CHUNK_BYTES = 1024 * 1024
+MAX_DECODED_AT_ONCE = 64 * 1024
+"""Bytes of a message that is decoded on the event loop; a larger one, or one that is compressed, in a thread."""
+
 MAX_OVERRUNS_IN_A_ROW = 3
 """Messages in a row that exceed the budget before the program is given up."""
 
@@ -38,9 +42,10 @@ FAILED = "failed"
 class JqFilter:
     """One program. A message on which it fails or exceeds its budget is not selected, and is counted."""
 
-    def __init__(self, program: str, keys: FernetKeys = NO_KEYS) -> None:
+    def __init__(self, program: str, decoder: Decoder = PLAIN) -> None:
         self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
-        self._process = JqProcess(program, keys, whole=self._needs_message)
+        self._process = JqProcess(program, decoder.keys, whole=self._needs_message)
+        self._decoder = decoder
         self._failures: Counter[str] = Counter()
         self._first_failures: dict[str, str] = {}
         self._tested = self._overruns_in_a_row = 0
@@ -73,7 +78,7 @@ class JqFilter:
         Raises:
             OverBudget: too many messages exceeded the budget, in a row or in all.
         """
-        for chunk in self._chunks(messages):
+        async for chunk in self._chunks(messages):
             place = 0
             async with aclosing(self._process.evaluate([jq_input for jq_input, _ in chunk])) as answered:
                 async for answers in answered:
@@ -81,24 +86,33 @@ class JqFilter:
                         yield self._record_answer(answer, chunk[place][1])
                         place += 1
 
-    def _chunks(self, messages: Sequence[Message]) -> list[list[tuple[JqInput, Message]]]:
+    async def _chunks(self, messages: Sequence[Message]) -> AsyncIterator[list[tuple[JqInput, Message]]]:
         """The messages in chunks of bounded count and size."""
-        chunks: list[list[tuple[JqInput, Message]]] = []
-        room = 0
+        chunk: list[tuple[JqInput, Message]] = []
+        size = 0
         for message in messages:
-            line = to_json(message) if self._needs_message else b""
-            jq_input = (
-                JqInput(None, list(message.fields), line)
-                if isinstance(message.position, EntryId)
-                else JqInput(message.value, None, line)
-            )
-            size = message.size + len(line)
-            if not chunks or size > room or len(chunks[-1]) == CHUNK_MESSAGES:
-                chunks.append([])
-                room = CHUNK_BYTES
-            chunks[-1].append((jq_input, message))
-            room -= size
-        return chunks
+            jq_input = await self._input(message)
+            added = message.size + len(jq_input.line) + len(jq_input.decoded)
+            if chunk and (size + added > CHUNK_BYTES or len(chunk) == CHUNK_MESSAGES):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append((jq_input, message))
+            size += added
+        if chunk:
+            yield chunk
+
+    async def _input(self, message: Message) -> JqInput:
+        """A message for the worker; decoded where the worker has not what that takes."""
+        line = to_json(message) if self._needs_message else b""
+        if self._decoder.needs_more_than_bytes(message):
+            if message.size <= MAX_DECODED_AT_ONCE and not compression.detect(message.value or b""):
+                found = self._decoder.decode(message)
+            else:
+                found = await asyncio.to_thread(self._decoder.decode, message)
+            return JqInput(None, None, line, found.text)
+        if isinstance(message.position, EntryId):
+            return JqInput(None, list(message.fields), line)
+        return JqInput(message.value, None, line)
 
     def _record_answer(self, answer: Answer, message: Message) -> bool:
         self._tested += 1

@@ -48,7 +48,11 @@ ROWS = {
         "resource kind origins detected_by groups letters",
         "target why",
     ),
-    "cause": _row("Letters with one cause.", "cause_id cause exception message origin letters first last"),
+    "cause": _row(
+        "Letters with one cause.",
+        "cause_id cause exception message origin letters first last",
+        "decoded codec schema report",
+    ),
     "planned": _row("The plan: the first line of every write, and the only one of a dry run.", "plan"),
     "suspect": _row("A letter that may be at its target twice; before the outcome.", "suspect"),
     "letter": _row("What became of one letter; of a run those that are unknown.", "letter outcome", "at reason"),

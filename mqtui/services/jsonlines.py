@@ -56,14 +56,21 @@ def to_json(message: Message, decoded: Decoded | None = None, decoded_key: Decod
         _add_envelope(line, envelope)
     line["size"] = message.size
     if decoded is not None:
-        value = orjson.Fragment(decoded.text)
-        line["decoded"] = value if decoded_key is None else {"key": orjson.Fragment(decoded_key.text), "value": value}
-        line["codec"] = decoded.codec
-        if decoded.schema:
-            line["schema"] = decoded.schema
-        attempts = [*(decoded_key.attempts if decoded_key is not None else ()), *decoded.attempts]
-        line["report"] = [{"codec": each.codec} | ({"why": each.why} if each.why else {}) for each in attempts]
+        line |= decoded_fields(decoded, decoded_key)
     return dump(line)
+
+
+def decoded_fields(decoded: Decoded, decoded_key: Decoded | None = None) -> Json:
+    """`decoded`, `codec`, `report`, and `schema` where there is one."""
+    value = orjson.Fragment(decoded.text)
+    row: Json = {
+        "decoded": value if decoded_key is None else {"key": orjson.Fragment(decoded_key.text), "value": value},
+        "codec": decoded.codec,
+    }
+    if decoded.schema:
+        row["schema"] = decoded.schema
+    attempts = [*(decoded_key.attempts if decoded_key is not None else ()), *decoded.attempts]
+    return row | {"report": [{"codec": each.codec} | ({"why": each.why} if each.why else {}) for each in attempts]}
 
 
 def text_or_base64(value: bytes) -> str | Json:

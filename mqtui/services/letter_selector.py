@@ -7,36 +7,36 @@ from contextlib import aclosing
 from typing import Self
 
 from mqtui.brokers.loop_yield import TimeSlices
-from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.cause import cause_text
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import cause_id_of, dead_letter_time, describe
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
+from mqtui.profiles.model import Profile
 from mqtui.services.cause_grouping import MIN_PREFIX
+from mqtui.services.decoding import load_decoder
 from mqtui.services.jq_filter import JqFilter
 
 
 class LetterSelector:
     """Tells whether a letter is selected. A cause may be given by its first characters. The caller keeps the limit."""
 
-    def __init__(self, selection: Selection, conventions: Conventions, keys: FernetKeys = NO_KEYS) -> None:
-        """Prepare the selection.
+    def __init__(self, selection: Selection, conventions: Conventions, profile: Profile | None = None) -> None:
+        """Prepare the selection. The jq program sees values as the profile decodes them.
 
         Raises:
             BadInput: the cause is shorter than 4 characters.
         """
         if selection.cause and len(selection.cause) < MIN_PREFIX:
             raise BadInput(f"The cause {selection.cause!r} is too short", "", "Give at least 4 of its characters.")
-        self._conventions = conventions
+        self._conventions, self._profile, self._where = conventions, profile, selection.where
         self._partition = selection.partition
         self._since, self._until = selection.since, selection.until
         self._timed = selection.since is not None or selection.until is not None
         self._cause = selection.cause.lower()
         self._everything = selection.everything
-        self.jq_filter: JqFilter | None = JqFilter(selection.where, keys) if selection.where else None
+        self.jq_filter: JqFilter | None = JqFilter(selection.where) if selection.where else None
         """The jq program; None where there is none."""
 
         self.cause_text = ""
@@ -50,6 +50,7 @@ class LetterSelector:
             OverBudget: compiling it takes too long or too much memory.
         """
         if self.jq_filter is not None:
+            self.jq_filter = JqFilter(self._where, await load_decoder(self._profile))
             await self.jq_filter.start()
         return self
 

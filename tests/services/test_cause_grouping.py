@@ -10,7 +10,7 @@ from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
 from mqtui.services import cause_grouping
-from mqtui.services.cause_grouping import complete_cause_id, group_by_cause
+from mqtui.services.cause_grouping import FirstLetters, complete_cause_id, group_by_cause
 from mqtui.services.conventions import load_conventions
 from mqtui.services.letter_selector import LetterSelector
 from tests.domain import dead_letters
@@ -56,6 +56,19 @@ async def test_memory_is_bounded(conventions: Conventions, monkeypatch: pytest.M
     assert [cause.count for cause in causes] == [10, 10, 10, 50]
     assert (causes[-1].id, causes[-1].text) == ("others", "more than 3 causes")
     assert (causes[-1].first, causes[-1].last) == (3, 79)
+
+
+async def test_the_first_letter_of_each_cause_is_kept_in_bounded_memory(
+    conventions: Conventions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = [letter("late", 1), letter("late", 2), letter("no stock", 3)]
+    first = FirstLetters()
+    causes = await group_by_cause(batches(letters), conventions, first)
+    assert [first.by_cause[cause.id] for cause in causes] == [letters[0], letters[2]]
+    monkeypatch.setattr(cause_grouping, "MAX_FIRST_BYTES", letters[0].size)
+    bounded = FirstLetters()
+    await group_by_cause(batches(letters), conventions, bounded)
+    assert list(bounded.by_cause.values()) == [letters[0]]
 
 
 async def test_a_cause_is_named_by_its_beginning(conventions: Conventions) -> None:

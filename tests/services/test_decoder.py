@@ -108,7 +108,8 @@ def test_the_ways_that_fit() -> None:
     assert ("int64" in ways, "uint64-le" in ways, "uuid" in ways, "int32" in ways) == (True, True, False, False)
     assert PLAIN.decode(record(b"\0\0\0\0\0\0\0\7"), "int64").text == b"7"
     assert PLAIN.ways(record(None)) == ()
-    assert "text" in PLAIN.ways(record(b"[1]"))
+    assert PLAIN.ways(record(b"[1]")) == ()
+    assert PLAIN.ways(record(b"5b315d")) == ("hex",)
 
 
 def test_a_rule_that_cannot_be_is_named_in_the_file(config: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+import cbor2
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
@@ -14,8 +16,11 @@ from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import BadInput, OverBudget
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaRef
 from mqtui.services import jq_filter
+from mqtui.services.decoding import Decoder
 from mqtui.services.jq_filter import JqFilter
+from tests.codecs.schema_fixtures import MemorySchemas
 from tests.domain import dead_letters
 
 KEY = Fernet.generate_key()
@@ -39,6 +44,9 @@ def message(value: bytes | None, key: bytes | None = b"u7") -> Message:
         ('. == ""', b"", True),
         (".base64", b"\xff", True),
         (".id", gzip.compress(b'{"id":1}'), True),
+        (".id == 1 and .big == 9007199254740993", msgspec.msgpack.encode({"id": 1, "big": 9007199254740993}), True),
+        (".id == 1 and $m.offset == 118203", cbor2.dumps({"id": 1}), True),
+        (".id == 1", gzip.compress(msgspec.msgpack.encode({"id": 1})), True),
         (".id == 1", Fernet(KEY).encrypt(b'{"id":1}'), True),
         ('$m.partition == 4 and $m.offset == 118203 and $m.key == "u7"', b"{}", True),
         ('$m.headers | any(.[0] == "app" and .[1] == "1.4")', b"{}", True),
@@ -55,10 +63,22 @@ async def answers(
     program: str, messages: Sequence[Message], keys: FernetKeys = NO_KEYS
 ) -> tuple[list[bool], list[tuple[str, int]]]:
     """Which are chosen, and what is said of those it failed on."""
-    test = JqFilter(program, keys)
+    test = JqFilter(program, Decoder(keys))
     await test.start()
     try:
         return [answer async for answer in test.select(messages)], test.failure_reasons()
+    finally:
+        await test.close()
+
+
+async def test_avro_is_decoded_by_the_decoder_that_is_given() -> None:
+    schema = Schema(SchemaKind.AVRO, b'{"type":"record","name":"O","fields":[{"name":"id","type":"string"}]}', "orders")
+    decoder = Decoder(schemas=MemorySchemas({SchemaRef(IdKind.ID, "7"): schema}))
+    test = JqFilter('.id == "AB"', decoder)
+    await test.start()
+    try:
+        framed = [message(b"\0\0\0\0\x07\x04" + text) for text in (b"AB", b"CD")]
+        assert [answer async for answer in test.select([*framed, message(b'{"id":"AB"}')])] == [True, False, True]
     finally:
         await test.close()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
     from mqtui.domain.convention import Conventions
     from mqtui.profiles.model import Profile
+    from mqtui.services.decoding import Decoder
     from mqtui.services.poller import BrokerSnapshot, Poller
     from mqtui.services.session import Session
 
@@ -53,6 +54,7 @@ class BrokerSession:
     sent: dict[Ref, list[Mapping[str, str]]] = field(default_factory=dict)
     """Text that was typed into the publish form of a destination and not sent, by field."""
 
+    _decoder: Decoder | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -80,6 +82,20 @@ class BrokerSession:
         from mqtui.services.conventions import load_for_profile
 
         return load_for_profile(None if self.session is None else self.session.profile).conventions
+
+    @property
+    def decoder(self) -> Decoder:
+        """How its messages are decoded; without the profile's keys and schemas until they are loaded."""
+        from mqtui.services.decoding import PLAIN
+
+        return self._decoder or PLAIN
+
+    async def load_decoder(self) -> None:
+        """Load the profile's keys and schema files."""
+        from mqtui.services.decoding import load_decoder
+
+        if self.session is not None:
+            self._decoder = await load_decoder(self.session.profile)
 
     @property
     def address(self) -> str:
@@ -234,20 +250,25 @@ class SessionRegistry:
                     asyncio.create_task(work)
                     for work in (self._look(broker_session.poller), broker_session._stop.wait())
                 ]
+                loading = asyncio.create_task(self._load_decoder(broker_session))
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
                         await task
                 finally:
-                    for task in tasks:
+                    for task in (*tasks, loading):
                         task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+                    await asyncio.gather(*tasks, loading, return_exceptions=True)
         except MqtuiError as error:
             self._gave_up(broker_session, error)
         except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
             self._gave_up(broker_session, report_crash(error))
         finally:
             broker_session.session = broker_session.poller = None
+
+    async def _load_decoder(self, broker_session: BrokerSession) -> None:
+        await broker_session.load_decoder()
+        self._changed()
 
     async def _look(self, poller: Poller) -> None:
         with suppress(TimeoutError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -14,12 +14,13 @@ from textual.widget import Widget
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Message
 from mqtui.domain.times import format_time
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.headers import HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.messages import time_of
 from mqtui.ui.render.messages.payload import FixedLines, clean
-from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, DecodedValue, is_large, render_value, report
+from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, DecodedValue, is_large, next_form, render_value, report
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.pane import PaneTitle
 from mqtui.ui.widgets.payload_view import EMPTY, PayloadView
@@ -57,8 +58,16 @@ class MessageDetailPane(Vertical):
     MessageDetailPane.-report > #headers, MessageDetailPane.-report > #headers-head { display: none; }
     """
 
-    def __init__(self, conventions: Conventions, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(
+        self,
+        conventions: Conventions,
+        decoder: Callable[[], Decoder] = lambda: PLAIN,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+    ) -> None:
+        """`decoder` gives the decoder of the moment: it is loaded while messages are shown already."""
         super().__init__(id=id)
+        self._decoder = decoder
         self.head = PaneTitle()
         self.caption = Caption()
         self.value = PayloadView(id="value")
@@ -108,12 +117,12 @@ class MessageDetailPane(Vertical):
             self.run_worker(self._draw_later(message), exclusive=True, group="detail", exit_on_error=False)
         else:
             self.workers.cancel_group(self, "detail")
-            self._put(message, render_value(message, self.form))
+            self._put(message, render_value(message, self.form, self._decoder()))
 
     async def _draw_later(self, message: Message) -> None:
         late = self.set_timer(SHOW_READING_AFTER, self._say_late, name="late")
         try:
-            look = await asyncio.to_thread(render_value, message, self.form)
+            look = await asyncio.to_thread(render_value, message, self.form, self._decoder())
         finally:
             late.stop()
         if message is self.message and self.is_attached:
@@ -159,7 +168,7 @@ class MessageDetailPane(Vertical):
 
     def show_next_form(self) -> str:
         """Show the value in the next form; its name."""
-        self.form = VALUE_FORMS[(VALUE_FORMS.index(self.form) + 1) % len(VALUE_FORMS)]
+        self.form = next_form(self.message, self.form, self._decoder())
         self.draw()
         return self.form
 
@@ -180,6 +189,8 @@ def caption(message: Message, look: DecodedValue, form: str) -> str:
     stamp = time_of(message)
     parts = [] if stamp is None else [iso(stamp)]
     parts += [figures.size(message.size), look.codec]
+    if sealed := next((each.why for each in look.attempts if each.codec == "fernet" and each.why), ""):
+        parts.append(f"sealed (Fernet): {sealed}")
     if form != "auto":
         parts.append("i: another way")
     return " · ".join(parts)

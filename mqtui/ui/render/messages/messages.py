@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC
 from time import time
 from typing import Any
@@ -15,6 +15,7 @@ from mqtui.domain.message import EntryId, Message, MessageFormat, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.times import format_time
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.payload import clean
@@ -23,6 +24,9 @@ from mqtui.ui.render.table_model import Cell, Column
 
 PREVIEW_BYTES = 400
 """Bytes of a value that a row previews."""
+
+MAX_DECODED_BYTES = 32 * 1024
+"""Bytes of a value that is decoded for a row."""
 
 HEX_BYTES = 16
 """Bytes shown in hex where a value is not text."""
@@ -36,7 +40,9 @@ TIMES = ("local", "UTC", "age")
 class MessageRenderer:
     """How messages are shown in a list. `times` is one of `TIMES`."""
 
-    def __init__(self, broker: BrokerKind) -> None:
+    def __init__(self, broker: BrokerKind, decoder: Callable[[], Decoder] = lambda: PLAIN) -> None:
+        """`decoder` gives the decoder of the moment."""
+        self._decoder = decoder
         self.times = TIMES[0]
         self.handled = Handled()
         """Letters that earlier runs handled (Kafka keeps them)."""
@@ -77,7 +83,7 @@ class MessageRenderer:
             (self.time(item), "muted"),
             (str(item.position), ""),
             *key,
-            preview_value(item),
+            preview_value(item, self._decoder()),
             (figures.size(item.size), "muted"),
         )
 
@@ -109,9 +115,9 @@ class MessageRenderer:
     def severity(self, item: Message) -> int:
         """1 where the value can't be read."""
         value = item.value
-        if value is None or value.isascii() or compression.detect(value):
+        if value is None or (value.isascii() and b"\0" not in value) or compression.detect(value):
             return 0
-        return int(_text(value) is None)
+        return int(_value_text(value) is None and not _preview_decoded(item, self._decoder()))
 
     def text(self, item: Message) -> str:
         """The words a filter looks at: position, key, value or fields."""
@@ -154,8 +160,8 @@ def readable_key(key: bytes | None) -> Cell:
     return (clean(text), "") if text is not None else (key[:HEX_BYTES].hex(" "), "muted")
 
 
-def preview_value(item: Message) -> Cell:
-    """The beginning of a value, or of an entry's fields, as a cell."""
+def preview_value(item: Message, decoder: Decoder = PLAIN) -> Cell:
+    """The beginning of a value, or of an entry's fields, as a cell; one that is not text is decoded."""
     if item.fields:
         return clean(" ".join(f"{_name(name)}={_field(content)}" for name, content in item.fields)), ""
     value = item.value
@@ -163,6 +169,8 @@ def preview_value(item: Message) -> Cell:
         return TOMBSTONE, "muted"
     if not value:
         return EMPTY, "muted"
+    if decoded := _preview_decoded(item, decoder):
+        return decoded, ""
     if compressed := compression.detect(value):
         inner = _gunzip_prefix(value) if compressed == "gzip" else b""
         return (f"gzip: {_readable(inner)[0]}", "") if inner else (f"{compressed} {figures.size(len(value))}", "muted")
@@ -171,12 +179,31 @@ def preview_value(item: Message) -> Cell:
     return _readable(value)
 
 
+def _preview_decoded(item: Message, decoder: Decoder) -> str:
+    """The codec and the beginning of a decoded value; "" where it is text as it is, can't be decoded, or is large."""
+    value = item.value
+    if not value or len(value) > MAX_DECODED_BYTES:
+        return ""
+    if not (decoder.has_rule(item) or fernet.is_token(value) or _value_text(value) is None):
+        return ""
+    found = decoder.decode(item)
+    if found.codec == "text" or found.codec.rpartition("+")[2] == "binary":
+        return ""
+    text = found.text[:PREVIEW_BYTES].decode("utf-8", "replace")
+    return f"{found.codec}: {clean(text)}"
+
+
 def _readable(value: bytes) -> Cell:
-    text = _text(value[:PREVIEW_BYTES])
+    text = _value_text(value[:PREVIEW_BYTES])
     if text is not None:
         return clean(" ".join(text.split("\n"))), ""
     more = " …" if len(value) > HEX_BYTES else ""
     return f"{value[:HEX_BYTES].hex(' ')}{more}   hex {figures.size(len(value))}", "muted"
+
+
+def _value_text(value: bytes) -> str | None:
+    """A value as text; one with NUL bytes is none."""
+    return None if b"\0" in value else _text(value)
 
 
 def _text(value: bytes) -> str | None:

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import orjson
 
 from mqtui.codecs.base64_hex import from_base64
-from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.domain.message import EntryId, Message
-from mqtui.services.decoding import LARGE_BYTES, decode_message, unwrap_large
+from mqtui.services.decoding import LARGE_BYTES, PLAIN, Decoder, unwrap_large
 from mqtui.ui.render.figures import size
 from mqtui.ui.render.messages.payload import Base64Text, Document, FixedLines, HexDump, PlainText
 from mqtui.ui.render.messages.payload_json import JsonText
 from mqtui.ui.render.table_model import Cell
 
 VALUE_FORMS = ("auto", "text", "hex", "base64")
+"""Forms of any value; `value_forms` has those of one."""
+
+FROM = "from "
+"""How the form of a value begins that is opened as hex or base64: `from hex`."""
+
 TOMBSTONE = "(tombstone)"
 EMPTY = "(empty)"
 
@@ -31,18 +35,34 @@ class DecodedValue:
     attempts: Sequence[Attempt] = ()
 
 
-def render_value(message: Message, form: str, keys: FernetKeys = NO_KEYS) -> DecodedValue:
-    """The value of a message in one of `VALUE_FORMS`. Slow for large values: call it in a thread."""
+def value_forms(message: Message | None, decoder: Decoder = PLAIN) -> tuple[str, ...]:
+    """The forms in which a value can be shown: `auto`, the other codecs that fit, then text, hex and base64."""
+    if message is None or is_large(message):
+        return VALUE_FORMS
+    ways = [FROM + way if way in VALUE_FORMS else way for way in decoder.ways(message) if way != "text"]
+    return (VALUE_FORMS[0], *ways, *VALUE_FORMS[1:])
+
+
+def next_form(message: Message | None, form: str, decoder: Decoder = PLAIN) -> str:
+    """The form after this one; the first where this one does not fit the message."""
+    forms = value_forms(message, decoder)
+    return forms[(forms.index(form) + 1) % len(forms)] if form in forms else forms[0]
+
+
+def render_value(message: Message, form: str, decoder: Decoder = PLAIN) -> DecodedValue:
+    """The value of a message in one of its `value_forms`. Slow for large values: call it in a thread."""
     if isinstance(message.position, EntryId):
-        return _fields(message, form, keys)
+        return _fields(message, form, decoder)
     value = message.value
     if value is None:
         return DecodedValue(FixedLines([[(TOMBSTONE, "muted")]]), "null")
     if not value:
         return DecodedValue(FixedLines([[(EMPTY, "muted")]]), "empty")
-    if form != "auto":
+    if form in VALUE_FORMS[1:]:
         return render_raw(value, form)
-    return _large(value, keys) if len(value) > LARGE_BYTES else render_decoded(decode_message(message, keys))
+    if len(value) > LARGE_BYTES:
+        return _large(value, decoder.keys)
+    return render_decoded(decoder.decode(message, "" if form == "auto" else form.removeprefix(FROM)))
 
 
 def render_raw(value: bytes, form: str) -> DecodedValue:
@@ -59,13 +79,14 @@ def render_raw(value: bytes, form: str) -> DecodedValue:
 
 def render_decoded(found: Decoded) -> DecodedValue:
     """A decoded value as lines: JSON indented, text by its line ends, other bytes in hex."""
-    innermost = found.codec.rpartition("+")[2]
-    if innermost == "text":
-        return DecodedValue(PlainText(orjson.loads(found.text)), found.codec, found.attempts)
-    if innermost == "binary":
+    innermost = found.codec.rpartition("+")[2].partition(":")[0]
+    name = " ".join(filter(None, (found.codec, found.schema)))
+    if innermost == "text" and found.text.startswith(b'"'):
+        return DecodedValue(PlainText(orjson.loads(found.text)), name, found.attempts)
+    if innermost == "binary" and found.text.startswith(b'{"base64":'):
         value = from_base64(orjson.loads(found.text)["base64"]) or b""
-        return DecodedValue(HexDump(value), found.codec, found.attempts)
-    return DecodedValue(JsonText(found.text.decode()), found.codec, found.attempts)
+        return DecodedValue(HexDump(value), name, found.attempts)
+    return DecodedValue(JsonText(found.text.decode()), name, found.attempts)
 
 
 def is_large(message: Message) -> bool:
@@ -82,9 +103,9 @@ def _large(value: bytes, keys: FernetKeys) -> DecodedValue:
     return DecodedValue(JsonText(text) if innermost == "json" else PlainText(text), found.codec, found.attempts)
 
 
-def _fields(message: Message, form: str, keys: FernetKeys) -> DecodedValue:
+def _fields(message: Message, form: str, decoder: Decoder) -> DecodedValue:
     if form == "auto" and message.size <= LARGE_BYTES:
-        return render_decoded(decode_message(message, keys))
+        return render_decoded(decoder.decode(message))
     lines: list[list[Cell]] = []
     for name, content in message.fields:
         lines.append([(name.decode("utf-8", "replace"), "accent")])

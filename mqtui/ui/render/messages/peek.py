@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from mqtui.domain.figure import Figure, pluralize
@@ -10,6 +10,7 @@ from mqtui.domain.message import Message
 from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Handled
 from mqtui.domain.topology import Destination
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, preview_value, routing
@@ -31,7 +32,8 @@ COSTS_NOTHING = "A look into a queue: messages are delivered and requeued in the
 class PeekedMessageRenderer(MessageRenderer):
     """How peeked messages are shown in a list, with the deliveries they have left."""
 
-    def __init__(self, price: PeekCost) -> None:
+    def __init__(self, price: PeekCost, decoder: Callable[[], Decoder] = lambda: PLAIN) -> None:
+        self._decoder = decoder
         self.times = TIMES[0]
         self.handled = Handled()
         self.price = price
@@ -50,7 +52,7 @@ class PeekedMessageRenderer(MessageRenderer):
         return item.position
 
     def cells(self, item: Message) -> Sequence[Cell]:
-        value, tone = preview_value(item)
+        value, tone = preview_value(item, self._decoder())
         if self.is_moved_to_tail(item):
             value = f"{MOVED_TO_TAIL}   {value}"
         return (

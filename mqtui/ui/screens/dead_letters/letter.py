@@ -16,12 +16,13 @@ from mqtui.domain.deadletter import describe, split_headers
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters import letter as render
 from mqtui.ui.render.dead_letters.letter import Original
 from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.payload import Document, FixedLines
-from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, is_large, render_value, value_size
+from mqtui.ui.render.messages.payload_forms import VALUE_FORMS, is_large, next_form, render_value, value_size
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.dead_letters.audit_pane import AuditPane
 from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
@@ -204,9 +205,10 @@ class DeadLetterScreen(ConsoleScreen):
 
     async def _value_of(self, letter: Message, original: Message | None) -> tuple[tuple[str, str], Document]:
         """Title and lines of the value, or of the difference; computed in a thread where it is large."""
+        decoder = self.broker_session.decoder
         if is_large(letter) or (original is not None and is_large(original)):
-            return await asyncio.to_thread(render_comparison, letter, original, self.form)
-        return render_comparison(letter, original, self.form)
+            return await asyncio.to_thread(render_comparison, letter, original, self.form, decoder)
+        return render_comparison(letter, original, self.form, decoder)
 
     # -- keys
 
@@ -294,7 +296,7 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("view.decode")
     def decode_as(self) -> None:
         """Show the values in the next form."""
-        self.form = VALUE_FORMS[(VALUE_FORMS.index(self.form) + 1) % len(VALUE_FORMS)]
+        self.form = next_form(self.letter, self.form, self.broker_session.decoder)
         self.prompt_line.flash(f"value as {self.form}", "text")
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 
@@ -346,12 +348,14 @@ class DeadLetterScreen(ConsoleScreen):
         await self.console.back()
 
 
-def render_comparison(letter: Message, original: Message | None, form: str) -> tuple[tuple[str, str], Document]:
+def render_comparison(
+    letter: Message, original: Message | None, form: str, decoder: Decoder = PLAIN
+) -> tuple[tuple[str, str], Document]:
     """Title (name, facts) and lines of a letter's value, or of its difference from the original's."""
-    look = render_value(letter, form)
+    look = render_value(letter, form, decoder)
     if original is None:
         return ("value", f"{value_size(letter)} {look.codec}"), look.document
-    lines: FixedLines = render.difference(render_value(original, form).document, look.document)
+    lines: FixedLines = render.difference(render_value(original, form, decoder).document, look.document)
     return ("letter (+) against its original (−)", look.codec), lines
 
 

@@ -58,12 +58,12 @@ class MessageListScreen(ListScreen[Message]):
 
     def renderer(self) -> MessageRenderer:
         """How messages are shown in the list."""
-        return MessageRenderer(self.broker_session.kind)
+        return MessageRenderer(self.broker_session.kind, lambda: self.broker_session.decoder)
 
     def body(self) -> Iterable[Widget]:
         self.table: MessageList = MessageList(self.renderer())
         self.list_pane = Pane(self.table, name=self.ref.name, id="messages")
-        self.detail_pane = MessageDetailPane(self.conventions, id="detail")
+        self.detail_pane = MessageDetailPane(self.conventions, lambda: self.broker_session.decoder, id="detail")
         self.detail_pane.add_class("beside")
         self.readers: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="readers")
         self.around = Pane(self.readers, name="Groups")

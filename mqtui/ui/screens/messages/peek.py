@@ -58,7 +58,7 @@ class PeekScreen(MessageListScreen):
         self.is_reading = False
         """Whether messages are unacked now."""
 
-        self._peeked = PeekedMessageRenderer(NOT_ASKED)
+        self._peeked = PeekedMessageRenderer(NOT_ASKED, lambda: self.broker_session.decoder)
 
     def renderer(self) -> PeekedMessageRenderer:
         return self._peeked
@@ -154,7 +154,7 @@ class PeekScreen(MessageListScreen):
         session, table = self.broker_session.session, self.table
         if session is None:
             return
-        self._peeked = PeekedMessageRenderer(look.price)
+        self._peeked = PeekedMessageRenderer(look.price, lambda: self.broker_session.decoder)
         table.render_as(self._peeked)
         table.begin()
         table.model.marks.clear()
