@@ -19,7 +19,10 @@ from mqtui.ui.render.messages.messages import MessageRenderer, preview_value
 from mqtui.ui.render.messages.payload_forms import next_form, render_value, report, value_forms
 from mqtui.ui.widgets.message_detail import caption
 from tests.codecs.schema_fixtures import MemorySchemas
+from tests.memory import MemoryWorld
+from tests.ui.destination_console import message, open_destination
 
+TARGET = "kafka://memory:9092"
 TOPIC = Ref(Kind.TOPIC, "orders")
 SCHEMA: Any = {"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}]}
 KEY = Fernet.generate_key()
@@ -95,3 +98,16 @@ def test_what_can_be_decoded_is_no_problem_in_the_list() -> None:
     assert rows.severity(avro()) == 0
     assert rows.severity(record(b"\xff\xfe\xfd")) == 1
     assert rows.severity(record(msgspec.msgpack.encode({"a": b"\xff"}))) == 0
+
+
+async def test_the_console_shows_a_decoded_value_and_walks_the_ways() -> None:
+    world = MemoryWorld()
+    server = world.kafka()
+    ref = server.make("orders")
+    server.put(message(ref, msgspec.msgpack.encode({"id": "AB-991", "big": 2**53 + 1}), b"u44"))
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see('msgpack: {"id":"AB-991"', '"big": 9007199254740993', "· msgpack")
+        await opened.press("i")
+        await opened.see("value as text")
+        await opened.press("i", "i", "i")
+        await opened.see("value as auto", "· msgpack")
