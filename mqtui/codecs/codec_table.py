@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 from mqtui.codecs.compression import DECOMPRESSORS, ENCODINGS, decompress
@@ -64,6 +65,7 @@ SUFFIXES = {"json": "json", "cbor": "cbor", "msgpack": "msgpack", "avro": "avro"
 """Structured syntax suffixes (RFC 6839): `application/vnd.orders+json`."""
 
 
+@cache
 def body_codec(name: str) -> BodyCodec:
     """The codec of that name; of a number's type too.
 

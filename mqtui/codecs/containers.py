@@ -20,13 +20,16 @@ FASTSTREAM_HEADER = struct.Struct(">8sHII")
 CLOUD_EVENT = ("specversion", "id", "source", "type")
 """Attributes that every CloudEvent 1.0 has."""
 
+HOLDS_BODY = (b'"specversion"', b'"body"', b'"headers"')
+"""What a JSON document has that may hold another body."""
+
 CLOUD_EVENT_HEADERS = ("ce_specversion", "ce-specversion", "cloudEvents:specversion", "cloudEvents_specversion")
 """The header of a CloudEvent in binary mode on Kafka, over HTTP and on AMQP."""
 
 
 def open_json(text: bytes, given: CodecInput) -> Decoded | None:
     """A JSON document that holds a body, with that body decoded; None where it is none of those known."""
-    if not text.startswith(b"{") or not (b'"specversion"' in text or b'"body"' in text or b'"headers"' in text):
+    if not text.startswith(b"{") or not any(mark in text for mark in HOLDS_BODY):
         return None
     try:
         members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])

@@ -13,16 +13,17 @@ import orjson
 from mqtui.codecs import compression, fernet, kafka_internal
 from mqtui.codecs.base64_hex import to_base64
 from mqtui.codecs.codec_table import body_codec, of_content_encoding, of_content_type, open_layer, parse_rule
-from mqtui.codecs.containers import FASTSTREAM, is_cloud_event, open_json
+from mqtui.codecs.containers import FASTSTREAM, HOLDS_BODY, is_cloud_event, open_json
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.codecs.framing import Frame, find_frame
 from mqtui.codecs.hints import NO_HINTS, CodecInput, Hints
-from mqtui.codecs.json_text import FIRST
+from mqtui.codecs.json_text import FIRST, one_line
 from mqtui.codecs.named import JAVA, KRYO, PICKLE
 from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
 from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaNotFound, SchemaRef
 
 NO_KEYS: FernetKeys = {}
+JSON_FITTED = (Attempt("json"),)
 MAX_LAYERS = 4
 MAX_SNIFFED_BYTES = 64 * 1024
 """The size up to which `sniff` parses a whole document; above it the first and the last byte decide."""
@@ -46,7 +47,21 @@ def decode(
     """The decoded value, its codecs, and all that was tried."""
     if value is None:
         return Decoded(b"null", "null", (Attempt("null"),))
+    if hints is NO_HINTS and value[:1] in (b"{", b"["):
+        found = _plain_json(value)
+        if found is not None:
+            return found
     return _Decoding(keys, hints, schemas).decode(value)
+
+
+def _plain_json(value: bytes) -> Decoded | None:
+    """JSON that holds no other body: most messages of which nothing else is known."""
+    if any(mark in value for mark in HOLDS_BODY):
+        return None
+    try:
+        return Decoded(one_line(value), "json", JSON_FITTED)
+    except NotDecoded:
+        return None
 
 
 def sniff(value: bytes | None) -> str:
@@ -114,7 +129,7 @@ class _Decoding:
     # -- layers
 
     def _open_layers(self, value: bytes) -> bytes:
-        for name in of_content_encoding(self._hints.content_encoding):
+        for name in of_content_encoding(self._hints.content_encoding) if self._hints.content_encoding else ():
             inner = self._open(name, value)
             if inner is None:
                 break
@@ -210,7 +225,7 @@ class _Decoding:
     # -- what the message says, and what the bytes look like
 
     def _by_content_type(self, value: bytes) -> Decoded | None:
-        named = of_content_type(self._hints.content_type)
+        named = of_content_type(self._hints.content_type) if self._hints.content_type else None
         found = None if named is None else self._try(named[0], value, named[1])
         return found and self._opened(found)
 
