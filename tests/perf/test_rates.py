@@ -1,27 +1,30 @@
 """The short form of the rates: redrives beside a loop of the client library, in turn on one broker.
 
-The median ratio has to be half of what is promised, since other work on the machine halves a ratio now and then; the
-promise itself is measured by the full form, `python -m tests.perf.rates`, on a quiet machine.
+The ratio is that of the loop's seconds to the CPU seconds of our letters, which other work on the machine does not
+lower; the median has to be half of what is promised. The promise itself is measured by the full form, `python -m
+tests.perf.rates`, on a quiet machine.
 """
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 from tests.brokers import Brokers
-from tests.perf.rates import RACES, middle, race, start_ratio
+from tests.perf.rates import RACES, race, start_ratio
 
-COUNT = {"kafka": 200_000, "classic": 20_000, "quorum": 20_000, "redis": 100_000}
-PAIRS = 3
+COUNT = {"kafka": 60_000, "classic": 10_000, "redis": 40_000}
+PAIRS = 2
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("name", RACES)
+@pytest.mark.parametrize("name", COUNT)
 def test_redrive_is_nearly_as_fast_as_a_loop(name: str, brokers: Brokers) -> None:
     pairs = race(name, getattr(brokers, RACES[name].server)(), COUNT[name], PAIRS)
     print(*(f"{name}: {pair}" for pair in pairs), sep="\n")
-    assert middle(pairs) >= RACES[name].least / 2
+    assert median(pair.busy_ratio for pair in pairs) >= RACES[name].least / 2
 
 
 def test_the_version_comes_in_less_than_three_bare_imports() -> None:
