@@ -139,6 +139,15 @@ ACTIONS: tuple[Action, ...] = (
     _change("message.publish", "P", "publish", "send a message", "destinations, messages", Danger.PLAN, Verb.PUBLISH),
     _change("letters.redrive", "R", "redrive", "send letters home", "letters, pending", Danger.PLAN, Verb.REDRIVE),
     _change(
+        "letters.all_at_once",
+        "F",
+        "all at once",
+        "no first letter that is waited for; again: one first",
+        "plans",
+        Danger.TYPE,
+        Verb.REDRIVE,
+    ),
+    _change(
         "pending.claim", "C", "claim", "claim pending entries for another consumer", "pending", Danger.PLAN, Verb.CLAIM
     ),
     _change("pending.ack", "A", "acknowledge", "acknowledge pending entries", "pending", Danger.TYPE, Verb.ACK),
@@ -151,6 +160,7 @@ ACTIONS: tuple[Action, ...] = (
     _change("thing.purge", "X", "purge", "purge, trim, delete records", "destinations", Danger.TYPE, later=LATER),
     _change("thing.create", "plus", "new", "a new profile", "profiles", Danger.PLAN),
     _change("run.stop", "S", "stop", "stop the rest of a run; the batch in flight is finished", "runs", Danger.PLAN),
+    _change("run.resume", "T", "resume", "plan the rest of an interrupted run", "runs", Danger.PLAN),
     _change("run.restore", "U", "put back", "put the letters of a run back", "runs, audit", Danger.PLAN, Verb.PUT_BACK),
     _change("guard.unlock", "L", "unlock", "writes on for 15 minutes", "all", Danger.TYPE, later=LATER),
     _look("form.review", "ctrl+r", "review", "review, or save", "forms"),

@@ -12,11 +12,14 @@ import pytest
 import mqtui.ui
 from mqtui.ui import actions, keymap
 from mqtui.ui.actions import ACTIONS, BY_ID, Danger
+from mqtui.ui.navigation import global_actions
 from mqtui.ui.navigation.screen_classes import SCREENS, screen_class
+from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
+from mqtui.ui.widgets.row_table import RowTable
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -104,6 +107,17 @@ def test_hints_are_in_the_registry_and_looks_stand_first() -> None:
     assert len(shown) > 10
     for name, hinted in shown.items():
         assert [each for each in hinted if each not in BY_ID] == [], name
+
+
+async def test_hints_are_what_a_place_can_do(shop: MemoryShop) -> None:
+    """A hint has a method of the screen, of its list or of every place, and is there in this version."""
+    everywhere = shop.console().global_action_ids or global_actions.global_actions(shop.console())
+    of_lists = RowTable(DestinationRenderer())._doers()
+    for screen in shown_screens():
+        own = set(screen._doers) - screen.lacks
+        missing = [each for each in screen.hint_actions if each not in {*own, *everywhere, *of_lists}]
+        assert (screen.__name__, missing) == (screen.__name__, [])
+        assert [each for each in screen.hint_actions if BY_ID[each].later] == [], screen.__name__
 
 
 def test_each_screen_has_a_name_of_its_own() -> None:

@@ -17,7 +17,10 @@ async def test_looks_stand_first_and_capitals_below(shop: MemoryShop) -> None:
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
         await user.sees(
-            "look: never changes anything", "CHANGE: the plan first, always", "filter", "dim: not in this version"
+            "look: never changes anything",
+            "CHANGE: the plan first, always",
+            "filter",
+            "dim: there is no shell to go to",
         )
         await user.presses("question_mark").is_at("DestinationsScreen")
 
@@ -55,9 +58,9 @@ async def test_a_dim_one_is_not_done(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
-        await user.presses("slash").types("purge").sees_no("publish").presses("enter", "enter")
+        await user.presses("slash").types("shell").sees_no("publish").presses("enter", "enter")
         await (
-            user.sees("purge: not in this version")
+            user.sees("to the shell: there is no shell to go to")
             .is_at("HelpPopup")
             .presses("esc")
             .presses("esc")

@@ -23,7 +23,8 @@ async def test_an_action_is_done_in_the_place_below(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders").presses("ctrl+p").is_at("PalettePopup")
-        await user.types("unlock").sees("dim: not in this version").presses("enter").sees("unlock: not in this version")
+        await user.types("unlock").sees_no("writes on").presses("ctrl+u").types("shell").sees("dim: there is no shell")
+        await user.presses("enter").sees("to the shell: there is no shell to go to")
         await user.presses("esc").is_at("DestinationsScreen").presses("ctrl+p").is_at("PalettePopup")
         await user.types("view 5").presses("enter").is_at("RunsScreen")
 

@@ -100,8 +100,22 @@ async def test_the_plan_follows_its_terms(interrupted_runs: InterruptedRuns) -> 
         await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("redrive 2 of 9 letters", "Start with all at once")
         await user.presses("y").until(lambda: "--limit 2" in user.console.clipboard, "has the command")
         assert interrupted_runs.left == LETTERS
-        await user.presses("enter").types("shop").presses("enter").is_at("RunScreen").sees("2 of 2")
+        await user.presses("enter").reads_in_prompt("type orders.DLQ to start with all at once")
+        await user.types("orders.DLQ").presses("enter").is_at("RunScreen").sees("2 of 2")
     assert interrupted_runs.left == LETTERS - 2
+
+
+async def test_all_at_once_has_a_key_and_a_confirmation_of_its_own(shop: MemoryShop) -> None:
+    """`F` plans without a first letter, again with one; the letters' own name is typed on an open profile too."""
+    shop.profiles()
+    async with at_console(shop.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen").sees("Start with 1")
+        await user.presses("ctrl+r").reads_in_prompt("ctrl+r does nothing here").sees("Start with 1")
+        await user.presses("F").sees("Start with all at once").presses("F").sees("Start with 1")
+        await user.presses("F").sees("Start with all at once").presses("enter").reads_in_prompt("type orders.DLQ")
+        await user.types("dev").presses("enter").reads_in_prompt("that was not orders.DLQ").is_at("PlanReviewScreen")
+        await user.presses("enter").reads_in_prompt("type orders.DLQ").types("orders.DLQ").presses("enter")
+        await user.is_at("RunScreen").sees("moved 31")
 
 
 async def test_faults_stand_under_their_field_and_esc_leaves_the_plan(interrupted_runs: InterruptedRuns) -> None:

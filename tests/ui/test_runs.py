@@ -160,7 +160,7 @@ async def test_a_run_under_way_stands_on_top_and_is_shown_again(interrupted_runs
         await (
             user.on_row("stopped").reads_in_prompt("(stopped)").until(lambda: interrupted_runs.left > 0, "leaves some")
         )
-        await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_prompt("type shop")
+        await user.presses("T").sees("resumes", "[ Resume ]").presses("enter").reads_in_prompt("type shop")
         await user.types("shop").presses("enter").is_at("RunScreen").sees(f"moved {LETTERS}")
     assert sorted(interrupted_runs.ground.returned()) == list(range(LETTERS))
     assert not interrupted()

@@ -69,6 +69,9 @@ class ConsoleScreen(Screen[None]):
     hint_actions: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions that the hints show, in order; those that change something come last."""
 
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    """Ids of inherited actions that this screen has not: they are in neither hints nor help."""
+
     shows_members: ClassVar[bool] = False
     """Whether members of groups are shown; pollers ask for them only then."""
 
@@ -234,6 +237,8 @@ class ConsoleScreen(Screen[None]):
 
     def concerns(self, action: Action) -> bool:
         """Whether an action belongs to this screen, enabled or not."""
+        if action.later or action.id in self.lacks:
+            return False
         if action.id in self._doers or action.id in self.hint_actions or action.id in self.console.global_action_ids:
             return True
         table = self.focused_table

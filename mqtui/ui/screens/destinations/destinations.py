@@ -42,7 +42,6 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         "thing.pair",
         "letters.redrive",
         "message.publish",
-        "thing.purge",
     )
 
     def body(self) -> Iterable[Widget]:

@@ -35,7 +35,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     screen_name = "Groups"
 
-    hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
+    hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order")
     empty_text = "no consumer groups"
     shows_members = True
 

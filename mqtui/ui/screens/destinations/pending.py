@@ -53,7 +53,6 @@ class PendingScreen(ListScreen[PendingRow]):
         "read.again",
         "pending.claim",
         "pending.ack",
-        "letters.redrive",
     )
     empty_text = "nothing pending"
     shows_members = True
@@ -185,8 +184,6 @@ class PendingScreen(ListScreen[PendingRow]):
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        if action.id == "letters.redrive":
-            return "retry as new: not in this version; C claims them"
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("pending.claim", "pending.ack"):
             if not self.entries:

@@ -166,6 +166,8 @@ class MessageListScreen(ListScreen[Message]):
 
     # -- keys
 
+    lacks = frozenset({"list.order"})
+
     def disabled_reason(self, action: Action) -> str | None:
         """Messages have the broker's order, and can't be edited here."""
         if action.id == "list.order":

@@ -20,29 +20,28 @@ def menu_item(screen: ScreenApi, action: Action) -> MenuItem:
         do=lambda: screen.perform(action.id),
         key=screen.console.keymap.shown(action.id),
         kind="look",
-        reason=action.later or screen.disabled_reason(action) or "",
+        reason=screen.disabled_reason(action) or "",
         changes=action.changes,
     )
 
 
 def menu_items(screen: ScreenApi) -> list[MenuItem]:
-    """All actions of a screen: those of its hints first, then its other own ones, then global ones.
-
-    Those that this version does not have come last.
-    """
-    own = [BY_ID[name] for name in dict.fromkeys((*screen.hint_actions, *screen.own_actions))]
+    """All actions of a screen: those of its hints first, then its other own ones, then global ones."""
+    own = [BY_ID[name] for name in dict.fromkeys((*screen.hint_actions, *_own(screen)))]
     everywhere = [action for action in ACTIONS if screen.concerns(action) and action not in own]
-    here = [*own, *everywhere]
-    now = sorted((action for action in here if not action.later), key=lambda action: action.id in MOVES)
-    later = [action for action in ACTIONS if action.later and (action in here or action.changes)]
-    return [menu_item(screen, action) for action in (*now, *later)]
+    ordered = sorted((*own, *everywhere), key=lambda action: action.id in MOVES)
+    return [menu_item(screen, action) for action in ordered if not action.later]
 
 
 def row_menu_items(screen: ScreenApi) -> list[MenuItem]:
     """The actions for the row under the cursor: those of the hints first, then the screen's other own ones."""
     named = [name for name in screen.hint_actions if name != "nav.back"]
-    return [menu_item(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
+    return [menu_item(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_of_a_row(screen)))]
 
 
 def _own(screen: ScreenApi) -> Iterable[str]:
-    return (name for name in screen.own_actions if name not in MOVES and name != "nav.back")
+    return (name for name in screen.own_actions if name not in screen.lacks)
+
+
+def _of_a_row(screen: ScreenApi) -> Iterable[str]:
+    return (name for name in _own(screen) if name not in MOVES and name != "nav.back")

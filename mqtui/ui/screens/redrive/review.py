@@ -40,7 +40,7 @@ class PlanReviewScreen(PlanScreen):
 
     hint_actions: ClassVar[tuple[str, ...]] = (
         "nav.open",
-        "form.review",
+        "letters.all_at_once",
         "view.detail",
         "thing.copy",
         "thing.edit",
@@ -83,12 +83,12 @@ class PlanReviewScreen(PlanScreen):
     def ways_on(self) -> list[StyledLine]:
         """The usual, and how to start with another number of letters."""
         ways = super().ways_on()
-        if self.refusal() or "form.review" not in self.hints():
+        if self.refusal() or "letters.all_at_once" not in self.hints():
             return ways
         other = "one letter" if self.whole else "all at once"
         asks = [
             ("it asks after the first; ", "muted"),
-            ("ctrl+r", "accent"),
+            (self.console.keymap.shown("letters.all_at_once"), "warn"),
             (f" starts with {other} instead", "muted"),
         ]
         return [asks, *ways]
@@ -127,16 +127,16 @@ class PlanReviewScreen(PlanScreen):
         return "starts with all" if self.whole else f"starts with {self.request.stages.first[0]:,}"
 
     def action_title(self, action: Action) -> str:
-        if action.id == "form.review":
+        if action.id == "letters.all_at_once":
             return "one first" if self.whole else "all at once"
         return "terms" if action.id == "thing.edit" else super().action_title(action)
 
     def hints(self) -> tuple[str, ...]:
         """The usual hints; a discard has no stages to switch."""
-        shown = super().hints()
-        return tuple(each for each in shown if each != "form.review") if self.request.verb is Verb.DISCARD else shown
+        left_out = "letters.all_at_once" if self.request.verb is Verb.DISCARD else ""
+        return tuple(each for each in super().hints() if each != left_out)
 
-    @handles("form.review")
+    @handles("letters.all_at_once")
     def other_way(self) -> None:
         """Switch between starting with one letter and starting with all."""
         if self.request.verb is Verb.DISCARD:
@@ -159,11 +159,11 @@ class PlanReviewScreen(PlanScreen):
     @property
     def asks_to(self) -> str:
         """What consent is asked for."""
-        return "discard" if self.request.verb is Verb.DISCARD else "start"
+        return "discard" if self.request.verb is Verb.DISCARD else "start with all at once" if self.whole else "start"
 
     def name_to_type(self) -> str:
-        """A discard's source is typed on every profile."""
-        return self.request.source.name if self.request.verb is Verb.DISCARD else ""
+        """The source of a discard, or of a start with all at once, is typed on every profile."""
+        return self.request.source.name if self.request.verb is Verb.DISCARD or self.whole else ""
 
     async def carry_out(self, consents: Sequence[Consent]) -> None:
         session, planned = self.broker_session.session, self.planned

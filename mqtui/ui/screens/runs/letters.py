@@ -28,7 +28,7 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
 
     screen_name = "RunLetters"
 
-    hint_actions = ("list.filter", "list.next", "list.order", "read.again", "thing.copy", "form.review", "run.restore")
+    hint_actions = ("list.filter", "list.next", "list.order", "read.again", "thing.copy", "run.resume", "run.restore")
     empty_text = "nothing was written down of its letters"
 
     def __init__(self, run: str) -> None:
@@ -89,20 +89,17 @@ class RunLettersScreen(ListScreen[OutcomeRow]):
         return describe_letter(item)
 
     def disabled_reason(self, action: Action) -> str | None:
-        """U needs a run that moved something, ctrl+r an interrupted one."""
+        """U needs a run that moved something, T an interrupted one."""
         reason = super().disabled_reason(action)
-        if reason is None and self.row is None and action.id in ("run.restore", "form.review", "thing.copy"):
+        if reason is None and self.row is None and action.id in ("run.restore", "run.resume", "thing.copy"):
             return "the journal is being read"
-        if reason is None and action.id == "form.review" and self.row is not None:
+        if reason is None and action.id == "run.resume" and self.row is not None:
             return resume_disabled_reason(self.row)
         if reason is None and action.id == "run.restore" and self.row is not None:
             return put_back_disabled_reason(self.row)
         return reason
 
-    def action_title(self, action: Action) -> str:
-        return "resume" if action.id == "form.review" else super().action_title(action)
-
-    @handles("form.review")
+    @handles("run.resume")
     async def resume(self) -> None:
         """Plan to resume the run."""
         if self.row is not None:

@@ -86,6 +86,11 @@ class ResumeScreen(PlanReviewScreen):
     def ways_refused(self) -> str:
         return "nothing can be started from here: esc goes back"
 
+    @property
+    def whole(self) -> bool:
+        """A resume goes on in the stages that it began with."""
+        return False
+
     def start_words(self) -> str:
         return "resumes"
 
@@ -98,7 +103,7 @@ class ResumeScreen(PlanReviewScreen):
 
     def disabled_reason(self, action: Action) -> str | None:
         """A resume keeps the options of the run; E accepts a risk only."""
-        if action.id == "form.review" or (action.id == "thing.edit" and self.refused_risk() is None):
+        if action.id == "letters.all_at_once" or (action.id == "thing.edit" and self.refused_risk() is None):
             return "a resume goes on with the rest, on the terms it began with"
         return super().disabled_reason(action)
 

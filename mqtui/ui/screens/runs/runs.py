@@ -45,7 +45,7 @@ class RunsScreen(ListScreen[RunRow]):
         "list.order",
         "read.again",
         "thing.copy",
-        "form.review",
+        "run.resume",
         "run.stop",
         "run.restore",
     )
@@ -134,8 +134,6 @@ class RunsScreen(ListScreen[RunRow]):
         item = self.table.current
         if action.id == "nav.open" and item is not None:
             return "show" if item.is_running_here else "resume" if item.can_resume else "letters"
-        if action.id == "form.review":
-            return "resume"
         return "letters" if action.id == "view.detail" else super().action_title(action)
 
     # -- verbs
@@ -171,7 +169,7 @@ class RunsScreen(ListScreen[RunRow]):
                 return
         await self.console.go.run(item.id)
 
-    @handles("form.review")
+    @handles("run.resume")
     async def resume(self) -> None:
         """Plan to resume the run; a stopped one can be resumed too."""
         item = self.table.current
@@ -230,6 +228,6 @@ def _stop_disabled_reason(item: RunRow) -> str | None:
 DISABLED_REASONS = {
     "run.stop": _stop_disabled_reason,
     "run.restore": put_back_disabled_reason,
-    "form.review": resume_disabled_reason,
+    "run.resume": resume_disabled_reason,
 }
 """Why an action is disabled for a run: a function of the row, by action id."""
