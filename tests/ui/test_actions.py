@@ -19,9 +19,13 @@ from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
+from mqtui.ui.screens.redrive.plan_screen import PlanScreen
 from mqtui.ui.widgets.row_table import RowTable
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
+
+BASES = (ListScreen, LiveListScreen, MessageListScreen, PlanScreen)
+"""Classes that screens have in common."""
 
 MOVES = {"J", "K", "G", "N"}
 """CAPITALS that only move."""
@@ -132,7 +136,7 @@ def test_the_navigator_knows_every_screen() -> None:
 
 def shown_screens() -> list[type[ConsoleScreen]]:
     """Every screen there is, without the classes that screens have in common."""
-    return [screen for screen in screens() if screen not in (ListScreen, LiveListScreen, MessageListScreen)]
+    return [screen for screen in screens() if screen not in BASES]
 
 
 # -- keys of one's own

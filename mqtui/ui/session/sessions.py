@@ -6,7 +6,7 @@ Screens read it; `changed` is called when there are new figures.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -50,9 +50,8 @@ class BrokerSession:
     origins: dict[Ref, Conventions] = field(default_factory=dict)
     """What `settle_origin` found, by destination."""
 
-    drafts: dict[Ref, Mapping[str, str]] = field(default_factory=dict)
     sent: dict[Ref, list[Mapping[str, str]]] = field(default_factory=dict)
-    """Text that was typed into the publish form of a destination and not sent, by field."""
+    """Messages that were sent from the publish form of a destination: its texts, by field."""
 
     _decoder: Decoder | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -158,6 +157,9 @@ class SessionRegistry:
         self.notifications: list[Notification] = []
         self.tasks: list[BackgroundTask] = []
         """All tasks of this console, the newest last."""
+
+        self.drafts: dict[Hashable, dict[str, str]] = {}
+        """What was typed into forms and neither sent nor saved: texts by field, by form."""
 
         self.first_resource_shown = asyncio.Event()
         """Cleared while the resource named on the command line is being read: polling waits for it."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.printable import printable
-from mqtui.ui.widgets.large_text_area import LargeTextArea
+from mqtui.ui.widgets.large_text_area import MAX_DRAWN, LargeTextArea
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class FieldError(Exception):
 
 
 class Form(VerticalScroll):
-    """Fields below each other; `values` reads them all."""
+    """Fields below each other; `values` reads them all.
+
+    What is typed is kept in `draft`, which stands in the fields when the form is opened again; secrets are not kept.
+    """
 
     DEFAULT_CSS = """
     Form { width: 1fr; height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -67,23 +71,27 @@ class Form(VerticalScroll):
         Binding("up", "choose(-1)", show=False),
     ]
 
-    def __init__(self, fields: Iterable[Field], *, id: str | None = None) -> None:  # noqa: A002 - the widget's own name
-        super().__init__(id=id)
+    def __init__(self, fields: Iterable[Field], draft: dict[str, str] | None = None) -> None:
+        super().__init__()
         self.fields = tuple(fields)
+        self.draft = {} if draft is None else draft
+        self._began = {field.key: field.value for field in self.fields}
 
     def compose(self) -> ComposeResult:
-        yield from _rows(self.fields)
+        yield from _rows(self.fields, self.draft)
 
     async def replace_fields(self, keep: int, fields: Iterable[Field]) -> None:
         """Keep the first fields as they are, with what is typed, and show others below them."""
         gone = {field.key for field in self.fields[keep:]}
-        typed = {key: self.value(key) for key in gone}
+        typed = {**self.draft, **{key: self.value(key) for key in gone}}
         last = self.query_one(f"#fault-{self.fields[keep - 1].key}")
         rows = list(self.children)
-        self.fields = (*self.fields[:keep], *(replace(each, value=typed.get(each.key, each.value)) for each in fields))
+        others = tuple(fields)
+        self._began |= {each.key: each.value for each in others}
+        self.fields = (*self.fields[:keep], *(replace(each, value=typed.get(each.key, each.value)) for each in others))
         with self.app.batch_update():
             await self.remove_children(rows[rows.index(last) + 1 :])
-            await self.mount_all(_rows(self.fields[keep:]))
+            await self.mount_all(_rows(self.fields[keep:], {}))
 
     def field_of(self, widget: Widget) -> Field | None:
         """The field that a widget belongs to."""
@@ -98,6 +106,21 @@ class Form(VerticalScroll):
         now = self.value(field.key)
         place = field.choices.index(now) + step if now in field.choices else 0 if step > 0 else -1
         self.put(field.key, field.choices[place % len(field.choices)])
+
+    def on_mount(self) -> None:
+        """Put the texts back that are too large to draw."""
+        for key, text in [*self.draft.items()]:
+            if len(text) > MAX_DRAWN:
+                self.put(key, text)
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _keep_draft(self) -> None:
+        """Keep the texts that are not what the form began with."""
+        if self.is_mounted:
+            texts = {field.key: self.value(field.key) for field in self.fields if not field.secret}
+            self.draft.clear()
+            self.draft |= {key: text for key, text in texts.items() if text != self._began[key]}
 
     def values(self) -> dict[str, str]:
         """The fields' texts by key."""
@@ -139,7 +162,7 @@ class Form(VerticalScroll):
             self.screen.set_focus(self.query_one(f"#field-{self.fields[0].key}"))
 
 
-def _rows(fields: Sequence[Field]) -> Iterator[Widget]:
+def _rows(fields: Sequence[Field], draft: Mapping[str, str]) -> Iterator[Widget]:
     """The widgets of fields: sections, rows of label and input, and room for the error of each."""
     section = ""
     for field in fields:
@@ -147,20 +170,21 @@ def _rows(fields: Sequence[Field]) -> Iterator[Widget]:
             section = field.section
             yield Static(printable(section), classes="section", markup=False)
         label = Static(printable(field.label), classes="label option" if section else "label", markup=False)
-        yield Horizontal(label, _input(field))
+        yield Horizontal(label, _input(field, draft.get(field.key, field.value)))
         yield Static("", id=f"fault-{field.key}", classes="fault", markup=False)
 
 
-def _input(field: Field) -> Widget:
+def _input(field: Field, text: str) -> Widget:
     name = f"field-{field.key}"
     if field.lines > 1:
-        area = LargeTextArea(field.value, id=name, tab_behavior="focus", show_line_numbers=False)
+        drawn = text if len(text) <= MAX_DRAWN else ""
+        area = LargeTextArea(drawn, id=name, tab_behavior="focus", show_line_numbers=False)
         area.styles.height = field.lines
         area.names = field.names
         return area
     suggester = SuggestFromList(field.names, case_sensitive=True) if field.names else None
     return Input(
-        field.value,
+        text,
         placeholder=field.hint,
         password=field.secret,
         id=name,

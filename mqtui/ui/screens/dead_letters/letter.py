@@ -50,7 +50,6 @@ class DeadLetterScreen(ConsoleScreen):
         "thing.copy",
         "letters.redrive",
         "thing.delete",
-        "thing.edit",
     )
     DEFAULT_CSS = """
     DeadLetterScreen #cause, DeadLetterScreen #original { width: 1fr; }

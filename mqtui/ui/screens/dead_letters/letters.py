@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from mqtui.domain.capability import Verb
 from mqtui.domain.deadletter import describe, origin
 from mqtui.domain.errors import MqtuiError
@@ -18,7 +20,7 @@ class DeadLetterListScreen(MessagesScreen):
 
     screen_name = "Letters"
 
-    hint_actions = (
+    hint_actions: ClassVar[tuple[str, ...]] = (
         "nav.open",
         "list.filter",
         "list.mark",

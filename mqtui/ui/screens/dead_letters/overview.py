@@ -37,7 +37,6 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         "list.order",
         "letters.redrive",
         "thing.delete",
-        "thing.purge",
     )
     empty_text = "no dead letters anywhere: every open broker is watched"
 

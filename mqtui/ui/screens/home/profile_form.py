@@ -59,8 +59,11 @@ class ProfileFormScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         fields = profile_fields(self._source)
-        self._kinds = kinds_in(next(field.value for field in fields if field.key == "urls"))
-        self.form = Form((*fields, *option_fields(self._kinds, self._source)))
+        place = ("profile", self.profile.name if self.profile else "")
+        kept = self.console.sessions.drafts.setdefault(place, {}) if self.draft is None else {}
+        urls = next(field.value for field in fields if field.key == "urls")
+        self._kinds = kinds_in(kept.get("urls", urls))
+        self.form = Form((*fields, *option_fields(self._kinds, self._source)), kept)
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What this becomes")
         beside.add_class("beside")
@@ -73,7 +76,8 @@ class ProfileFormScreen(ConsoleScreen):
         """The cursor is in the first field."""
         self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
-        self.prompt_line.set_status("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
+        back = "your draft is back · " if self.form.draft else ""
+        self.prompt_line.set_status(f"{back}ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
         self.draw()
 
     @on(DescendantFocus)
@@ -158,6 +162,7 @@ class ProfileFormScreen(ConsoleScreen):
         except MqtuiError as error:
             self.show_error(error)
             return
+        self.form.draft.clear()
         self.console.call_later(self.console.back)
 
     def _offer_variable(self, made: Profile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import Message, Offset
@@ -31,14 +32,13 @@ class MessagesScreen(MessageListScreen):
 
     screen_name = "Messages"
 
-    hint_actions = (
+    hint_actions: ClassVar[tuple[str, ...]] = (
         "nav.open",
         "list.filter",
         "read.follow",
         "read.hold",
         "view.detail",
         "message.publish",
-        "thing.edit",
         "view.decode",
         "view.wrap",
         "thing.copy",

@@ -89,7 +89,9 @@ class PublishScreen(ConsoleScreen):
         own = traits_of(self.broker_session.kind).publish.fields
         fields = (*(field for field in BROKER_FIELDS if field.key in own), *COMMON_FIELDS)
         names = self._names()
-        self.form = Form(replace(field, names=names.get(field.key, ())) for field in fields)
+        place = ("publish", self.broker_session.target, self.broker_session.kind, self.ref)
+        draft = self.console.sessions.drafts.setdefault(place, {})
+        self.form = Form((replace(field, names=names.get(field.key, ())) for field in fields), draft)
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What will happen")
         beside.add_class("beside")
@@ -101,8 +103,6 @@ class PublishScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """The cursor is in the first field."""
         self.text_view.glyphs = self.console.glyphs
-        for field, text in self.broker_session.drafts.get(self.ref, {}).items():
-            self.form.put(field, text)
         self.form.focus_first()
         self.prompt_line.set_status(
             "headers: NAME=VALUE, one a line · → completes a name · ctrl+r shows the plan · esc back"
@@ -133,12 +133,6 @@ class PublishScreen(ConsoleScreen):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    def keep(self) -> None:
-        """Keep what was typed for the next time the form is opened."""
-        if self.form.is_mounted:
-            self.broker_session.drafts[self.ref] = self.form.values()
-        self.draw()
-
     def draw(self) -> None:
         """Show what will be sent, and the equivalent command."""
         if not self.form.is_mounted:
@@ -302,11 +296,11 @@ class PublishScreen(ConsoleScreen):
                 else:
                     notes.append(f"{receipt.state}: {receipt.reason}")
         if done == len(messages):
-            draft = self.broker_session.drafts.pop(self.ref, None)
-            if draft:
-                sent_here = self.broker_session.sent.setdefault(self.ref, [])
-                sent_here[:] = [*(values for values in sent_here if values != draft), draft][-MAX_RECALLED:]
-                self.recalled = 0
+            values = self.form.values()
+            sent_here = self.broker_session.sent.setdefault(self.ref, [])
+            sent_here[:] = [*(earlier for earlier in sent_here if earlier != values), values][-MAX_RECALLED:]
+            self.recalled = 0
+            self.form.draft.clear()
         return StepResult(len(messages), done, tuple(notes))
 
     @handles("thing.copy")

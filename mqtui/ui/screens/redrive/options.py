@@ -49,7 +49,9 @@ class RedriveOptionsScreen(ConsoleScreen):
         self.taken = taken
 
     def body(self) -> Iterable[Widget]:
-        self.form = Form(options_form.fields(self.request, self.allowed, self.broker_session.kind))
+        place = ("terms", self.broker_session.target, self.broker_session.kind, self.request.source, self.request.verb)
+        draft = self.console.sessions.drafts.setdefault(place, {})
+        self.form = Form(options_form.fields(self.request, self.allowed, self.broker_session.kind), draft)
         self.text_view = TextView()
         beside = Pane(self.text_view, name="What this becomes")
         beside.add_class("beside")
@@ -63,7 +65,8 @@ class RedriveOptionsScreen(ConsoleScreen):
         """The cursor is in the first field."""
         self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
-        self.prompt_line.set_status("ctrl+r makes the plan anew · esc back, the plan stays as it was")
+        back = "your draft is back · " if self.form.draft else ""
+        self.prompt_line.set_status(f"{back}ctrl+r makes the plan anew · esc back, the plan stays as it was")
         self.draw()
 
     def read(self) -> options_form.RedriveOptions:
@@ -128,6 +131,7 @@ class RedriveOptionsScreen(ConsoleScreen):
         except MqtuiError as error:
             self.show_error(error)
             return
+        self.form.draft.clear()
         self.taken(request, found.allowed)
         self.console.call_later(self.console.back)
 
