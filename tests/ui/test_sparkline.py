@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqtui.ui.glyphs import ASCII_BARS, Glyphs
-from mqtui.ui.render.sparkline import sparkline
+from mqtui.ui.render.sparkline import histogram, sparkline
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,10 @@ from mqtui.ui.render.sparkline import sparkline
 )
 def test_bars_mark_and_direction(samples: list[float | None], shown: str) -> None:
     assert sparkline(samples, 10) == shown
+
+
+def test_counts_by_span_start_at_none() -> None:
+    assert histogram([0, 1, 7, 7, None, 0], 8) == "  ▁▂██ ▁"
 
 
 def test_the_newest_end_has_what_matters() -> None:

@@ -31,6 +31,13 @@ def sparkline(samples: Sequence[float | None], width: int, bars: str = BARS) -> 
     return (drawn + (RAISED if base > 0 else " ") + _direction(known, top)).rjust(width)
 
 
+def histogram(counts: Sequence[float | None], width: int, bars: str = BARS) -> str:
+    """How often something happened in each of the last `width` spans of time: the lowest bar is none."""
+    shown = list(counts[-width:]) if width else []
+    top = max((count for count in shown if count is not None), default=0.0)
+    return "".join(" " if count is None else _bar(count, top, bars) for count in shown).rjust(width)
+
+
 def _bar(sample: float, top: float, bars: str) -> str:
     if sample <= 0 or top <= 0:
         return bars[0]

@@ -10,7 +10,7 @@ from typing import Any
 from mqtui.domain.cause import NO_REASON, Cause
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.sparkline import sparkline
+from mqtui.ui.render.sparkline import histogram
 from mqtui.ui.render.table_model import Cell, Column
 
 HOUR = 60
@@ -51,7 +51,7 @@ class CauseRenderer:
             (cause.origin.partition(":")[2], "muted"),
             (figures.since(cause.first, now), "muted"),
             (figures.since(cause.last, now), "muted"),
-            (sparkline(item.trend, 12, self._bars), "dead"),
+            (histogram(item.trend, 12, self._bars), "dead"),
         )
 
     def sign(self, item: CauseRow) -> Cell:
