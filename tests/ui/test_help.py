@@ -91,7 +91,7 @@ async def test_what_a_later_version_brings_is_not_in_the_help(shop: MemoryShop) 
     """Its key answers with that reason; the help names what is there."""
     later = [action.help for action in ACTIONS if action.later]
     shop.profiles()
-    async with at_console(shop.console("dev"), size=(120, 60)) as user:
+    async with at_console(shop.console("dev"), size=(120, 90)) as user:
         await (
             user.is_at("DestinationsScreen").presses("question_mark").is_at("HelpPopup").sees("dim: there is no shell")
         )

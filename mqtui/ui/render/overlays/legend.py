@@ -16,6 +16,8 @@ LEGEND = (
     ("≈ ≥ ≤", "estimated, at least, at most"),
     ("blank", "does not apply"),
     ("█▁", "trend, newest on the right"),
+    ("▏", "its lowest bar is not zero"),
+    ("↑ ↓", "it grew, it shrank"),
 )
 GAP = "   "
 
