@@ -118,7 +118,8 @@ class Form(VerticalScroll):
     def _keep_draft(self) -> None:
         """Keep the texts that are not what the form began with."""
         if self.is_mounted:
-            texts = {field.key: self.value(field.key) for field in self.fields if not field.secret}
+            shown = [field.key for field in self.fields if not field.secret and self.query(f"#field-{field.key}")]
+            texts = {key: self.value(key) for key in shown}
             self.draft.clear()
             self.draft |= {key: text for key, text in texts.items() if text != self._began[key]}
 
