@@ -9,6 +9,7 @@ from mqtui.demo.servers import Servers
 from mqtui.demo.servers.ports import free_ports
 from tests.newer_servers import NewerServers
 from tests.perf.counting_proxy import CountingProxy, kafka_requests
+from tests.quick_servers import QuickServers
 
 
 class Brokers:
@@ -24,9 +25,14 @@ class Brokers:
 
     @cached_property
     def servers(self) -> Servers:
-        """What runs them: this machine's releases, or those of the folder in MQTUI_NEWER_ROOT (`tests/newer`)."""
+        """What runs them: this machine's releases, or those of the folder in MQTUI_NEWER_ROOT (`tests/newer`).
+
+        What is timed runs alone, with servers at their full speed; a worker beside others has the frugal ones.
+        """
         newer = os.environ.get("MQTUI_NEWER_ROOT")
-        return NewerServers(Path(newer)) if newer else Servers()
+        if newer:
+            return NewerServers(Path(newer))
+        return QuickServers() if "PYTEST_XDIST_WORKER" in os.environ else Servers()
 
     def kafka(self) -> str:
         """Return Kafka's URL. Raises KafkaMissing."""
