@@ -17,6 +17,7 @@ WRITING = (
     *("mqtui.domain.plan", "mqtui.domain.redrive", "mqtui.brokers.restricted_writer", "mqtui.brokers.kafka.publish"),
     *("mqtui.brokers.kafka.redrive.lease", "mqtui.brokers.kafka.redrive.plan_checks"),
 )
+CODECS = ("fastavro", "google.protobuf", "cramjam", "cbor2", "msgpack", "cryptography")
 TRIES = 7
 
 
@@ -33,6 +34,13 @@ def test_a_look_at_kafka_loads_nothing_that_writes() -> None:
         f"mqtui.{name}" for name in ("brokers.kafka.adapter", "services.lag", "services.browse", "cli.ls")
     )
     done = python("-c", f"import {looking}, sys; print(*sorted(set({WRITING!r}) & set(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_a_codecs_library_is_loaded_by_the_first_body_that_needs_it() -> None:
+    code = "from mqtui.services.decoding import PLAIN; from mqtui.codecs.decode import decode; import sys; "
+    done = python("-c", f"{code}decode(b'{{}}'); print(*sorted(set({CODECS!r}) & set(sys.modules)))")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 
