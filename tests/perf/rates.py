@@ -55,24 +55,15 @@ class Race:
 class Pair:
     """Letters a second. `cpu` is the CPU time of our process in seconds, of all its threads."""
 
-    count: int
     ours: float
     loop: float
     cpu: float
-    start_cpu: float
-    """That of a redrive of a few letters: start, plan and exit."""
-
     beside: float | None = None
 
     @property
     def ratio(self) -> float:
         """How near we come."""
         return self.ours / self.loop
-
-    @property
-    def busy_ratio(self) -> float:
-        """As `ratio` by the CPU time of our letters, without start and exit: work beside it only raises this one."""
-        return self.count / (self.cpu - self.start_cpu) / self.loop
 
     def __str__(self) -> str:
         line = f"redrive {self.ours:,.0f}/s ({self.cpu:.2f} s of CPU), loop {self.loop:,.0f}/s, ratio {self.ratio:.2f}"
@@ -116,9 +107,6 @@ def race(name: str, url: str, count: int, pairs: int, *, beside: bool = False) -
     with bytecode(), closing(run.side(url)) as side:
         _on_new_letters(side, FEW, lambda scene: _loop_seconds(run.loop(url, scene)))
         _on_new_letters(side, FEW, lambda scene: _redrive_seconds(url, scene))
-        before = _cpu_of_children()
-        _on_new_letters(side, FEW, lambda scene: _redrive_seconds(url, scene))
-        start_cpu = _cpu_of_children() - before
         for _ in range(pairs):
             loop = _on_new_letters(side, count, lambda scene: _loop_seconds(run.loop(url, scene)))
             before = _cpu_of_children()
@@ -130,7 +118,7 @@ def race(name: str, url: str, count: int, pairs: int, *, beside: bool = False) -
                 other = None if seconds is None else count / seconds
             assert loop is not None
             assert ours is not None
-            found.append(Pair(count, count / ours, count / loop, cpu, start_cpu, other))
+            found.append(Pair(count / ours, count / loop, cpu, other))
     return found
 
 
