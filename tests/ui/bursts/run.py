@@ -21,6 +21,8 @@ from tests.terminal import Terminal
 PATIENCE = 30.0
 LOOK = 0.02
 MOST_STEPS_BACK = 10
+MOST_LOOKS = 100
+PAINTED = 0.4
 LONGEST = 14
 """Signs typed into a prompt or a form."""
 
@@ -115,12 +117,24 @@ class Player:
         """Back to the destinations, with no prompt and no filter."""
         for _ in range(MOST_STEPS_BACK):
             now = self.types(ESC)[-1]
+            if now["screen"] == "HomeScreen":  # enter opens the profile that was used last
+                self.types("\r")
+                now = self.opened()
             if now["screen"] in OTHER_VIEWS and now["text"] is None:
                 now = self.types("1")[-1]
             if now["screen"] == "DestinationsScreen" and now["text"] is None:
                 return
             sleep(LOOK)
         raise AssertionError(f"after seed {seed} there is no way back: {now}")
+
+    def opened(self) -> dict[str, Any]:
+        """Wait until a profile is open: where that leads. The key that is pressed does nothing."""
+        for _ in range(MOST_LOOKS):
+            sleep(LOOK)
+            if (now := self.types("u")[-1])["screen"] != "HomeScreen":
+                break
+        sleep(PAINTED)  # keys are dropped until the answer to the one that was refused is painted
+        return now
 
 
 def random_burst(chance: Random) -> Burst:
