@@ -10,6 +10,7 @@ import click
 from mqtui.domain.errors import MqtuiError
 
 STDIN = "-"
+NO_TARGET = "Give a URL or a profile, or choose one for all commands: mqtui profile use NAME."
 
 
 class TargetCommand(click.Command):
@@ -23,7 +24,12 @@ class TargetCommand(click.Command):
         """
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args[:-1] if args and args[-1].startswith("-") else args)
-        return super().parse_args(ctx, self._with_target(ctx, args))
+        try:
+            return super().parse_args(ctx, self._with_target(ctx, args))
+        except click.MissingParameter as error:
+            if error.param is not None and error.param.name == "target":
+                raise click.UsageError(f"Missing argument 'TARGET'. {NO_TARGET}", ctx) from error
+            raise
 
     def _with_target(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

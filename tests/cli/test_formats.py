@@ -66,7 +66,7 @@ def test_a_typo_of_a_profile_or_command_is_named(two_profiles: Mqtui) -> None:
 @pytest.mark.parametrize("by", ["variable", "file"])
 def test_a_profile_in_use_stands_for_the_target(two_profiles: Mqtui, by: str) -> None:
     mqtui = two_profiles
-    mqtui("ls").fails(2, "TARGET")
+    mqtui("ls").fails(2, "TARGET", "profile use")
     if by == "variable":
         mqtui.extra["MQTUI_PROFILE"] = "shop"
     else:
