@@ -110,8 +110,8 @@ ASSIGNED = JsonType("[name, partition]", {"type": "array", "prefixItems": [NAME.
 
 FIELDS = {
     # what is meant, and where
-    "target": JsonField(TEXT, "profile or URL; of several brokers each row has its own"),
-    "profile": JsonField(TEXT, "profile, or the URL where none was used"),
+    "target": JsonField(NAME, "profile or URL; of several brokers each row has its own"),
+    "profile": JsonField(NAME, "profile, or the URL where none was used"),
     "broker": JsonField(TEXT, "kafka, rabbitmq or redis"),
     "resource": JsonField(NAME, "topic, queue, exchange or stream"),
     "kind": JsonField(TEXT, "topic, queue, exchange or stream"),
@@ -157,7 +157,7 @@ FIELDS = {
     "reads": JsonField(_list(_named("reference")), "what the group reads"),
     "pending": JsonField(FIGURE, "entries delivered and not acknowledged"),
     "client": JsonField(NAME, "client id"),
-    "host": JsonField(TEXT, "host of a consumer, or of the operator"),
+    "host": JsonField(NAME, "host of a consumer, or of the operator"),
     "assigned": JsonField(_list(ASSIGNED), "partitions assigned"),
     "consumer": JsonField(NAME, "consumer of a Redis group"),
     "idle_ms": JsonField(MILLISECONDS, "how long idle: an entry since its delivery, a consumer since its last attempt"),
@@ -174,7 +174,7 @@ FIELDS = {
     "uncommitted": JsonField(INTEGER, "records behind an open transaction; only where not 0"),
     # dead letters
     "letters": JsonField(FIGURE, "number of dead letters"),
-    "letter": JsonField(TEXT, "position of one letter"),
+    "letter": JsonField(NAME, "position of one letter"),
     "origins": JsonField(_list(NAME), "where the letters died"),
     "origin": JsonField(_or_null(NAME), "where the letters died"),
     "detected_by": JsonField(TEXT, "what says that it holds dead letters"),
@@ -223,7 +223,7 @@ FIELDS = {
     "left": JsonField(INTEGER, "never tried"),
     "outcomes": JsonField(_map(INTEGER), "letters by outcome"),
     "outcome": JsonField(TEXT, "moved, refused, unknown, skipped or left"),
-    "at": JsonField(TEXT_OR_NULL, "where the copy is"),
+    "at": JsonField(_or_null(NAME), "where the copy is"),
     "in_flight": JsonField(INTEGER, "letters in the journal without an outcome"),
     "result": JsonField(_or_null(_named("result")), "how the run ended; null: not yet"),
     "duplicates_suspected": JsonField(INTEGER, "letters that may be at their target twice"),
@@ -250,7 +250,7 @@ FIELDS = {
     "n": JsonField(INTEGER, "place in the chain, from 1"),
     "event": JsonField(TEXT, "begin, end or note"),
     "time": JsonField(TIME, "when it was written"),
-    "on": JsonField(_list(TEXT), "what was written to"),
+    "on": JsonField(_list(NAME), "what was written to"),
     "ending": JsonField(TEXT, "how the write ended; the text of a note"),
     "command": JsonField(TEXT, "the command line, without secrets"),
     # profiles
@@ -266,7 +266,7 @@ FIELDS = {
     "secrets": JsonField(_map(TEXT), "where secret options are, by option"),
     "options": JsonField(_map(ANY), "options by name"),
     "brokers": JsonField(_map(_named("endpoint")), "brokers by kind"),
-    "url": JsonField(TEXT, "URL without its password"),
+    "url": JsonField(NAME, "URL without its password"),
     "used": JsonField(TEXT_OR_NULL, "profile of commands that name no target; null: none"),
     "removed": JsonField(TEXT, "profile that was removed"),
     "ok": JsonField(BOOLEAN, "whether it connected"),
