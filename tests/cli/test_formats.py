@@ -33,7 +33,7 @@ def test_a_row_has_the_same_fields_in_every_format(two_profiles: Mqtui) -> None:
 
 
 def _parsed(row: dict[str, str]) -> dict[str, object]:
-    return {name: json.loads(row[name]) for name in ("allow", "deny", "dead_letters", "brokers")}
+    return {name: json.loads(cell) for name, cell in row.items() if cell[:1] in ("[", "{")}
 
 
 @pytest.mark.parametrize(
