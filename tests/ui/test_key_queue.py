@@ -147,8 +147,9 @@ async def test_a_key_is_for_the_row_that_was_seen(dev: MemoryShop) -> None:
         table: Any = user.table
 
         def row_goes() -> None:
-            pressed = events.Key("R", "R")
+            pressed, after = events.Key("P", "P"), events.Key("3", "3")
             table.show([item for item in table.model.items if "orders.DLQ" not in table.renderer.text(item)])
             user.console.post_message(pressed)
+            user.console.post_message(after)
 
-        await user.then_calls(row_goes).reads_in_prompt("press R again").is_at("DestinationsScreen")
+        await user.then_calls(row_goes).reads_in_prompt("press P again").is_at("DestinationsScreen")

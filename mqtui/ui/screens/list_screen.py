@@ -205,6 +205,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         if table.is_row_seen(typed_at):
             return True
         self.prompt_line.flash(f"the row is another one now: press {self.console.keymap.shown(action_id)} again")
+        self.ignore_keys_until_painted()  # they were typed for what did not open
         return False
 
     @property
