@@ -96,20 +96,22 @@ def list_offsets_blocking(
 ) -> OffsetResults:
     """`list_offsets` for a thread that may block.
 
-    A topic that was asked for before it existed keeps having no leaders in librdkafka's metadata cache. Listing all
-    topics refreshes the cache, and the request is repeated once.
+    A topic that was asked for before it existed keeps having no leaders in librdkafka's metadata cache, and a broker
+    that was told of a new topic, or of a new leader, may not lead it yet. Listing all topics refreshes the cache, and
+    the request is repeated once.
     """
     found = _list_offsets_once(admin, keys, spec, committed=committed)
-    forgotten = [key for key, answer in found.items() if isinstance(answer, KafkaError) and _is_leaderless(answer)]
-    if forgotten:
-        log_retry("kafka", "a question for offsets", "librdkafka knows no leader of a topic that is there")
+    leaderless = [key for key, answer in found.items() if isinstance(answer, KafkaError) and _may_have_leader(answer)]
+    if leaderless:
+        log_retry("kafka", "a question for offsets", "the broker that was asked does not lead a partition")
         admin.list_topics(timeout=REQUEST_TIMEOUT)
-        found.update(_list_offsets_once(admin, forgotten, spec, committed=committed))
+        found.update(_list_offsets_once(admin, leaderless, spec, committed=committed))
     return found
 
 
-def _is_leaderless(answer: KafkaError) -> bool:
-    return bool(answer.code() == KafkaError._NOENT)
+def _may_have_leader(answer: KafkaError) -> bool:
+    """Whether the next metadata may name a leader."""
+    return answer.code() in (KafkaError._NOENT, KafkaError.NOT_LEADER_FOR_PARTITION)
 
 
 def _list_offsets_once(
