@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+from confluent_kafka.admin import (
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from mqtui.demo.servers.ports import free_ports
 from tests.brokers import Brokers
@@ -40,12 +46,19 @@ def kafka(brokers: Brokers, files: Certificates) -> Iterator[Doors]:
         "mutual": "SSL",
         "expired": "SSL",
         "sasls": "SASL_SSL",
+        "scram": "SASL_PLAINTEXT",
         "astray": f"PLAINTEXT@{NOBODY}",
         "closed": f"PLAINTEXT@{HERE}:{free_ports(1)[0]}",
     }
-    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    logins = "org.apache.kafka.common.security"
+    plain = f'{logins}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
     config = [
-        f'listener.name.sasls.plain.sasl.jaas.config={module} required user_{USER}="{PASSWORD}";',
+        f"listener.name.sasls.plain.sasl.jaas.config={plain}",
+        "listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512",
+        *(
+            f"listener.name.scram.{each}.sasl.jaas.config={logins}.scram.ScramLoginModule required;"
+            for each in ("scram-sha-256", "scram-sha-512")
+        ),
         "listener.name.mutual.ssl.client.auth=required",
     ]
     for listener, pair in (
@@ -58,9 +71,19 @@ def kafka(brokers: Brokers, files: Certificates) -> Iterator[Doors]:
     brokers.servers.start_kafka(name, config=config, sasl_users={USER: PASSWORD}, listeners=listeners)
     try:
         ports = dict(brokers.servers.ports(name))
+        add_scram_user(ports["kafka"])
         yield Doors("kafka", ports | {"plain": ports["kafka"]}, files)
     finally:
         brokers.servers.discard(name)
+
+
+def add_scram_user(port: int) -> None:
+    """Give the user a password for both mechanisms."""
+    admin = AdminClient({"bootstrap.servers": f"{HERE}:{port}"})
+    for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+        wanted = UserScramCredentialUpsertion(USER, ScramCredentialInfo(mechanism, 4096), PASSWORD.encode())
+        for told in admin.alter_user_scram_credentials([wanted]).values():
+            told.result(20)
 
 
 def _pem(pair: Pair, files: Certificates) -> list[str]:

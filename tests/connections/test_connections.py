@@ -181,17 +181,22 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
 def bulk_connections_are_as_safe(doors: Doors) -> None:
     """The connections for bulk requests log in, and send nothing to a server that is not the one that was meant."""
     own = f"tls.cert={doors.files.client.certificate}&tls.key={doors.files.client.key}"
+    wrong = LOGIN.replace(servers.PASSWORD, "wr0ng")
+    scram = f"{HERE}:{doors.ports['scram']}?sasl.mechanism=SCRAM-SHA"
     for url in (
         secure(doors, "sasls", login=LOGIN),
         secure(doors, "mutual", more=own),
         secure(doors, "tls", host="localhost", more=f"tls.server-name={SERVER_NAME}"),
         f"kafka://{LOGIN}{HERE}:{doors.ports['sasl']}",
+        f"kafka://{LOGIN}{scram}-256",
+        f"kafka://{LOGIN}{scram}-512",
         f"kafka://{HERE}:{doors.ports['plain']}",
     ):
         find_coordinator(url)
     for url, words in (
-        (secure(doors, "sasls", login=LOGIN.replace(servers.PASSWORD, "wr0ng")), "SaslAuthenticate: error 58"),
+        (secure(doors, "sasls", login=wrong), "SaslAuthenticate: error 58"),
         (secure(doors, "sasls", login=LOGIN, more="sasl.mechanism=SCRAM-SHA-256"), "SaslHandshake: error 33"),
+        (f"kafka://{wrong}{scram}-256", "SaslAuthenticate: error 58"),
         (secure(doors, "tls", host="localhost"), "localhost"),
         (secure(doors, "tls", trust=""), "issuer"),
         (secure(doors, "tls", more="ssl.crl.location=/no/such.pem"), "librdkafka alone"),
