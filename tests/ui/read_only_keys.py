@@ -15,6 +15,7 @@ from math import inf
 from random import Random
 from secrets import randbelow
 from string import ascii_lowercase, ascii_uppercase
+from time import monotonic
 from typing import Any
 from unicodedata import lookup
 from uuid import uuid4
@@ -189,6 +190,7 @@ async def reach(user: User, spot: ScreenCase) -> None:
     """Go there from home, and wait until it stands and has read."""
     await user.console.home()
     await user.is_at("HomeScreen")
+    await user.until(lambda: bool(user.row), "is on a row")
     await spot.way(user)
     if spot.over:
         spot.below = user.console.screen
@@ -221,6 +223,7 @@ async def hit(user: User, key: str) -> None:
     except KeyError:
         character = key if len(key) == 1 else None
     await user.until(lambda: getattr(user.console.screen, "painted_at", 0.0) < inf, "sees what is asked")
+    await user.until(lambda: sees_row(user), "sees the row under the cursor")
     event = Key(key, character)
     event.set_sender(user.console)
     driver.send_message(event)
@@ -236,6 +239,13 @@ async def settled(user: User) -> None:
         with suppress(WaitForScreenTimeout):
             await user.pilot._wait_for_screen(REMOVED)
     await user.until(lambda: asks(user) or follows(user) or not busy(user), "is done")
+
+
+def sees_row(user: User) -> bool:
+    """Whether the row under the cursor is painted: keys for a row do nothing before."""
+    screen = user.console.screen
+    table = screen.focused_table if isinstance(screen, ListScreen) and screen.is_ready else None
+    return table is None or table.is_row_seen(monotonic())
 
 
 def busy(user: User) -> bool:

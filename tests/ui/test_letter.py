@@ -141,7 +141,7 @@ async def test_verbs_of_one_letter(world: MemoryWorld) -> None:
         await opened.press("E")
         await opened.see("edit: not in this version")
         await opened.press("R")
-        await opened.see("redrive 1 letter")
+        await opened.see("redrive 1 of 3 letters")
 
 
 async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:

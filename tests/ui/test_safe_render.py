@@ -18,7 +18,7 @@ from mqtui.ui.render.home.profiles import ProfileRenderer
 original = ProfileRenderer.cells
 def fails(self, item):
     held = "PAYLOAD-" + "OF-A-MESSAGE"
-    if item.profile.name == "odd":
+    if item.name == "odd":
         raise ValueError(held)
     return original(self, item)
 ProfileRenderer.cells = fails

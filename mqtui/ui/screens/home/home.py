@@ -118,7 +118,7 @@ class HomeScreen(ListScreen[ProfileRow]):
     @handles("thing.edit")
     async def edit(self) -> None:
         """Open the form of the profile under the cursor; what is open without one is offered as a new profile."""
-        item = await self._current()
+        item = self.table.current
         if item is None or item.about is None:
             return
         if isinstance(item.about, OpenTarget):
@@ -141,7 +141,7 @@ class HomeScreen(ListScreen[ProfileRow]):
         self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
 
     async def _remove(self) -> None:
-        item = await self._current()
+        item = self.table.current
         if item is None or not isinstance(item.about, Profile):
             return
         name = item.name
@@ -155,7 +155,7 @@ class HomeScreen(ListScreen[ProfileRow]):
     @handles("nav.open")
     async def open(self) -> None:
         """Open the session of the profile under the cursor."""
-        item = await self._current()
+        item = self.table.current
         if item is not None:
             await self._enter(item)
 
@@ -165,11 +165,6 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     async def wait_until_loaded(self) -> None:
         await self.read.wait()
-
-    async def _current(self) -> ProfileRow | None:
-        """The row under the cursor, once the profiles are read: keys typed before that wait."""
-        await self.read.wait()
-        return self.table.current
 
     async def _enter(self, item: ProfileRow) -> None:
         if item.about is None:
