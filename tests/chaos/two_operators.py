@@ -209,7 +209,7 @@ def killed_and_robbed(kind: str, urls: dict[str, str], letters: int, dice: rando
         resume = ann.mqtui.start("runs", "resume", run["run"], *_shared(place), "--yes", "--json")
         ann.ended(resume)
         told, home, source = ann.result, place.at_home(), place.at_source()
-        words = f"killed with {before.total()} at home, {run['in_hand']} in hand, {taken}: {figures(told)}"
+        words = f"killed with {before.total()} at home, {run['in_flight']} in flight, {taken}: {figures(told)}"
         added_up(told)
         assert told["planned"] == letters, words
         assert told["unknown"] <= run["in_flight"], words

@@ -32,7 +32,8 @@ def test_a_profile_of_several_brokers(mqtui: Mqtui, kafka: BrokerFixture, redis:
     add_profile(mqtui, redis, "shop")
     dlq, _ = redis.create_pair(1)
     assert f"shop/redis  {dlq.name}" in mqtui("ls", "shop").ok().text
-    mqtui("peek", "shop", "orders").fails(2, "shop/kafka", "shop/redis")
+    mqtui("peek", "shop", "orders").fails(1, "There is no topic orders", "shop/kafka, shop/redis")
+    mqtui("redrive", "shop", "orders", "--yes").fails(2, "shop/kafka", "shop/redis")
     assert [row["broker"] for row in mqtui("profile", "test", "shop", "--json").ok().rows()] == ["kafka", "redis"]
     run = mqtui("redrive", "shop/redis", dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
     assert mqtui("runs", "--json").ok().rows()[0]["target"] == "shop/redis"

@@ -44,6 +44,16 @@ def configure(kafka: KafkaCluster, ref: Ref, settings: Mapping[str, str]) -> Non
     resource = ConfigResource(ResourceType.TOPIC, ref.name, incremental_configs=entries)
     for promise in kafka.admin.incremental_alter_configs([resource]).values():
         promise.result(30)
+    deadline = time.monotonic() + 30
+    while not settings.items() <= in_force(kafka, ref).items():
+        assert time.monotonic() < deadline, f"{ref} has other settings"
+        time.sleep(0.05)
+
+
+def in_force(kafka: KafkaCluster, ref: Ref) -> dict[str, str]:
+    """The settings of a topic, as its broker knows them."""
+    (promise,) = kafka.admin.describe_configs([ConfigResource(ResourceType.TOPIC, ref.name)]).values()
+    return {name: entry.value for name, entry in promise.result(30).items()}
 
 
 def numbers(kafka: KafkaCluster, ref: Ref) -> Counter[int]:
