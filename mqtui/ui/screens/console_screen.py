@@ -160,7 +160,7 @@ class ConsoleScreen(Screen[None]):
 
     def draw_frame(self) -> None:
         """Draw top bar, breadcrumbs and hints."""
-        if not self.is_ready or not self.query("#top"):
+        if not self.is_ready or self.query_one_optional("#top") is None:
             return
         self.prompt_line.tour_hint = self.console.tour.hint(self.tour_step)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = status_bar.top_bar(self.console)
