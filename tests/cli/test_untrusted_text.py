@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
 
+from tests.brokers import Brokers
 from tests.cli.broker_fixtures import BrokerFixture
 from tests.cli.command_line import Mqtui
 from tests.contract.worlds import address_of
@@ -116,15 +118,22 @@ def test_a_group_id_is_not_obeyed(mqtui: Mqtui, kafka: BrokerFixture) -> None:
         assert "g␛]2;PWNED␇␛[42m" in done.text
 
 
-def test_the_console_obeys_no_name(mqtui: Mqtui, redis: BrokerFixture, stranger: Redis) -> None:
+@pytest.fixture
+def own_redis(brokers: Brokers) -> Iterator[str]:
+    """A server with nothing in it but a test's own, so that the list has room for a long name."""
+    yield brokers.servers.start_redis("obeyed")
+    brokers.servers.discard("obeyed")
+
+
+def test_the_console_obeys_no_name(mqtui: Mqtui, own_redis: str) -> None:
     """What reaches the pseudo-terminal, list, groups, message and menu, has no title and no clipboard in it."""
-    prefix = redis.world.prefix
-    odd = f"{prefix}[/]{TITLE}{CLIPBOARD}bad\nrow"
-    add(stranger, odd, "field\x1b]2;PWNED\x07", "a\x1b]2;PWNED\x07")
-    tell(stranger, "XGROUP", "CREATE", odd, f"g{TITLE}", "0")
+    odd = f"odd[/]{TITLE}{CLIPBOARD}bad\nrow"
+    with closing(Redis.from_url(own_redis)) as stranger:
+        add(stranger, odd, "field\x1b]2;PWNED\x07", "a\x1b]2;PWNED\x07")
+        tell(stranger, "XGROUP", "CREATE", odd, f"g{TITLE}", "0")
     environment: dict[str, Any] = mqtui.environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
-    with Terminal([sys.executable, "-m", "mqtui", redis.url], environment, (160, 50)) as console:
-        console.reads(f"{prefix}[/]␛]2;PWNED␇")
+    with Terminal([sys.executable, "-m", "mqtui", own_redis], environment, (160, 50)) as console:
+        console.reads("odd[/]␛]2;PWNED␇")
         console.press("m")
         console.reads("publish")
         console.press("\x1b")
