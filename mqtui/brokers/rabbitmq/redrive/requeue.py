@@ -30,8 +30,10 @@ async def wait_for_requeue(session: RabbitSession, source: Ref, ready: int) -> F
     began_at = monotonic()
     while (await session.queue_counts(source.name))[0] <= ready:
         waited = monotonic() - began_at
-        if waited > HELD_WAIT or (waited > REQUEUE_WAIT and not (await _count_held(session, source)).number):
-            break
+        if waited > REQUEUE_WAIT:
+            held = await _count_held(session, source)
+            if not held.number or waited > HELD_WAIT:
+                return held
         await asyncio.sleep(CHECK_INTERVAL)
     return await _count_held(session, source)
 
