@@ -22,7 +22,6 @@ from mqtui.domain.errors import MqtuiError
 
 Answer = TypeVar("Answer")
 HostPort: TypeAlias = tuple[str, int]
-NO_LEADER: HostPort = ("", 0)
 
 TIMEOUT = 3.0
 """Seconds for connecting, and for each response."""
