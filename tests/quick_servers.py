@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from mqtui.demo.servers import Servers
 
@@ -13,22 +14,6 @@ QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 class QuickServers(Servers):
     """As the servers of the demo, with a Kafka that is compiled quickly rather than well."""
 
-    def start_kafka(
-        self,
-        name: str = "kafka",
-        *,
-        config: Sequence[str] = (),
-        sasl_users: Mapping[str, str] | None = None,
-        listeners: Mapping[str, str] | None = None,
-        joins: str | None = None,
-        java_flags: Sequence[str] = (),
-    ) -> str:
+    def start_kafka(self, name: str = "kafka", *, java_flags: Sequence[str] = (), **more: Any) -> str:
         """As the servers' own."""
-        return super().start_kafka(
-            name,
-            config=config,
-            sasl_users=sasl_users,
-            listeners=listeners,
-            joins=joins,
-            java_flags=(QUICK_COMPILER, *java_flags),
-        )
+        return super().start_kafka(name, java_flags=(QUICK_COMPILER, *java_flags), **more)
