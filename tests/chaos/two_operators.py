@@ -200,7 +200,7 @@ def killed_and_robbed(kind: str, urls: dict[str, str], letters: int, dice: rando
         wait_until(lambda: place.target.world.depth(place.home) >= goal or first.poll() is not None, END)
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=END)
-        wait_until(lambda: place.source.is_requeued(place.dlq), END)
+        place.source.wait_until_requeued(place.dlq)
         taken = rob(place, dice)
         before = place.at_home()
         (run,) = ann.mqtui("runs", "--json").ok().rows()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -29,6 +29,9 @@ from tests.contract.world_redis import RedisWorld
 from tests.contract.worlds import Letter
 
 DIED = {"bad": ("shop.Bad", "no amount"), "slow": ("shop.Slow", "no answer in 5001 ms")}
+PATIENCE, QUIET = 30.0, 1.0
+"""Seconds: how long a queue may take to requeue, and how long it has to stay as it is to count as done."""
+
 OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at")
 
 
@@ -64,9 +67,20 @@ class RabbitMQDeadLetters(RabbitMQWorld):
             self._channel.basic_nack(tags[-1], multiple=True, requeue=False)
         wait_until(lambda: self.depth(dlq) == before + len(letters))
 
-    def unlent(self, ref: Ref) -> bool:
-        """Whether no consumer is left, so that everything a process held is back."""
-        return self._channel.queue_declare(ref.name, passive=True).method.consumer_count == 0
+    def wait_until_requeued(self, ref: Ref) -> None:
+        """Wait until no consumer is left and nothing came back for `QUIET` seconds: what a dead process held is ready.
+
+        No consumer is not enough: the last letters of a lease are taken by `basic.get`.
+        """
+        seen, since = (-1, -1), monotonic()
+        until = since + PATIENCE
+        while seen[1] or monotonic() - since < QUIET:
+            assert monotonic() < until, f"{ref} is not quiet after {PATIENCE:.0f} s: {seen}"
+            counted = self._channel.queue_declare(ref.name, passive=True).method
+            now = (counted.message_count or 0, counted.consumer_count or 0)
+            if now != seen:
+                seen, since = now, monotonic()
+            sleep(0.05)
 
     @contextmanager
     def holding_all(self, ref: Ref) -> Iterator[None]:
@@ -244,11 +258,10 @@ class BrokerFixture:
             return Letter(body, b"k%d" % (number % 5), headers + more)
         return Letter(body, headers=(("kept", b"\xff\x00"),))
 
-    def is_requeued(self, dlq: Ref) -> bool:
-        """Whether a queue has requeued what a killed process had unacknowledged; True on other brokers."""
-        if not isinstance(self.world, RabbitMQDeadLetters):
-            return True
-        return self.world.unlent(dlq)
+    def wait_until_requeued(self, dlq: Ref) -> None:
+        """Wait until a queue has requeued what a killed process had unacknowledged; other brokers lend nothing."""
+        if isinstance(self.world, RabbitMQDeadLetters):
+            self.world.wait_until_requeued(dlq)
 
     def empty(self, dlq: Ref) -> None:
         """Somebody else purges, trims or deletes everything."""

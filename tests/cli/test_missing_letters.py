@@ -37,7 +37,7 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixtur
     """C31: what nobody can prove to be at home is unknown, and put back gives it back; on all three brokers."""
     dlq, origin = killed_when_a_third_is_home(mqtui, broker)
     (run,) = mqtui("runs", "--json").ok().rows()
-    wait_until(lambda: broker.is_requeued(dlq))
+    broker.wait_until_requeued(dlq)
     broker.empty(dlq)
     home = len(broker.numbers(origin))
     done = mqtui("runs", "resume", run["run"], "--yes", "--json", within=120).fails(1)
@@ -65,8 +65,8 @@ def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, broker: BrokerFixtur
 def test_letters_that_a_connection_holds_while_the_resume_reads(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     """C13: requeued seconds later they are moved, as suspects at most; nobody is told to put them back."""
     dlq, origin = killed_when_a_third_is_home(mqtui, rabbitmq)
-    wait_until(lambda: rabbitmq.is_requeued(dlq))
     assert isinstance(rabbitmq.world, RabbitMQDeadLetters)
+    rabbitmq.wait_until_requeued(dlq)
     with rabbitmq.world.holding_all(dlq):
         resume = mqtui.start("runs", "resume", "--yes", "--json")
         sleep(HELD_FOR)

@@ -63,15 +63,19 @@ class RabbitMQWorld:
         self._channel.queue_delete(ref.name)
 
     def put(self, ref: Ref, letters: Sequence[Letter], *, partition: int = 0) -> None:
+        """Publish in a transaction: once it is committed, the queue counts every letter."""
+        channel = self._connection.channel()
+        channel.tx_select()
         for letter in letters:
             properties = pika.BasicProperties(
                 headers=dict(letter.headers) or None, delivery_mode=2, message_id="m", priority=3
             )
-            self._channel.basic_publish("", ref.name, letter.value or b"", properties)
-        self._ready(ref)
+            channel.basic_publish("", ref.name, letter.value or b"", properties)
+        channel.tx_commit()
+        channel.close()
 
     def _ready(self, ref: Ref) -> int:
-        """How many messages wait. The answer comes after everything that was sent before on the channel."""
+        """How many messages wait. A queue answers this before publishes that came earlier and were not confirmed."""
         return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
 
     def contents(self, ref: Ref) -> list[Letter]:
