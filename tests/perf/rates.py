@@ -59,14 +59,24 @@ class Pair:
     loop: float
     cpu: float
     beside: float | None = None
+    started: float = 0.0
+    """What our rate is once start and exit are taken off, as a redrive of `FEW` letters has them."""
 
     @property
     def ratio(self) -> float:
         """How near we come."""
         return self.ours / self.loop
 
+    @property
+    def started_ratio(self) -> float:
+        """How near we come without start and exit, which the loop's time has not either."""
+        return self.started / self.loop
+
     def __str__(self) -> str:
-        line = f"redrive {self.ours:,.0f}/s ({self.cpu:.2f} s of CPU), loop {self.loop:,.0f}/s, ratio {self.ratio:.2f}"
+        line = (
+            f"redrive {self.ours:,.0f}/s ({self.cpu:.2f} s of CPU), loop {self.loop:,.0f}/s, ratio {self.ratio:.2f}, "
+            f"without start and exit {self.started_ratio:.2f}"
+        )
         return line if self.beside is None else f"{line}; shovel {self.beside / self.loop:.2f} of the loop"
 
 
@@ -101,12 +111,14 @@ def race(name: str, url: str, count: int, pairs: int, *, beside: bool = False) -
     """Both in turn, each on letters of its own; `beside` also measures what the broker has for it.
 
     Both from bytecode, as `pip install` leaves a package; a first pair of few letters, which makes it, is not counted.
+    A second redrive of few tells what start and exit take.
     """
     run = RACES[name]
     found: list[Pair] = []
     with bytecode(), closing(run.side(url)) as side:
         _on_new_letters(side, FEW, lambda scene: _loop_seconds(run.loop(url, scene)))
         _on_new_letters(side, FEW, lambda scene: _redrive_seconds(url, scene))
+        few = _on_new_letters(side, FEW, lambda scene: _redrive_seconds(url, scene))
         for _ in range(pairs):
             loop = _on_new_letters(side, count, lambda scene: _loop_seconds(run.loop(url, scene)))
             before = _cpu_of_children()
@@ -118,7 +130,8 @@ def race(name: str, url: str, count: int, pairs: int, *, beside: bool = False) -
                 other = None if seconds is None else count / seconds
             assert loop is not None
             assert ours is not None
-            found.append(Pair(count / ours, count / loop, cpu, other))
+            assert few is not None
+            found.append(Pair(count / ours, count / loop, cpu, other, (count - FEW) / (ours - few)))
     return found
 
 
