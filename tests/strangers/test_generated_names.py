@@ -35,6 +35,9 @@ PIECES = (
     "{orders}", "*?", "/", ":", "@", "#", " ",
     "orders", "dlq", "-n", "--", "'", '"', "$HOME", "`id`", "\\", "|", ";",
 )  # fmt: skip
+TURNS, QUIET = 1.5, 0.1
+"""Seconds within which a page turns, and without output after which it is painted whole: it is written in pieces."""
+
 LOOSE = re.compile(
     rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf"
 )
@@ -144,36 +147,58 @@ def test_the_command_line_shows_queues(mqtui: Mqtui, rabbitmq_url: str) -> None:
                 channel.queue_delete(raw.decode())
 
 
-def rows_of(console: Terminal) -> list[str]:
-    """The numbers of the names on the screen, from above."""
+def rows_of(page: str) -> list[str]:
+    """The numbers of the names on a page, from above."""
+    return re.findall(r"n\d{4}", page)
+
+
+def painted(console: Terminal) -> str:
+    """The rows of the list as painted so far."""
     console.catch_up()
-    return re.findall(r"n\d{4}", "\n".join(console.screen.display[3:-2]))
+    return "\n".join(console.screen.display[3:-2])
 
 
-def turned(console: Terminal) -> bool:
-    """Turn the page; whether there was another one."""
-    before, deadline = rows_of(console), monotonic() + 1.5
-    console.press("\x1b[6~")
-    while (now := rows_of(console)) == before or not now:
-        if monotonic() > deadline:
-            return False
+def page_other_than(before: str, console: Terminal) -> str:
+    """The page once its rows are others than before and nothing more is written; after `TURNS` seconds as it is."""
+    deadline = monotonic() + TURNS
+    while rows_of(page := painted(console)) in ([], rows_of(before)) and monotonic() < deadline:
         sleep(0.02)
-    sleep(0.05)  # a page is painted in several writes
-    return True
+    deadline, written = monotonic() + TURNS, -1
+    while len(console.output) != written and monotonic() < deadline:
+        written = len(console.output)
+        sleep(QUIET)
+        page = painted(console)
+    return page
 
 
-def unseen(console: Terminal, view: str, made: Sequence[bytes]) -> list[bytes]:
-    """The names whose rows were on no page; a row that moved meanwhile, as figures came, is looked for again."""
+def pages_of(console: Terminal, view: str) -> Iterator[str]:
+    """All pages of a view from the first on."""
+    console.press(f"{view}g")
+    sleep(3 * QUIET)
+    page = page_other_than("", console)
+    before = ""
+    while rows_of(page) != rows_of(before):
+        yield page
+        before = page
+        console.press("\x1b[6~")
+        page = page_other_than(before, console)
+
+
+def unseen(console: Terminal, view: str, made: Sequence[bytes]) -> str:
+    """The names whose rows were on no page, with the last walk's pages they belong between; "" where there are none.
+
+    A row that moved meanwhile, as figures came, is looked for again.
+    """
     seen: set[str] = set()
+    pages: list[str] = []
     for _ in range(3):
-        console.press(f"{view}g")
-        sleep(0.3)
-        seen.update(rows_of(console))
-        while turned(console):
-            seen.update(rows_of(console))
+        pages = list(pages_of(console, view))
+        seen.update(*map(rows_of, pages))
         if len(seen) >= len(made):
-            break
-    return [each for each in made if each[:5].decode() not in seen]
+            return ""
+    lost = [number for each in made if (number := each[:5].decode()) not in seen]
+    near = [page for page in pages if any(min(rows_of(page)) <= one <= max(rows_of(page)) for one in lost)]
+    return "\n\n".join([f"{lost} are on none of {len(pages)} pages", *(near or pages)])
 
 
 @pytest.mark.timeout(240 + EXAMPLES // 5)
@@ -196,7 +221,7 @@ def test_the_console_shows_streams(mqtui: Mqtui, brokers: Brokers) -> None:
                     console.wait(lambda screen: bool(re.search(r"n\d{4}", "\n".join(screen.display))), "names")
                     console.wait(lambda screen: "† ?" not in screen.display[0], "dead letters were looked for")
                     lost = unseen(console, view, made)
-                    assert not lost, (seed, view, lost)
+                    assert not lost, f"batch {seed}, view {view}: {lost}"
                 written = console.written
             rest = OURS.sub(b"", written)
             assert not (loose := LOOSE.search(rest)), (seed, rest[max(0, loose.start() - 40) : loose.start() + 40])
