@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
@@ -112,12 +112,14 @@ class CauseReport:
 
 
 async def read_letters(
-    batches: AsyncIterator[Batch], book: CauseReport, progress: Callable[[CauseReport], None], slice_of: int = 200
+    batches: AsyncIterator[Batch], book: CauseReport, progress: Callable[[CauseReport], None]
 ) -> None:
-    """Read letters into a report, calling `progress` after each slice."""
+    """Read letters into a report, calling `progress` between two slices of time and after each batch."""
+    slices = TimeSlices()
     async for batch in batches:
-        for start in range(0, len(batch), slice_of):
-            for letter in batch[start : start + slice_of]:
-                book.add(letter)
-            progress(book)
-            await asyncio.sleep(0)
+        for index, letter in enumerate(batch):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                progress(book)
+                await slices.yield_to_loop()
+            book.add(letter)
+        progress(book)

@@ -8,6 +8,7 @@ import pytest
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.state.journal import Journal
+from tests.architecture.house import modules, shown
 from tests.loop_guard import ROOT, nothing_blocks
 
 PRODUCT: dict[str, Any] = {"run_in_thread": run_in_thread}
@@ -37,3 +38,9 @@ async def test_what_a_thread_or_the_test_itself_asks_is_not() -> None:
         assert await PRODUCT["asks_a_thread"](runs) == []
         assert runs.list_runs() == []
     runs.close()
+
+
+def test_long_work_yields_in_one_way() -> None:
+    """A bare `sleep(0)` lets one step of a key through; what it waits for then stands behind the next slice."""
+    own = {"mqtui/ui/key_queue.py", "mqtui/brokers/rabbitmq/publish.py", "mqtui/services/jsonlines_reader.py"}
+    assert {shown(path) for path in modules() if "asyncio.sleep(0)" in path.read_text()} == own

@@ -12,6 +12,7 @@ from time import monotonic
 
 from textual.message import Message as TextualMessage
 
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.message import Message
 from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.widgets.row_model import RowModel
@@ -253,7 +254,7 @@ class MessageList(RowTable[Message]):
         """Add all queued messages, in slices."""
         while self._waiting:
             self.flush()
-            await asyncio.sleep(0)
+            await yield_to_loop()
 
     def go_to(self, wanted: Hashable) -> bool:
         """Move the cursor to a message; whether it is shown."""
@@ -314,7 +315,7 @@ class MessageList(RowTable[Message]):
                 break
             found += [(at + n, item) for n, item in enumerate(part) if wanted is None or wanted(item)]
             at += len(part)
-            await asyncio.sleep(0)
+            await yield_to_loop()
             if turn != self._filtering:
                 return
         self._show_only([item for number, item in found if number >= lines.dropped])

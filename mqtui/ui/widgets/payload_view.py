@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.messages.payload import Document, FixedLines, WrappedRows
 from mqtui.ui.widgets import theme_styles
@@ -105,7 +106,7 @@ class PayloadView(ScrollView, can_focus=True):
             await asyncio.to_thread(rows.grow, STEP_LINES)
             if rows is self._rows and self.is_attached:
                 self._grown()
-            await asyncio.sleep(0)
+            await yield_to_loop()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Lay out more lines as their end comes near."""
