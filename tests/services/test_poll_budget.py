@@ -26,6 +26,7 @@ from tests.perf.counting_proxy import CountingProxy, Seen, amqp_methods, http_re
 GROUPS = 12
 PLAIN = 20
 LETTERS = 5
+STATE = "mqtui.state"
 
 
 @asynccontextmanager
@@ -50,8 +51,9 @@ async def polled(
 
 
 async def test_a_poll_of_kafka(brokers: Brokers) -> None:
-    """Topics, groups, commits and offsets once; no consumer, no connection, whatever lies in dead letters. Before, all
-    topics are looked into by one consumer, and where only names tell of letters nobody asks for groups.
+    """Topics, groups, commits and offsets once; no consumer, no connection, whatever lies in dead letters, and after a
+    redrive too. Before, all topics are looked into by one consumer, and where only names tell of letters nobody asks
+    for groups.
     """
     (port,) = free_ports(1)
     url = brokers.servers.start_kafka("polled", listeners={"counted": f"PLAINTEXT@127.0.0.1:{port}"})
@@ -62,6 +64,8 @@ async def test_a_poll_of_kafka(brokers: Brokers) -> None:
         async with open_session(f"kafka://127.0.0.1:{port}") as session:
             letters = await deadletters.find_dead_letters(session, load_for_profile().conventions)
         first = proxy.take()
+        end_with_a_marker(url)
+        proxy.take()
         async with polled(f"kafka://127.0.0.1:{port}", proxy.take) as (watch, polls):
             seen = await anext(polls())
     brokers.servers.discard("polled")
@@ -94,6 +98,18 @@ def fill_kafka(url: str) -> None:
         place = [TopicPartition(f"t{number % PLAIN}", 0, 1)]
         while not commits(admin, ConsumerGroupTopicPartitions(f"g{number}", place)):
             assert monotonic() < until, f"the commit of g{number} is refused"
+
+
+def end_with_a_marker(url: str) -> None:
+    """A state topic as each redrive leaves it: a transaction's marker is its last record."""
+    admin = AdminClient(kafka_settings(url))
+    (made,) = admin.create_topics([NewTopic(STATE, 1, 1)]).values()
+    made.result(30)
+    redrive = Producer(kafka_settings(url) | {"transactional.id": "polled"})
+    redrive.init_transactions(30)
+    redrive.begin_transaction()
+    redrive.produce(STATE, b"{}", b"another-topic/0/0")
+    redrive.commit_transaction(30)
 
 
 def commits(admin: AdminClient, asked: ConsumerGroupTopicPartitions) -> bool:

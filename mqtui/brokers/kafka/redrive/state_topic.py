@@ -24,7 +24,7 @@ from confluent_kafka.admin import OffsetSpec
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import translate
 from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer, read_all
-from mqtui.brokers.kafka.read.offsets import known_offsets, list_offsets_blocking
+from mqtui.brokers.kafka.read.offsets import list_offsets_blocking
 from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, state_topic_name
 from mqtui.brokers.kafka.redrive.handled_offsets import OffsetSet
 from mqtui.brokers.kafka.redrive.process_identity import ProcessIdentity
@@ -203,17 +203,21 @@ def watch_lock(clients: KafkaClients, identity: str) -> LockRecord | None:
 
 
 def read_updates(clients: KafkaClients, states: Mapping[str, TopicProgress], since: int) -> int:
-    """Apply the records from offset `since` on to the progress of each topic id; returns the next offset. Blocks.
+    """Apply the records from offset `since` on to the progress of each topic id; returns where to go on. Blocks.
 
-    Opens no consumer if there is nothing new. Raises as `read_lock`.
+    That is the end, not the offset after the last record: a transaction's marker stands between them. Opens no consumer
+    if there is nothing new. Raises as `read_lock`.
     """
-    for offset, key, value in _all_records(clients, to_high_watermark=False, committed=True, since=since):
-        since = offset + 1
+    end = _offset(clients, OffsetSpec.latest(), committed=True)
+    if end <= since:
+        return since
+    first = max(since, _offset(clients, OffsetSpec.earliest(), committed=False))
+    for key, value in _records_between(clients, first, end, committed=True):
         identity, _, rest = key.partition(b"/")
         progress = states.get(identity.decode("ascii", "replace"))
         if progress is not None and rest != LOCK_KEY:
             _apply_record(progress, rest, value)
-    return since
+    return end
 
 
 def _topic_records(
@@ -222,33 +226,35 @@ def _topic_records(
     """Key, without the topic id, and value of each record about one topic."""
     describe_topic_blocking(clients, state_topic_name(clients.prefix))
     head = f"{identity}/".encode()
-    for _, key, value in _all_records(clients, to_high_watermark=to_high_watermark, committed=committed):
+    first = _offset(clients, OffsetSpec.earliest(), committed=False)
+    end = _offset(clients, OffsetSpec.latest(), committed=not to_high_watermark)
+    for key, value in _records_between(clients, first, end, committed=committed):
         if key.startswith(head):
             yield key[len(head) :], value
 
 
-def _all_records(
-    clients: KafkaClients, *, to_high_watermark: bool, committed: bool, since: int = 0
-) -> Iterator[tuple[int, bytes, bytes]]:
-    """Offset, key and value of each record from `since` up to the high watermark or the last stable offset."""
+def _offset(clients: KafkaClients, wanted: OffsetSpec, *, committed: bool) -> int:
+    """The first offset or the end: the last stable offset where `committed`, else the high watermark."""
     name = state_topic_name(clients.prefix)
-    admin, keys = clients.admin_blocking(), [(name, 0)]
     with clients.translate_errors(f"reading {name}"):
-        first = list_offsets_blocking(admin, keys, OffsetSpec.earliest(), committed=False)
-        end = list_offsets_blocking(admin, keys, OffsetSpec.latest(), committed=not to_high_watermark)
-    for answer in (first[name, 0], end[name, 0]):
-        if isinstance(answer, KafkaError):
-            raise translate(answer, f"reading {name}")
-    starts = {number: max(offset, since) for number, offset in known_offsets(first).items()}
-    ends = known_offsets(end)
-    if all(ends[number] <= start for number, start in starts.items()):
+        answer = list_offsets_blocking(clients.admin_blocking(), [(name, 0)], wanted, committed=committed)[name, 0]
+    if isinstance(answer, KafkaError):
+        raise translate(answer, f"reading {name}")
+    return answer
+
+
+def _records_between(clients: KafkaClients, first: int, end: int, *, committed: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each record from `first` up to `end`."""
+    if end <= first:
         return
-    for record in read_all(
-        BoundedConsumer(clients, "state", name, starts, ends, committed=committed, timeout=OPEN_TRANSACTION_TIMEOUT)
-    ):
-        offset, key, value = record.offset(), record.key(), record.value()
-        if offset is not None and key is not None and value is not None:
-            yield offset, key, value
+    name = state_topic_name(clients.prefix)
+    consumer = BoundedConsumer(
+        clients, "state", name, {0: first}, {0: end}, committed=committed, timeout=OPEN_TRANSACTION_TIMEOUT
+    )
+    for record in read_all(consumer):
+        key, value = record.key(), record.value()
+        if key is not None and value is not None:
+            yield key, value
 
 
 def _apply_record(progress: TopicProgress, key: bytes, value: bytes) -> None:
