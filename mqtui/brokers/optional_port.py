@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mqtui.domain.capability import Support
@@ -11,6 +11,7 @@ from mqtui.domain.message import Position
 from mqtui.domain.resource import Ref
 
 if TYPE_CHECKING:
+    from mqtui.domain.bulk import Alikeness, CountedLetters
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
 
 
@@ -27,6 +28,20 @@ class TracesMoves(Protocol):
 
         Raises:
             CannotConnect, BrokerTrouble: the broker can't be asked.
+        """
+
+
+@runtime_checkable
+class CountsAlike(Protocol):
+    """A broker that counts letters with the same headers together, without a `Message` of each."""
+
+    def count_alike(self, source: Source, alikeness: Alikeness) -> AsyncIterator[CountedLetters]:
+        """The letters of a snapshot that were unhandled when it was taken, about 1,000 at a time, in order.
+
+        Nothing is consumed. Each letter is in exactly one of the counts, or one of the letters by themselves.
+
+        Raises:
+            CannotConnect, NotFound, NotAuthorised, BrokerTrouble: the source can't be read.
         """
 
 

@@ -1,4 +1,4 @@
-"""Values of the bulk move, which makes no `Message` of each letter: offset ranges, route templates, receipts."""
+"""Values of bulk moves and counts, which make no `Message` of each letter: offset ranges, routes, receipts, counts."""
 
 from __future__ import annotations
 
@@ -130,6 +130,49 @@ class BulkResult:
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
     routes: bytes = b""
     """For each moved letter the index of its route in `RawBatch.routes`: an array of native 32-bit integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeLetters:
+    """Letters with the same header names and the same values of the headers that their route depends on.
+
+    `first` is the first of them. Sizes are bytes of key, value and headers. Times are ms since the epoch, None where no
+    letter has one.
+    """
+
+    first: Message
+    count: int
+    size: int
+    largest: int
+    keyless: int
+    oldest: int | None
+    newest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLetters:
+    """Some letters of a source: those counted with others that are alike, and those to look at one by one."""
+
+    alike: Sequence[AlikeLetters]
+    letters: Sequence[Message]
+
+    def __len__(self) -> int:
+        return sum([each.count for each in self.alike]) + len(self.letters)
+
+
+class Alikeness(Protocol):
+    """Says which letters are counted together. Called by a single thread."""
+
+    def deciding_headers(self, letter: Message) -> tuple[int, ...] | None:
+        """Indexes of the headers whose values have to be the same, for letters with these header names; None: such
+        letters are looked at one by one.
+        """
+
+    def samples_from(self, letter: Message) -> bool:
+        """Whether samples are wanted from the letters that are alike to this one."""
+
+    def takes_sample(self, letter: Message) -> bool:
+        """Whether this letter, which has a key, is wanted as a sample: it is then looked at by itself."""
 
 
 class FencedDuringMove(Held):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from mqtui.brokers.optional_port import TracesMoves
+from mqtui.brokers.optional_port import CountsAlike, TracesMoves
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
@@ -16,6 +16,7 @@ from mqtui.domain.redrive import PublishStatus, Strength
 from mqtui.domain.resource import BrokerKind
 from tests.contract.asking import ADDED, Move, a_plan, left_in, writing
 from tests.contract.worlds import World
+from tests.services.plan_counts import told_both_ways
 
 
 def number_of(world: World, message: Message) -> int:
@@ -55,6 +56,10 @@ async def test_untouched_letters_keep_every_byte(world: World, adapter: Adapter)
     source, target = world.create("dlq"), world.create("home")
     letters = world.odd_letters()
     world.put(source, letters)
+    if isinstance(adapter.broker, CountsAlike):
+        together, one_by_one = await told_both_ways(adapter.broker, await adapter.broker.snapshot(source), target)
+        assert together == one_by_one
+        assert together.counts["scanned"] == len(letters)
     await Move(adapter, source, target).all()
     assert world.contents(target) == letters
 
@@ -129,6 +134,10 @@ async def test_letters_after_the_snapshot_are_left(world: World, adapter: Adapte
     move = Move(adapter, source, target)
     planned = await move.planned()
     world.put(source, letters[5:])
+    if isinstance(adapter.broker, CountsAlike):
+        together, one_by_one = await told_both_ways(adapter.broker, planned[0])
+        assert together == one_by_one
+        assert together.counts["scanned"] == 5
     async with move.lease(planned) as lease:
         async for batch in lease.batches(100):
             await lease.move(move.transfers(batch))

@@ -25,6 +25,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.bulk_routes import BulkRoutes
 from mqtui.services.redrive.run.stored_copies import StoredCopies
 from tests.contract.kafka_cluster import GuardedRedrive, KafkaCluster
+from tests.services.plan_counts import told_both_ways
 
 SentHeaders = list[tuple[str, str | bytes | None]]
 Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
@@ -117,6 +118,7 @@ async def test_letters_arrive_as_if_each_had_been_looked_at(
     home, beside = kafka.topic("home", 3), kafka.topic("beside", 3)
     for ref, target in ((dlq, home), (twin, beside)):
         produce_letters(kafka, ref, routable_letters(target, 200))
+    assert await planned_letters(kafka_adapter, dlq, None if named else home) == 200
     async with GuardedRedrive(kafka_adapter, twin, beside).lease() as lease:
         receipts = await move_one_by_one(lease, RouteChoice(twin, beside, None if named else beside))
     assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
@@ -133,6 +135,14 @@ async def test_letters_arrive_as_if_each_had_been_looked_at(
         for target in range(3)
         for partition in range(2)
     )
+
+
+async def planned_letters(adapter: Adapter, dlq: Ref, to: Ref | None = None) -> int:
+    """How many letters a plan would count: the same where those that are alike are counted together."""
+    together, one_by_one = await told_both_ways(adapter.broker, await adapter.broker.snapshot(dlq), to)
+    assert together == one_by_one
+    scanned: int = together.counts["scanned"]
+    return scanned
 
 
 def _moved_to(dlq: Ref, twin: Ref, row: Row) -> Row:
@@ -272,6 +282,7 @@ async def test_a_run_that_is_taken_over_knows_what_became_of_its_load(
         async with bulk_lease(GuardedRedrive(other, dlq, home, operator="grace", take_over=True)) as taker:
             first = await anext(aiter(taker.raw_batches(10, RouteChoice(dlq, home).routes())))
             await taker.move_raw(first)
+            assert await planned_letters(other, dlq) == 40 - len(first)
             with pytest.raises(FencedDuringMove, match="grace") as lost:
                 await lease.move_raw(load)
     assert isinstance(lost.value.results, BulkResult)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.read.reader import KafkaReader
     from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
+    from mqtui.domain.bulk import Alikeness, CountedLetters
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 
@@ -95,6 +96,12 @@ class KafkaBroker:
         from mqtui.brokers.kafka.redrive.snapshot import take_snapshot
 
         return await take_snapshot(self._clients, source)
+
+    def count_alike(self, source: Source, alikeness: Alikeness) -> AsyncIterator[CountedLetters]:
+        """The unhandled letters of a snapshot, counted by their headers in a thread."""
+        from mqtui.brokers.kafka.redrive.alike_letters import count_alike
+
+        return count_alike(self._clients, source, alikeness)
 
     async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
         """A missing ACL, as describing the topic tells it."""

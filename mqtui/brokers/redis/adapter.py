@@ -31,11 +31,13 @@ from mqtui.brokers.redis.read.lag import LagCounter
 from mqtui.brokers.redis.read.pending import RedisPending
 from mqtui.brokers.redis.read.reader import RedisReader
 from mqtui.brokers.redis.read.survey import survey
+from mqtui.brokers.redis.redrive.alike_letters import count_alike
 from mqtui.brokers.redis.redrive.killed_run_outcomes import trace
 from mqtui.brokers.redis.redrive.lease import open_lease
 from mqtui.brokers.redis.redrive.plan_checks import check_plan, check_publish, describe_guarantee
 from mqtui.brokers.redis.redrive.snapshot import take_snapshot
 from mqtui.brokers.redis.steps import apply_step
+from mqtui.domain.bulk import Alikeness, CountedLetters
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
@@ -89,6 +91,10 @@ class RedisBroker:
             NotFound: there is no such stream.
         """
         return await take_snapshot(self._router, source)
+
+    def count_alike(self, source: Source, alikeness: Alikeness) -> AsyncIterator[CountedLetters]:
+        """The entries of a snapshot, counted by their fields."""
+        return count_alike(self._router, source, alikeness)
 
     async def check_publish(self, targets: Sequence[Ref]) -> Sequence[Risk]:
         """A missing right to XADD or to the key, by an id that no stream takes."""

@@ -12,7 +12,6 @@ from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
 from mqtui.brokers.kafka.messages import to_message
 from mqtui.brokers.kafka.publish import KafkaPublisher
-from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
 from mqtui.brokers.kafka.redrive.unhandled_reader import UnhandledReader
 from mqtui.brokers.port import Batch
 from mqtui.domain.redrive import LeaseOptions, PublishStatus, Receipt, Source, Transfer
@@ -61,13 +60,7 @@ class AtLeastOnceLease:
         self._handed_out -= len(letters)
 
     def _read(self, size: int, queue: ThreadToLoopQueue[Batch]) -> None:
-        known = TopicProgress()
-        for number, mark in self._source.handled.watermark.items():
-            known.handled_in(number).add_range(0, mark)
-        for number, offsets in self._source.handled.above.items():
-            for offset in offsets:
-                known.handled_in(number).add_range(offset, offset + 1)
-        reader = UnhandledReader(self._clients, self._source, known, size)
+        reader = UnhandledReader.of_snapshot(self._clients, self._source, size)
         reader.make_item = partial(to_message, self._source.ref)
         try:
             while (batch := reader.next_items(size)) and queue.put(batch):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, Self, TypeAlias
 
 from confluent_kafka.admin import OffsetSpec
 
@@ -13,6 +14,7 @@ from mqtui.brokers.kafka.messages import Record
 from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
 from mqtui.brokers.kafka.read.offsets import known_offsets, list_offsets_blocking
 from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
+from mqtui.domain.bulk import OffsetRanges
 from mqtui.domain.errors import Refused
 from mqtui.domain.redrive import OffsetBounds, Source
 
@@ -54,6 +56,19 @@ class UnhandledReader:
         self._consumer = BoundedConsumer(clients, "redrive", source.ref.name, self._expected, self._ends)
         self._open = set(self._consumer.open_partitions)
         self.drained = False
+
+    @classmethod
+    def of_snapshot(cls, clients: KafkaClients, source: Source, max_buffered: int) -> Self:
+        """A reader of the letters that were unhandled when the snapshot was taken, whatever became of them since."""
+        if not isinstance(source.bounds, OffsetBounds):
+            raise Refused(f"{source.ref} was not planned as a Kafka topic")
+        first, end, handled = source.bounds.first, source.bounds.end, source.handled
+        starts = {number: max(first.get(number, 0), handled.watermark.get(number, 0)) for number in end}
+        known = TopicProgress()
+        for number, offsets in handled.above.items():
+            for span in OffsetRanges.of_partition(number, sorted(offsets)).ranges:
+                known.handled_in(number).add_range(span.first, span.first + span.count)
+        return cls(clients, replace(source, bounds=OffsetBounds(starts, end)), known, max_buffered)
 
     @property
     def wants_more(self) -> bool:

@@ -90,7 +90,11 @@ def plan_headers(scan: ScanResult | None) -> tuple[tuple[str, tuple[str, ...]], 
     """Which headers the letters keep, lose and gain."""
     if scan is None:
         return (("add", HEADER_NAMES),)
-    return (("keep", tuple(scan.kept_headers)), ("strip", tuple(scan.stripped_headers)), ("add", scan.added_headers))
+    return (
+        ("keep", tuple(scan.kept_headers)),
+        ("strip", tuple(scan.stripped_headers)),
+        ("add", tuple(scan.added_headers)),
+    )
 
 
 def jq_failures(selector: LetterSelector) -> list[Risk]:

@@ -19,6 +19,18 @@ MAX_COMPARED = 1_000
 """Letters that are compared."""
 
 
+def can_compare(letter: Message, route: Transfer, conventions: Conventions) -> bool:
+    """Whether letters with this route go back to the topic that they name as their origin."""
+    came_from = origin(letter, conventions)
+    return came_from is not None and came_from.ref == route.target and route.target.kind is Kind.TOPIC
+
+
+def recorded_partition(letter: Message, conventions: Conventions) -> int | None:
+    """The partition that a letter came from, by its headers."""
+    came_from = origin(letter, conventions)
+    return None if came_from is None else came_from.partition
+
+
 class PartitionCheck:
     """Compares the recorded partition with the one that the key hashes to, for the first letters that have both."""
 

@@ -11,6 +11,7 @@ from functools import partial
 from time import time
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.optional_port import CountsAlike
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
@@ -18,13 +19,14 @@ from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Step, Take
 from mqtui.domain.read_range import PeekCost
-from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
+from mqtui.domain.redrive import Guarantee, OffsetBounds, Selection, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.machine.process import operator
 from mqtui.services.browse import require_verb
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.origins import recall_routes, resolve_origin, why_retry_stage
+from mqtui.services.redrive.planning.alike_routes import AlikeRoutes
 from mqtui.services.redrive.planning.facts import jq_failures, plan_facts, plan_headers, scan_risks
 from mqtui.services.redrive.planning.monitor_risks import monitor_risks, why_not_observable
 from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
@@ -38,7 +40,7 @@ from mqtui.services.redrive.planning.peeked_targets import (
 )
 from mqtui.services.redrive.planning.risks import bundle_risk, loop_risk, refuse_retry_stage, retry_stage_risk
 from mqtui.services.redrive.planning.routing import RedriveRouter
-from mqtui.services.redrive.planning.scan import ScanResult, drop_missing_targets, scan_source
+from mqtui.services.redrive.planning.scan import ScanResult, count_source, drop_missing_targets, scan_source
 from mqtui.services.redrive.recovery.journal_handled import add_handled_from_journal
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.journal_writer import open_journal
@@ -195,10 +197,14 @@ async def _scan(
     selector: LetterSelector,
     partition_check: PartitionCheck,
 ) -> ScanResult:
-    alive_at = int(time() * 1000)
-    router = RedriveRouter(request, session.broker.kind, conventions, stamper, None, alive_at=alive_at)
+    broker, selection = session.broker, request.selection
+    new_router = partial(RedriveRouter, request, broker.kind, conventions, stamper, None, alive_at=int(time() * 1000))
     with fewer_collections():
-        scan = await scan_source(session.broker, source, selector, router, request.selection.limit, partition_check)
+        if selection == Selection() and isinstance(broker, CountsAlike):
+            alikeness = AlikeRoutes(new_router(), conventions)
+            scan = await count_source(broker, source, new_router(), alikeness, partition_check)
+        else:
+            scan = await scan_source(broker, source, selector, new_router(), selection.limit, partition_check)
     if request.verb is Verb.REDRIVE and request.to is None:
         await drop_missing_targets(session, scan)
     return scan

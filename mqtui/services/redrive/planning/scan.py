@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
+from mqtui.brokers.optional_port import CountsAlike
 from mqtui.brokers.port import Batch, Broker
+from mqtui.domain.bulk import AlikeLetters, Alikeness
 from mqtui.domain.convention import Layout
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import ReadRange
@@ -33,7 +35,7 @@ class ScanResult:
     """Their names, in the order in which they were met."""
 
     stripped_headers: dict[str, None] = field(default_factory=dict)
-    added_headers: tuple[str, ...] = ()
+    added_headers: dict[str, None] = field(default_factory=dict)
     earlier_runs: Counter[str] = field(default_factory=Counter)
     """Ids of earlier runs, by how many of their letters are dead-lettered again."""
 
@@ -62,10 +64,6 @@ class ScanResult:
 
     def add(self, letter: Message, layout: Layout, route: Transfer | Unroutable, doubt: str = "") -> None:
         """Count one selected letter and its route; `doubt` says why its message may not be the one that was sent."""
-        if layout is not self._layout:
-            self._layout, self._has_names = layout, False
-            self._may_be_redriven = COUNT in layout.kept or COUNT in layout.stripped
-        self.selected += 1
         size, time = letter.size, letter.timestamp
         self.size += size
         if size > self.largest:
@@ -77,15 +75,34 @@ class ScanResult:
                 self.oldest = time
             if self.newest is None or time > self.newest:
                 self.newest = time
+        self._count_route(letter, layout, route, doubt, 1)
+
+    def add_alike(self, alike: AlikeLetters, layout: Layout, route: Transfer | Unroutable, doubt: str) -> None:
+        """`add` for letters that are alike; layout, route and doubt are those of the first."""
+        self.size += alike.size
+        self.largest = max(self.largest, alike.largest)
+        self.keyless += alike.keyless
+        times = [time for time in (self.oldest, self.newest, alike.oldest, alike.newest) if time is not None]
+        self.oldest, self.newest = min(times, default=None), max(times, default=None)
+        self._count_route(alike.first, layout, route, doubt, alike.count)
+
+    def _count_route(
+        self, letter: Message, layout: Layout, route: Transfer | Unroutable, doubt: str, count: int
+    ) -> None:
+        if layout is not self._layout:
+            self._layout, self._has_names = layout, False
+            self._may_be_redriven = COUNT in layout.kept or COUNT in layout.stripped
+        self.selected += count
         if self._may_be_redriven and redrive_count(letter):
-            self.earlier_runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += 1
+            self.earlier_runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += count
         if isinstance(route, Unroutable):
-            self.unroutable[route.reason] += 1
+            self.unroutable[route.reason] += count
             return
-        self.targets[route.target] += 1
-        self.unwrapped += route.content is not None
+        self.targets[route.target] += count
+        if route.content is not None:
+            self.unwrapped += count
         if doubt:
-            self.doubts[doubt] += 1
+            self.doubts[doubt] += count
         if not self._has_names:
             self._has_names = True
             self._add_header_names(letter, route)
@@ -94,7 +111,8 @@ class ScanResult:
         names = [name for name, _, _ in letter.headers] or [name_text(name) for name, _ in letter.fields]
         for name in names:
             (self.stripped_headers if name in route.stripped else self.kept_headers)[name] = None
-        self.added_headers = tuple(name for name, _, _ in route.added)
+        for name, _, _ in route.added:
+            self.added_headers[name] = None
 
 
 async def read_unhandled(broker: Broker, source: Source, partition: int | None = None) -> AsyncIterator[Batch]:
@@ -161,10 +179,40 @@ async def scan_source(
             if not index % CLOCK_INTERVAL and slices.is_over:
                 await slices.yield_to_loop()
             if wanted:
-                route = router.route_alike(letter)
-                found.add(letter, router.layout, route, router.why_doubtful(letter, route))
-                if isinstance(route, Transfer):
-                    partition_check.add(letter, route)
+                _add(found, letter, router, partition_check)
                 if limit is not None and found.selected >= limit:
                     return found
     return found
+
+
+async def count_source(
+    broker: CountsAlike,
+    source: Source,
+    router: RedriveRouter,
+    alikeness: Alikeness,
+    partition_check: PartitionCheck,
+) -> ScanResult:
+    """`scan_source` where all letters are selected and the broker counts those that are alike."""
+    found, slices = ScanResult(), TimeSlices()
+    async for counted in broker.count_alike(source, alikeness):
+        found.scanned += len(counted)
+        for index, letter in enumerate(counted.letters):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                await slices.yield_to_loop()
+            _add(found, letter, router, partition_check)
+        for alike in counted.alike:
+            if slices.is_over:
+                await slices.yield_to_loop()
+            first = alike.first
+            route = router.route_alike(first)
+            found.add_alike(alike, router.layout, route, router.why_doubtful(first, route))
+            if isinstance(route, Transfer):
+                partition_check.add(first, route)
+    return found
+
+
+def _add(found: ScanResult, letter: Message, router: RedriveRouter, partition_check: PartitionCheck) -> None:
+    route = router.route_alike(letter)
+    found.add(letter, router.layout, route, router.why_doubtful(letter, route))
+    if isinstance(route, Transfer):
+        partition_check.add(letter, route)
