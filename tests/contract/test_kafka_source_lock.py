@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections
+from mqtui.brokers.kafka.connection.transaction_state import TransactionState, ask_coordinator
 from mqtui.brokers.kafka.redrive import move, source_lock, state_topic
 from mqtui.brokers.kafka.redrive.state_topic import transactional_id
 from mqtui.brokers.port import Adapter, Lease
@@ -74,6 +76,10 @@ async def test_planning_does_not_disturb_the_holder(kafka: KafkaCluster, kafka_a
     run = GuardedRedrive(kafka_adapter, source, target)
     async with run.lease() as lease:
         before = describe(kafka, source, kafka_adapter, await identity(kafka_adapter, run))
+        assert await transaction_state(kafka, await identity(kafka_adapter, run)) == TransactionState(
+            allowed=True, state=before.state.value, since=before.transaction_start_time_ms
+        )
+        assert await transaction_state(kafka, "unknown") == TransactionState(allowed=True)
         async for batch in lease.batches(10):
             await GuardedRedrive(other, source, target).plan()
             with pytest.raises(Held):
@@ -99,6 +105,15 @@ def describe(kafka: KafkaCluster, source: object, adapter: object, topic_id: str
         return admin.describe_transactions([name])[name]
     finally:
         admin.close()
+
+
+async def transaction_state(kafka: KafkaCluster, topic_id: str) -> TransactionState | None:
+    """The same by the requests that a plan sends, without kafka-python."""
+    connections = BrokerConnections(kafka.address)
+    try:
+        return await asyncio.to_thread(ask_coordinator, connections, transactional_id(kafka.prefix, topic_id))
+    finally:
+        connections.close()
 
 
 async def test_taking_over_fences_the_holder(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:

@@ -1,8 +1,9 @@
 """The second admin client, kafka-python's: for requests that librdkafka lacks, and to get round a silent controller.
 
-Only it can ask for the brokers' release, the state of a transactional id, and share groups. It also asks any broker for
-topics and configurations where librdkafka waits for a controller that does not answer (K19). Each answer is optional:
-None if it can't be had, because of an ACL or of an option that kafka-python does not know.
+Only it can ask for the brokers' release and for share groups, and for the state of a transactional id where our own
+connections can't. It also asks any broker for topics and configurations where librdkafka waits for a controller that
+does not answer (K19). Each answer is optional: None if it can't be had, because of an ACL or of an option that
+kafka-python does not know.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,22 +33,6 @@ log.addHandler(logging.NullHandler())
 log.propagate = False
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionState:
-    """A transactional id as its coordinator describes it. `since` is the start of the open transaction in ms since the
-    epoch, -1 if there is none.
-    """
-
-    allowed: bool
-    state: str = ""
-    since: int = -1
-
-    @property
-    def is_ongoing(self) -> bool:
-        """Whether a transaction is open."""
-        return self.state == "Ongoing"
-
-
 async def fetch_release(clients: KafkaClients) -> str:
     """The oldest release with the brokers' protocol versions, such as "4.3"; "" if unknown."""
 
@@ -61,12 +45,9 @@ async def fetch_release(clients: KafkaClients) -> str:
     )
 
 
-async def describe_transaction(clients: KafkaClients, transactional_id: str) -> TransactionState | None:
-    """DescribeTransactions for one id; opens no producer (K3). `allowed` is False without Describe on the id."""
-    return await clients.run_in_thread(
-        "asking for a transaction",
-        lambda: ask_kafka_python(clients.address, lambda admin: _describe_transaction(admin, transactional_id)),
-    )
+def fetch_transaction(address: Address, transactional_id: str) -> tuple[bool, str, int] | None:
+    """Whether this user may describe a transactional id, its state, and since when a transaction is open. Blocks."""
+    return ask_kafka_python(address, lambda admin: _describe_transaction(admin, transactional_id))
 
 
 def describe_topics_at_any_broker(address: Address, names: Sequence[str]) -> dict[str, Mapping[str, Any]] | None:
@@ -95,16 +76,16 @@ def describe_configs_at_any_broker(address: Address, names: Sequence[str]) -> di
     return _ask_any_broker(address, describe)
 
 
-def _describe_transaction(admin: Any, transactional_id: str) -> TransactionState:
+def _describe_transaction(admin: Any, transactional_id: str) -> tuple[bool, str, int]:
     from kafka import errors
 
     try:
         described = admin.describe_transactions([transactional_id])[transactional_id]
     except errors.TransactionalIdNotFoundError:
-        return TransactionState(allowed=True)
+        return True, "", -1
     except errors.TransactionalIdAuthorizationFailedError:
-        return TransactionState(allowed=False)
-    return TransactionState(allowed=True, state=described.state.value, since=described.transaction_start_time_ms)
+        return False, "", -1
+    return True, described.state.value, described.transaction_start_time_ms
 
 
 def _ask_any_broker(address: Address, question: Callable[[Any], Answer]) -> Answer | None:

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections, BulkUnavailable, HostPort
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.connection.coordinators import CoordinatorType, find_coordinators
 from mqtui.brokers.kafka.connection.wire_format import (
     NO_TAGS,
     NULL_ARRAY,
@@ -37,11 +38,9 @@ BULK_FROM = 10
 BULK_GROUPS = 1_000
 """Most groups in one request."""
 
-FIND_COORDINATOR, OFFSET_FETCH = 10, 9
-FIND_COORDINATOR_VERSION, OFFSET_FETCH_VERSION = 4, 8
-"""The first versions with many groups, those of Kafka 3.0."""
+OFFSET_FETCH, OFFSET_FETCH_VERSION = 9, 8
+"""The first version with many groups, that of Kafka 3.0."""
 
-GROUP_COORDINATOR = 0
 INT16, INT32 = struct.Struct(">h"), struct.Struct(">i")
 PARTITION_OFFSET = struct.Struct(">iqi")
 """Partition, committed offset and leader epoch."""
@@ -85,7 +84,7 @@ def fetch_in_bulk(connections: BrokerConnections, names: Sequence[str]) -> BulkA
     found: BulkAnswers = {}
     for at in range(0, len(names), BULK_GROUPS):
         try:
-            coordinators = _find_coordinators(connections, names[at : at + BULK_GROUPS])
+            coordinators = find_coordinators(connections, CoordinatorType.GROUP, names[at : at + BULK_GROUPS])
         except BulkUnavailable as error:
             log_retry("kafka", "asking for coordinators in bulk", error)
             return found
@@ -101,28 +100,6 @@ def fetch_in_bulk(connections: BrokerConnections, names: Sequence[str]) -> BulkA
             except BulkUnavailable as error:
                 log_retry("kafka", "asking for commits in bulk", error)
     return found
-
-
-def _find_coordinators(connections: BrokerConnections, names: Sequence[str]) -> dict[str, HostPort | int]:
-    """By group: where its coordinator is, or an error code."""
-    body = bytes([GROUP_COORDINATOR]) + encode_array(map(encode_string, names)) + NO_TAGS
-    return connections.request(None, FIND_COORDINATOR, FIND_COORDINATOR_VERSION, body, _decode_coordinators)
-
-
-def _decode_coordinators(response: ResponseDecoder) -> dict[str, HostPort | int]:
-    response.skip(INT32.size)
-    return dict(_coordinator(response) for _ in range(response.length()))
-
-
-def _coordinator(response: ResponseDecoder) -> tuple[str, HostPort | int]:
-    name = response.string()
-    response.skip(INT32.size)
-    host = response.string()
-    (port,) = response.fields(INT32)
-    (error,) = response.fields(INT16)
-    response.skip_string()
-    response.skip_tags()
-    return name, error or (host, port)
 
 
 def _fetch_offsets(connections: BrokerConnections, broker: HostPort, names: Sequence[str]) -> BulkAnswers:

@@ -10,8 +10,8 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
 
-from mqtui.brokers.kafka.connection.admin_fallback import describe_transaction
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.connection.transaction_state import describe_transaction
 from mqtui.brokers.kafka.read.offsets import explain_missing, known_offsets, list_offsets
 from mqtui.brokers.kafka.read.topic_metadata import (
     Topic,
