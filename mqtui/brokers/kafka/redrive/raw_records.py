@@ -34,9 +34,9 @@ class EncodedRoute:
 
 @dataclass(slots=True)
 class HeaderShape:
-    """The routes of records with the same header names, by the values that `discriminator` picks from the headers."""
+    """The routes of records with the same header names, by the values that `discriminator` picks from all values."""
 
-    discriminator: Callable[[WireHeaders], Hashable]
+    discriminator: Callable[[tuple[str | bytes | None, ...]], Hashable]
     routes: dict[Hashable, EncodedRoute | None] = field(default_factory=dict)
 
 
@@ -54,15 +54,13 @@ class RecordRouter:
             headers: WireHeaders = read_headers(record) or []
         except SystemError:  # a header name that is not UTF-8
             return (record, partition, offset, None, [], 0)
-        names = tuple([name for name, _ in headers])
-        shape = self._shapes.get(names)
-        if shape is None:
-            shape = self._learn(names, record, partition, offset)
-        values = shape.discriminator(headers)
+        names, values = zip(*headers, strict=True) if headers else ((), ())
+        shape = self._shapes.get(names) or self._learn(names, record, partition, offset)
+        discriminating = shape.discriminator(values)
         try:
-            route = shape.routes[values]
+            route = shape.routes[discriminating]
         except KeyError:
-            route = self._build(shape, values, record, partition, offset)
+            route = self._build(shape, discriminating, record, partition, offset)
         if route is None:
             return (record, partition, offset, None, [], 0)
         template = route.template

@@ -94,6 +94,7 @@ class RawTransfers:
     def __init__(self, raw_batch: RawRecordBatch) -> None:
         self.partitions, self.offsets = raw_batch.partitions, raw_batch.offsets
         self.value_sizes = [len(record[0]) for record in raw_batch.records]
+        self._ranges = raw_batch.ranges
         self._routes = raw_batch.routes
         self._targets = {route.target for route in raw_batch.routes}
         self._records = raw_batch.records
@@ -131,8 +132,12 @@ class RawTransfers:
             if isinstance(outcome, Receipt) and outcome is not STORED_RECEIPT
         }
         others = [(self._source_position(at), self._target(at), receipt) for at, receipt in receipts.items()]
-        moved = [at for at in range(len(outcomes)) if at not in receipts]
-        return BulkResult(self._bulk_receipts(outcomes, moved), others, self._route_numbers(moved))
+        moved: Sequence[int] = range(len(outcomes))
+        if receipts:
+            moved = [at for at in moved if at not in receipts]
+            outcomes = [outcomes[at] for at in moved]
+        routes = self._route_numbers(moved)
+        return BulkResult(self._bulk_receipts(outcomes, moved, routes), others, routes.tobytes())
 
     def _source_position(self, at: int) -> Offset:
         return Offset(self.partitions[at], self.offsets[at])
@@ -142,24 +147,28 @@ class RawTransfers:
         assert route is not None, NO_ROUTE
         return route.target
 
-    def _route_numbers(self, moved: Sequence[int]) -> bytes:
+    def _route_numbers(self, moved: Sequence[int]) -> array[int]:
+        """For each moved letter the index of its route."""
+        if len(self._routes) == 1:
+            return array("i", (0,)) * len(moved)
         numbers = {id(route): number for number, route in enumerate(self._routes)}
-        return array("i", [numbers[id(self._records[at][3])] for at in moved]).tobytes()
+        return array("i", [numbers[id(self._records[at][3])] for at in moved])
 
-    def _bulk_receipts(self, outcomes: Sequence[DeliveryOutcome], moved: Sequence[int]) -> BulkReceipts:
-        routes = [self._records[at][3] for at in moved]
-        different = {id(route): route.target.name for route in routes if route is not None}
-        topics = tuple(dict.fromkeys(different.values()))
-        numbers = {route: topics.index(name) for route, name in different.items()}
-        reports: list[Record] = [outcomes[at] for at in moved]
+    def _bulk_receipts(self, reports: Sequence[Record], moved: Sequence[int], routes: array[int]) -> BulkReceipts:
+        """The receipts of moved letters, from their delivery reports."""
+        names = [route.target.name for route in self._routes]
+        topics = tuple(dict.fromkeys(names))
+        topic_of = [topics.index(name) for name in names]
         return BulkReceipts(
-            OffsetRanges.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
+            self._ranges
+            if len(moved) == len(self.offsets)
+            else OffsetRanges.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
             topics,
-            array("i", [numbers[id(route)] for route in routes]).tobytes(),
+            (routes if len(topics) == len(names) else array("i", [topic_of[route] for route in routes])).tobytes(),
             array(
-                "i", [UNKNOWN_POSITION if outcome is STORED_RECEIPT else outcome.partition() for outcome in reports]
+                "i", [UNKNOWN_POSITION if report is STORED_RECEIPT else report.partition() for report in reports]
             ).tobytes(),
             array(
-                "q", [UNKNOWN_POSITION if outcome is STORED_RECEIPT else outcome.offset() for outcome in reports]
+                "q", [UNKNOWN_POSITION if report is STORED_RECEIPT else report.offset() for report in reports]
             ).tobytes(),
         )
