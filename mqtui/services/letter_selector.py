@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.domain.cause import cause_text
@@ -15,8 +15,9 @@ from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
 from mqtui.profiles.model import Profile
 from mqtui.services.cause_grouping import MIN_PREFIX
-from mqtui.services.decoding import load_decoder
-from mqtui.services.jq_filter import JqFilter
+
+if TYPE_CHECKING:
+    from mqtui.services.jq_filter import JqFilter
 
 
 class LetterSelector:
@@ -36,8 +37,13 @@ class LetterSelector:
         self._timed = selection.since is not None or selection.until is not None
         self._cause = selection.cause.lower()
         self._everything = selection.everything
-        self.jq_filter: JqFilter | None = JqFilter(selection.where) if selection.where else None
+        self.jq_filter: JqFilter | None = None
         """The jq program; None where there is none."""
+
+        if selection.where:
+            from mqtui.services.jq_filter import JqFilter  # loads jq and all codecs: most selections have no program
+
+            self.jq_filter = JqFilter(selection.where)
 
         self.cause_text = ""
         """The cause in words, by the first letter that has it; empty where none was selected by cause."""
@@ -50,6 +56,9 @@ class LetterSelector:
             OverBudget: compiling it takes too long or too much memory.
         """
         if self.jq_filter is not None:
+            from mqtui.services.decoding import load_decoder
+            from mqtui.services.jq_filter import JqFilter
+
             self.jq_filter = JqFilter(self._where, await load_decoder(self._profile))
             await self.jq_filter.start()
         return self

@@ -20,6 +20,10 @@ from mqtui.domain.errors import TimedOut
 SILENCE_TIMEOUT = 30.0
 """Seconds without any record or event after which an unfinished read is given up."""
 
+FETCH_WAIT_MS = 10
+"""fetch.wait.max.ms. Where the last offset is a transaction marker, the end is known only once a fetch of nothing has
+waited so long [with 100: 0.1 s for each look at the state topic]."""
+
 RECOVERABLE = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.GROUP_AUTHORIZATION_FAILED})
 """Errors that librdkafka recovers from, or about the consumer group, which is never joined (assign only)."""
 
@@ -49,7 +53,7 @@ class BoundedConsumer:
         self._consumer = clients.create_consumer(
             role,
             isolation_level=level,
-            fetch_wait_max_ms=100,
+            fetch_wait_max_ms=FETCH_WAIT_MS,
             queued_min_messages=prefetch,
             queued_max_messages_kbytes=32_768,
         )

@@ -53,14 +53,19 @@ async def check_publish(clients: KafkaClients, targets: Sequence[Ref]) -> Sequen
 
 async def check_plan(clients: KafkaClients, source: Source, plan: Plan) -> Plan:
     """The plan with guarantee, risks and preliminary steps. Writes nothing and opens no producer."""
-    missing, steps, risks = await _check_state_topic(clients, source)
-    risks += _check_lock(source)
+    targets = check_targets(clients, plan)
     if any(isinstance(step, Take) for step in plan.steps):
-        risks += await _check_missing_partitions(clients, source)
-        risks += await _check_open_transactions(clients, source)
+        (missing, steps, risks), absent, uncommitted, of_targets = await asyncio.gather(
+            _check_state_topic(clients, source),
+            _check_missing_partitions(clients, source),
+            _check_open_transactions(clients, source),
+            targets,
+        )
+        risks += [*_check_lock(source), *absent, *uncommitted, *of_targets]
     else:
+        (_, _, risks), of_targets = await asyncio.gather(_check_state_topic(clients, source), targets)
         missing, steps = [], []
-    risks += await check_targets(clients, plan)
+        risks += [*_check_lock(source), *of_targets]
     guarantee = plan.guarantee if plan.guarantee is not None and not missing else describe_guarantee(missing)
     return replace(plan, steps=(*steps, *plan.steps), risks=(*plan.risks, *risks), guarantee=guarantee)
 

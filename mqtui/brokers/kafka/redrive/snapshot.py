@@ -24,13 +24,14 @@ async def take_snapshot(clients: KafkaClients, ref: Ref) -> Source:
         NotFound: there is no such topic.
     """
     topic = await describe_topic(clients, topic_name(ref))
-    bounds = await read_topic_bounds(clients, ref)
-    progress, lock = await asyncio.gather(
-        progress_or_empty(clients, topic.identity), lock_or_none(clients, topic.identity)
+    bounds, progress, lock, groups = await asyncio.gather(
+        read_topic_bounds(clients, ref),
+        progress_or_empty(clients, topic.identity),
+        lock_or_none(clients, topic.identity),
+        KafkaGroups(clients).list_groups(ref),
     )
     handled = progress.to_handled(dict(bounds.first))
     first = {number: min(mark, bounds.end[number]) for number, mark in handled.watermark.items()}
-    groups = await KafkaGroups(clients).list_groups(ref)
     return Source(
         ref,
         topic.identity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,15 +37,18 @@ async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
     if not found:
         return risks
     taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
-    configs = await describe_configs(clients, [*taken, *(topic.name for topic in found)])
+    configs, unwritable, unread = await asyncio.gather(
+        describe_configs(clients, [*taken, *(topic.name for topic in found)]),
+        _check_partitions(clients, found),
+        _check_readers(clients, found),
+    )
     sources = [TopicLimits.from_config(configs[name]) for name in taken if name in configs]
     for topic in found:
         config = configs.get(topic.name)
         if config is not None:
             codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.from_config(config)])
             risks += check_config(topic.name, config, plan, codec)
-    risks += await _check_partitions(clients, found)
-    return risks + await _check_readers(clients, found)
+    return [*risks, *unwritable, *unread]
 
 
 async def describe_targets(clients: KafkaClients, refs: Iterable[Ref]) -> tuple[list[Topic], list[Risk]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -165,12 +166,15 @@ async def _build(
         *await monitor_risks(request, targets, (remote or session).broker, not_observable),
     )
     terms = hash_terms(request, source.identity, targets, describe_stripped(conventions, session.broker.kind))
-    plan = await session.broker.check_plan(source, replace(plan, risks=risks, hash=terms))
+    checking = session.broker.check_plan(source, replace(plan, risks=risks, hash=terms))
+    if request.verb is Verb.DISCARD or remote is not None:
+        plan = await checking
+    else:
+        plan, words = await asyncio.gather(checking, partition_check.describe(session.broker))
+        plan = replace(plan, facts=(*plan.facts, ("partition", words))) if words else plan
     source_guarantee, remote_plan = plan.guarantee, None
     if request.verb is Verb.DISCARD:
         plan = replace(plan, guarantee=_discard_guarantee(session.broker.kind, source_guarantee))
-    elif remote is None and (words := await partition_check.describe(session.broker)):
-        plan = replace(plan, facts=(*plan.facts, ("partition", words)))
     if remote is not None:
         plan = replace(plan, guarantee=CROSS_BROKER)
         remote_plan = await remote.broker.check_plan(source, _remote_plan(remote, plan, targets))
