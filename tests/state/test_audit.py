@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -108,6 +109,14 @@ def test_a_command_is_noted_without_what_is_in_it(argv: list[str], shown: str) -
 )
 def test_a_password_is_masked_where_the_url_is_malformed_too(url: str) -> None:
     assert "hunter2" not in mask(url) and "ter2" not in mask(url) and "…" in mask(url)
+
+
+@pytest.mark.parametrize("word", ["x", "=a", "a.", ":/a", "x@"])
+def test_a_long_word_is_masked_soon(word: str) -> None:
+    """Seconds for 20,000 characters once, since each of them was taken for the first of a login."""
+    began = process_time()
+    redact_command(["mqtui", word * 10_000])
+    assert process_time() - began < 2
 
 
 def test_what_holds_no_password_stays() -> None:
