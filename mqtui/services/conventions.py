@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +110,15 @@ def read_convention(file: Path) -> Convention:
     return _convention(file, given)
 
 
+@cache
+def _shipped_conventions() -> tuple[Convention, ...]:
+    return tuple(map(read_convention, _files(SHIPPED)))
+
+
 @lru_cache(maxsize=8)
 def load_conventions(config: Path | None = None) -> LoadedConventions:
     """The shipped conventions and those of `config`/conventions/*.toml, read once."""
-    known: dict[str, Convention] = {one.name: one for one in (read_convention(file) for file in _files(SHIPPED))}
+    known = {one.name: one for one in _shipped_conventions()}
     notes: list[str] = []
     for file in _files(config / "conventions") if config else ():
         try:

@@ -27,8 +27,15 @@ from typing import Any, Never
 ROOMS = ("brokers", "cli", "codecs", "domain", "profiles", "services", "state")
 """What is imported of mqtui, whole."""
 
-LIBRARIES = ("confluent_kafka.admin", "cryptography.fernet", "filelock", "httpx2", "jq", "pika", "re2", "redis.asyncio")
-"""What mqtui imports where it is needed first."""
+LIBRARIES = (
+    *("anyio._backends._asyncio", "confluent_kafka.admin", "cryptography.fernet", "filelock", "httpx2", "jq"),
+    *("keyring.backends.fail", "pika", "re2", "redis.asyncio"),
+    *(["secretstorage"] if sys.platform == "linux" else []),
+)
+"""What mqtui imports where it is needed first, and what these import then: 80 ms of each call that changes something.
+
+A keyring is chosen when one is first asked, by the environment of the call.
+"""
 
 MOST_BYTES = 100_000
 """Of arguments and environment: one message to the server."""
@@ -147,12 +154,15 @@ def _fork_and_tell(descriptors: Sequence[int]) -> None:
 
 
 def _serve(descriptor: int) -> None:
+    from mqtui.services.conventions import load_conventions
+
     for room in ROOMS:
         package = importlib.import_module(f"mqtui.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
+    load_conventions()
     gc.collect()
     gc.freeze()
     call = _next_call(socket.socket(fileno=descriptor))
