@@ -28,9 +28,9 @@ class Shop:
         return f"{self.prefix}{plain}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
-    """The failing shop, seeded on all three brokers, with live traffic."""
+    """The failing shop, seeded on all three brokers, with live traffic, which ends with the test file."""
     urls = {"MQTUI_KAFKA": kafka_url, "MQTUI_RABBITMQ": rabbitmq_url, "MQTUI_REDIS": redis_url}
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
