@@ -24,6 +24,7 @@ from mqtui.domain.plan import Deliver, Plan, Step, Take
 from mqtui.domain.redrive import CountBound, LeaseOptions, PublishStatus, Receipt, Selection, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.url import parse_url
+from tests.contract.worlds import TRUSTS_NOBODY
 
 QUORUM: Mapping[str, Any] = {"x-queue-type": "quorum"}
 STREAM: Mapping[str, Any] = {"x-queue-type": "stream"}
@@ -51,7 +52,11 @@ class Rabbit:
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
         self.management = httpx2.Client(
-            base_url=self.address.options["management"] + "/api", auth=("guest", "guest"), trust_env=False, timeout=20
+            base_url=self.address.options["management"] + "/api",
+            auth=("guest", "guest"),
+            trust_env=False,
+            timeout=20,
+            verify=TRUSTS_NOBODY,
         )
         self._queues: list[str] = []
         self._exchanges: list[str] = []

@@ -16,7 +16,7 @@ from mqtui.brokers.registry import connect
 from mqtui.domain import field_table
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from tests.contract.worlds import Letter, Traits, address_of, header_letter, new_prefix
+from tests.contract.worlds import TRUSTS_NOBODY, Letter, Traits, address_of, header_letter, new_prefix
 
 WAIT = 10.0
 
@@ -39,7 +39,9 @@ class RabbitMQWorld:
         )
         self._channel = self._connection.channel()
         self._management = httpx2.Client(
-            base_url=self.address.options["management"], auth=(self.address.user, self.address.secret)
+            base_url=self.address.options["management"],
+            auth=(self.address.user, self.address.secret),
+            verify=TRUSTS_NOBODY,
         )
         self._made = 0
 
