@@ -1,4 +1,4 @@
-"""Where the sources are, and how their parts are found."""
+"""Where the sources are, and how their parts are found; a file is parsed once for all rules of a test file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -14,9 +15,22 @@ PACKAGE = ROOT / "mqtui"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
+@cache
 def modules() -> list[Path]:
     """Every module of the package."""
     return sorted(PACKAGE.rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_bytes())
+
+
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Every node of a file's syntax tree."""
+    return list(ast.walk(tree(path)))
 
 
 def shown(path: Path) -> str:
@@ -26,7 +40,7 @@ def shown(path: Path) -> str:
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Name and number of lines of every function of a module, without its decorators."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -34,7 +48,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 def names(path: Path) -> set[str]:
     """Every name that a module's code uses; strings and comments do not count."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in nodes(path):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.ClassDef(name=name):
                 found.add(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import grimp
 
 from mqtui.ui.navigation.screen_classes import SCREENS
-from tests.architecture.house import PACKAGE, modules, names, shown
+from tests.architecture.house import PACKAGE, modules, names, nodes, shown
 
 SCREEN_CLASSES = {name for _, name in SCREENS.values()}
 SCREEN_FILES = [path for path in modules() if PACKAGE / "ui" / "screens" in path.parents]
@@ -42,12 +42,11 @@ def test_a_screen_knows_no_class_of_another_but_to_derive_from_it() -> None:
 
 def imports(path: Path) -> set[str]:
     """Every module that a module imports, for type checking too."""
-    found = ast.walk(ast.parse(path.read_bytes()))
-    return {node.module or "" for node in found if isinstance(node, ast.ImportFrom)}
+    return {node.module or "" for node in nodes(path) if isinstance(node, ast.ImportFrom)}
 
 
 def classes(path: Path) -> Iterator[ast.ClassDef]:
-    return (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ClassDef))
+    return (node for node in nodes(path) if isinstance(node, ast.ClassDef))
 
 
 def defined(path: Path) -> set[str]:

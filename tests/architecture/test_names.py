@@ -6,7 +6,7 @@ import ast
 import re
 from collections import defaultdict
 
-from tests.architecture.house import PACKAGE, ROOT, modules, shown
+from tests.architecture.house import PACKAGE, ROOT, modules, nodes, shown, tree
 
 RULES = PACKAGE / "RULES.md"
 RULE = re.compile(r"^\*\*([KRDC]\d+) ", re.MULTILINE)
@@ -32,7 +32,7 @@ def test_no_module_or_class_has_a_name_of_the_private_language() -> None:
     for path in modules():
         if OLD_WORDS & set(path.stem.split("_")):
             left.append(shown(path))
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z0-9]+", node.name)}
                 left += [f"{shown(path)}: {node.name}"] if parts & OLD_WORDS else []
@@ -42,7 +42,7 @@ def test_no_module_or_class_has_a_name_of_the_private_language() -> None:
 def test_no_two_public_classes_share_a_name() -> None:
     found: dict[str, list[str]] = defaultdict(list)
     for path in modules():
-        for node in ast.parse(path.read_bytes()).body:
+        for node in tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].append(shown(path))
     shared = {name: places for name, places in found.items() if len(places) > SHARED.get(name, 1)}

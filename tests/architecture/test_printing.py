@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tests.architecture.house import PACKAGE, modules, shown
+from tests.architecture.house import PACKAGE, modules, nodes, shown
 
 PRINTING = {"echo", "secho", "print", "print_exception"}
 MAKES_LINES = {"mqtui/ui/widgets/theme_styles.py"}
@@ -19,7 +19,7 @@ CLEANING = {"glyphs", "printable", "Content"}
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Name of the function and the call, for every call of a module."""
     found: list[tuple[str, ast.Call]] = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             called = node.func
             name = (
@@ -51,10 +51,9 @@ def test_widgets_draw_their_lines_of_clean_segments() -> None:
 
 def drawing(path: Path) -> list[tuple[str, ast.Call]]:
     """Calls of rich's and Textual's makers of lines that a module imports."""
-    tree = ast.parse(path.read_bytes())
     foreign = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("rich", "textual")
         for alias in node.names
     }
@@ -69,7 +68,7 @@ def test_textual_draws_no_text_that_is_not_clean() -> None:
             drawn = name == "Static" or (name == "update" and "Static" in ast.unparse(call.func))
             if drawn and call.args and not is_clean(call.args[0]):
                 bypassing.append(f"{shown(path)}:{call.lineno}")
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in nodes(path):
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Attribute) and target.attr in ("border_title", "border_subtitle")
                 for target in node.targets

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import PACKAGE, functions, modules, names, shown
+from tests.architecture.house import PACKAGE, functions, modules, names, nodes, shown, tree
 
 FILE_LINES = 400
 FUNCTION_LINES = 60
@@ -71,7 +71,7 @@ def test_no_two_classes_share_a_name() -> None:
     """A name of a public class says which one is meant, wherever it is read."""
     homes: dict[str, list[str]] = {}
     for path in modules():
-        for node in ast.parse(path.read_text()).body:
+        for node in tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(shown(path))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
@@ -83,7 +83,7 @@ def is_adapter(path: Path) -> bool:
 
 def function_bodies(path: Path) -> Iterator[tuple[str, str]]:
     """Name and body of every function of a module, without docstrings and comments."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, "\n".join(map(ast.unparse, node.body[1:] if ast.get_docstring(node) else node.body))
 
@@ -119,7 +119,7 @@ def top_level_names(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     found: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 found.add(name)
@@ -171,7 +171,7 @@ def test_only_adapters_name_a_kind_of_broker() -> None:
         shown(path): count
         for path in modules()
         if not is_adapter(path) and PACKAGE / "demo" not in path.parents
-        if (count := sum(map(names_a_kind, ast.walk(ast.parse(path.read_text())))))
+        if (count := sum(map(names_a_kind, nodes(path))))
     }
     assert found == {}
 
@@ -180,9 +180,10 @@ def test_a_journal_that_is_opened_is_closed() -> None:
     """`with Journal()`, or `open_journal()`, which closes it off the loop."""
     left: list[str] = []
     for path in modules():
-        nodes = list(ast.walk(ast.parse(path.read_text())))
-        closed = {id(item.context_expr) for node in nodes if isinstance(node, ast.With) for item in node.items}
-        opened = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Journal"]
+        closed = {id(item.context_expr) for node in nodes(path) if isinstance(node, ast.With) for item in node.items}
+        opened = [
+            node for node in nodes(path) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Journal"
+        ]
         left += [f"{shown(path)}:{call.lineno}" for call in opened if id(call) not in closed]
     assert left == []
 
@@ -191,7 +192,7 @@ def test_doubles_override_the_method_they_extend() -> None:
     """A renamed method leaves an override of the old name in a test double, which then does nothing any more."""
     stale: list[str] = []
     for path in (PACKAGE.parent / "tests").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 stale += [
                     f"{path.name}:{node.lineno} {node.name} calls super().{call.func.attr}"
