@@ -7,6 +7,7 @@ reads which offsets are handled (K1, K3).
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -38,6 +39,10 @@ MAX_ATTEMPTS = 5
 
 CALL_TIMEOUT = 5.0
 RETRY_PAUSE = 0.5
+
+CONNECT_TIMEOUT = 0.5
+"""Seconds to wait for the producer's first connection. Without one `init_transactions` looks for the coordinator only
+half a second later (librdkafka's `rd_kafka_txn_coord_timer_start`) [0.5 s in a third of all runs, else 0.03 s]."""
 
 
 class SourceLock:
@@ -80,11 +85,12 @@ class SourceLock:
 
     def _acquire_once(self, *, take_over: bool, resumed: bool) -> TopicProgress:
         """Check, fence and read. Until the lock record is written, another run may fence this one and move letters."""
+        producer = self._create_producer()
         before = read_lock(self._clients, self._identity)
         if not take_over and before is not None and not self._is_own(before, resumed=resumed):
             before = watch_lock(self._clients, self._identity)
             self._raise_if_held(before, resumed=resumed)
-        self._open_producer()
+        self._init_transactions(producer)
         progress = read_progress(self._clients, self._identity, to_high_watermark=True)
         if not take_over and progress.lock is not None and (before is None or progress.lock.author != before.author):
             self._raise_if_held(watch_lock(self._clients, self._identity), resumed=resumed)
@@ -100,8 +106,9 @@ class SourceLock:
         until = time.monotonic() + OUTAGE_TIMEOUT
         while True:
             try:
+                producer = self._create_producer()
                 self._raise_if_taken_over(read_lock(self._clients, self._identity))
-                self._open_producer()
+                self._init_transactions(producer)
                 progress = read_progress(self._clients, self._identity, to_high_watermark=True)
                 self._raise_if_taken_over(progress.lock)  # it may be written between read_lock and the fencing
             except (BrokerTrouble, Unreachable):
@@ -162,9 +169,9 @@ class SourceLock:
             else:
                 return
 
-    def _open_producer(self) -> None:
-        """Create a transactional producer, which fences the one before it, whoever has that."""
-        producer = self._clients.create_producer(
+    def _create_producer(self) -> Producer:
+        """A transactional producer, which fences nobody yet. It connects while the lock record is read."""
+        return self._clients.create_producer(
             "redrive",
             transactional_id=transactional_id(self._clients.prefix, self._identity),
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
@@ -173,6 +180,11 @@ class SourceLock:
             linger_ms=5,
             **({"compression_type": self._codec} if self._codec else {}),
         )
+
+    def _init_transactions(self, producer: Producer) -> None:
+        """Fence the producer before this one, whoever has that."""
+        with suppress(KafkaException):
+            producer.cluster_id(CONNECT_TIMEOUT)
         until = time.monotonic() + OUTAGE_TIMEOUT
         while True:
             try:
