@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mqtui.domain.errors import BadInput
@@ -35,6 +35,7 @@ class Section(StrEnum):
     LOGIN = "login"
     TLS = "TLS"
     WRITES = "writes"
+    SCHEMAS = "schema registry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ class DeclaredOptions:
 
 
 def declare_options(broker: str, options: Iterable[Option], foreign: Mapping[str, ForeignOption]) -> DeclaredOptions:
-    """The options of an adapter, together with the TLS options that every adapter has."""
-    known = {option.name: option for option in (*options, *TLS)}
-    return DeclaredOptions(broker, known, {**FOREIGN_TLS, **foreign})
+    """The options of an adapter, together with those of TLS and of the schema registry, which every adapter has."""
+    known = {option.name: option for option in (*options, *TLS, *REGISTRY)}
+    return DeclaredOptions(broker, known, {**FOREIGN_TLS, **FOREIGN_REGISTRY, **foreign})
 
 
 def as_tls_verify(value: str) -> str:
@@ -136,6 +137,17 @@ TLS = (
     ),
 )
 
+REGISTRY_URL = "schema.registry"
+REGISTRY_PREFIX = f"{REGISTRY_URL}."
+REGISTRY = (
+    Option(REGISTRY_URL, "the schema registry: http://host:8081", section=Section.SCHEMAS),
+    Option(f"{REGISTRY_PREFIX}user", "its user", section=Section.SCHEMAS),
+    Option(f"{REGISTRY_PREFIX}password", "the password of that user", OptionKind.SECRET, Section.SCHEMAS),
+    Option(f"{REGISTRY_PREFIX}token", "a bearer token instead of a user", OptionKind.SECRET, Section.SCHEMAS),
+    *(replace(each, name=f"{REGISTRY_PREFIX}{each.name}", meaning="", section=Section.SCHEMAS) for each in TLS),
+)
+"""The options of a broker's schema registry. Its TLS has options of its own: `schema.registry.tls.ca`."""
+
 NOT_APPLICABLE = ForeignOption(hint="It has no use here: leave it out.")
 LOGIN_IN_URL = ForeignOption(
     hint="Write the user before the host, user@host; give the password by --password-stdin or a profile."
@@ -160,4 +172,13 @@ FOREIGN_TLS: Mapping[str, ForeignOption] = {
     "username": LOGIN_IN_URL,
     "user": LOGIN_IN_URL,
     "password": LOGIN_IN_URL,
+}
+REGISTRY_LOGIN = ForeignOption(
+    hint="Write schema.registry.user=NAME, and schema.registry.password=keyring to the profile."
+)
+FOREIGN_REGISTRY: Mapping[str, ForeignOption] = {
+    "schema.registry.url": ForeignOption(REGISTRY_URL),
+    "schema.registry.basic.auth.user.info": REGISTRY_LOGIN,
+    "basic.auth.user.info": REGISTRY_LOGIN,
+    "bearer.auth.token": ForeignOption(hint="Write schema.registry.token=keyring to the profile."),
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
 from mqtui.brokers.address import Address
-from mqtui.brokers.options import YES_NO, OptionKind
+from mqtui.brokers.options import REGISTRY_PREFIX, REGISTRY_URL, YES_NO, OptionKind
 from mqtui.brokers.registry import all_traits, traits_of
 from mqtui.brokers.traits import UrlPath, UrlScheme
 from mqtui.domain.errors import BadInput
@@ -23,6 +23,12 @@ SCHEMES = {name: scheme for traits in all_traits() for name, scheme in traits.ur
 SHAPE = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+]*)://(?:(?P<login>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
 )
+LOGIN_APART = {
+    "management": ("http://host:15672", "It uses the login of the AMQP URL."),
+    REGISTRY_URL: ("http://host:8081", f"Write {REGISTRY_PREFIX}user and {REGISTRY_PREFIX}password."),
+}
+"""Options that are http URLs: an example of each, and where its login belongs."""
+
 REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
 
@@ -123,12 +129,12 @@ def check_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str
                 "",
                 f"Write {name}=env:NAME, or give it to `mqtui profile add NAME URL -o {ours}=keyring`.",
             )
-        if ours == "tls.verify":
+        if ours in ("tls.verify", f"{REGISTRY_PREFIX}tls.verify"):
             if value.lower() not in YES_NO:
-                raise BadInput("tls.verify is yes or no", mask(value))
+                raise BadInput(f"{ours} is yes or no", mask(value))
             value = YES_NO[value.lower()]
-        if ours == "management":
-            _management(value)
+        if ours in LOGIN_APART:
+            _check_http_url(ours, value)
         found[ours] = value
     return found
 
@@ -216,17 +222,18 @@ def _query(url: str, text: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _management(value: str) -> None:
-    """The management API's own URL: a login in it would be a secret in an option."""
+def _check_http_url(option: str, value: str) -> None:
+    """An http URL: a login in it would be a secret in an option."""
+    example, hint = LOGIN_APART[option]
     try:
         parts = urlsplit(value)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
     if not valid:
-        raise BadInput("management is no http URL", mask(value), "Write management=http://host:15672")
+        raise BadInput(f"{option} is no http URL", mask(value), f"Write {option}={example}")
     if "@" in parts.netloc:
-        raise BadInput("management takes no login", mask(value), "It uses the login of the AMQP URL.")
+        raise BadInput(f"{option} takes no login", mask(value), hint)
 
 
 def _decoded(url: str, text: str) -> str:

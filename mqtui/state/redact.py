@@ -13,8 +13,10 @@ SHORT = ("-H", "-k")
 HIDDEN = frozenset({*SHORT, "--header", "--key", "--value"})
 SHOWN = frozenset(
     """
-    db heartbeat management reconnect-ms reply-ms sasl.mechanism scan-keys sentinel-login service timeout-ms
-    tls.ca tls.cert tls.key tls.server-name tls.verify wait-ms wait-replicas
+    db heartbeat management reconnect-ms reply-ms sasl.mechanism scan-keys schema.registry schema.registry.tls.ca
+    schema.registry.tls.cert schema.registry.tls.key schema.registry.tls.server-name schema.registry.tls.verify
+    schema.registry.user sentinel-login service timeout-ms tls.ca tls.cert tls.key tls.server-name tls.verify wait-ms
+    wait-replicas
     """.split()
 )
 """Broker options whose values are shown; of all others only the name is."""

@@ -28,6 +28,8 @@ from mqtui.ui.session.demo_brokers import BrokerEvent
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
+HTTP_URLS = ("management", "schema.registry")
+
 FULL = Profile(
     "prod",
     {
@@ -76,7 +78,7 @@ def test_every_option_that_is_declared_can_be_given(kind: BrokerKind) -> None:
         if option.meaning:
             field = fields[option_key(kind, option.name)]
             assert (field.section, field.choices) == (f"{traits.title} › {option.section}", option.choices)
-        given = option.choices[0] if option.choices else "http://h:1" if option.name == "management" else "1"
+        given = option.choices[0] if option.choices else "http://h:1" if option.name in HTTP_URLS else "1"
         value = "env:WORD" if option.kind is OptionKind.SECRET else given
         key = option_key(kind, option.name) if option.meaning else f"{kind}-others"
         base = {field.key: field.value for field in profile_fields(source)}

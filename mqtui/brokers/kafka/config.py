@@ -1,7 +1,7 @@
 """Turns an address and its options into librdkafka properties.
 
-Options other than `tls.*` are passed to librdkafka unchanged, by the names of its CONFIGURATION.md (`sasl.mechanism`,
-`socket.keepalive.enable`), except for those that mqtui's guarantees depend on.
+Options other than `tls.*` and `schema.registry*` are passed to librdkafka unchanged, by the names of its
+CONFIGURATION.md (`sasl.mechanism`, `socket.keepalive.enable`), except for those that mqtui's guarantees depend on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from mqtui.brokers import tls
 from mqtui.brokers.kafka.declared_options import DECLARED
+from mqtui.brokers.options import REGISTRY
 from mqtui.brokers.port import Address
 from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
@@ -42,6 +43,9 @@ RESERVED = frozenset(
 )
 """Properties mqtui sets itself: its guarantees depend on them."""
 
+OURS = frozenset((*tls.OPTION_NAMES, *(option.name for option in REGISTRY)))
+"""Options that librdkafka does not know by these names."""
+
 KEY_PROPERTIES = ("ssl.key.location", "ssl.key.password")
 LIBRDKAFKA_ONLY = ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location", "ssl.engine.location")
 
@@ -64,7 +68,7 @@ def client_properties(address: Address, role: str) -> Properties:
         properties["sasl.password"] = address.secret
     properties |= _tls_properties(tls.from_address(address, "kafka+ssl"))
     for name, value in address.settings.items():
-        if name in tls.OPTION_NAMES:
+        if name in OURS:
             continue
         if name in RESERVED:
             raise BadInput(f"The option {name} can't be set", "mqtui's guarantees depend on it.")
