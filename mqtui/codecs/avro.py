@@ -49,7 +49,7 @@ def decode_with(schema: Schema, content: bytes) -> Decoded:
     """
     if schema.kind is not SchemaKind.AVRO:
         raise NotDecoded(f"{schema.name} is no Avro schema")
-    parsed = _parse(schema)
+    parsed = parse(schema)
     if content.startswith(SINGLE_OBJECT) and _fingerprint(schema) == content[2 : 2 + FINGERPRINT_BYTES]:
         content = content[2 + FINGERPRINT_BYTES :]
     try:
@@ -68,7 +68,7 @@ def decode_with(schema: Schema, content: bytes) -> Decoded:
 def _read_plain(schema: Schema, content: bytes, recursive: bool) -> object:  # noqa: FBT001
     """Read it without logical types: a time may lie outside of Python's years."""
     try:
-        return _read(_parse(schema, logical=False).schema, content, recursive)
+        return _read(parse(schema, logical=False).schema, content, recursive)
     except Exception as error:
         raise NotDecoded(f"it does not fit {schema.name}: {_describe(error)}") from error
 
@@ -92,16 +92,23 @@ def _describe(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parsed:
+class ParsedSchema:
     """A schema as fastavro takes it."""
 
     schema: Any
     recursive: bool
     has_logical_types: bool
+    named: Mapping[str, Any]
+    """The named types, by their full names."""
 
 
 @lru_cache(maxsize=128)
-def _parse(schema: Schema, *, logical: bool = True) -> _Parsed:
+def parse(schema: Schema, *, logical: bool = True) -> ParsedSchema:
+    """A schema with those that it uses.
+
+    Raises:
+        NotDecoded: it is no valid Avro schema.
+    """
     from fastavro import parse_schema
     from fastavro.schema import SchemaParseException
 
@@ -119,7 +126,7 @@ def _parse(schema: Schema, *, logical: bool = True) -> _Parsed:
         raise NotDecoded(f"{schema.name} is no valid Avro schema: {error}") from error
     except RecursionError as error:
         raise NotDecoded(f"{schema.name} is nested too deep") from error
-    return _Parsed(parsed, walk.recursive, b'"logicalType"' in schema.content)
+    return ParsedSchema(parsed, walk.recursive, b'"logicalType"' in schema.content, named)
 
 
 @lru_cache(maxsize=128)

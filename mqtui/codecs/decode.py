@@ -18,6 +18,7 @@ from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.codecs.framing import Frame, find_frame
 from mqtui.codecs.hints import NO_HINTS, CodecInput, Hints
 from mqtui.codecs.json_text import FIRST, one_line
+from mqtui.codecs.misfit import NotEncoded
 from mqtui.codecs.named import JAVA, KRYO, PICKLE
 from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
 from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaNotFound, SchemaRef
@@ -212,7 +213,7 @@ class _Decoding:
                 self._wanted = str(frame.schema)
                 self._attempts.append(Attempt(frame.style, _reason(error)))
             return self._json_in_frame(frame)
-        self._attempts += [Attempt(frame.style), Attempt(found.codec)]
+        self._attempts += [Attempt(frame.style), *(found.attempts or (Attempt(found.codec),))]
         return Decoded(found.text, f"{frame.style}+{found.codec}", (), found.schema)
 
     def _json_in_frame(self, frame: Frame) -> Decoded | None:
@@ -288,9 +289,19 @@ def _decode_framed(schema: Schema, frame: Frame) -> Decoded:
             from mqtui.codecs import protobuf
 
             return protobuf.decode_framed(schema, frame.content, frame.indexes, frame.message)
-    from mqtui.codecs import json_text
+    return _validated(schema, one_line(frame.content))
 
-    return Decoded(json_text.one_line(frame.content), "json", (), schema.name)
+
+def _validated(schema: Schema, text: bytes) -> Decoded:
+    """A JSON document, which is shown whether it is valid or not: the report says what is not."""
+    from mqtui.codecs.json_schema import require_valid
+
+    why = ""
+    try:
+        require_valid(schema, text)
+    except (NotEncoded, NotDecoded) as error:
+        why = str(error)
+    return Decoded(text, "json", (Attempt("json"), Attempt("json schema", why)), schema.name)
 
 
 def _reason(error: Exception) -> str:

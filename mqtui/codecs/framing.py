@@ -9,12 +9,13 @@ Apicurio: a zero byte and a 64-bit global id (32-bit ids look like Confluent's);
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mqtui.codecs.decoded import NotDecoded
 from mqtui.domain.schema import IdKind, SchemaRef
 
+CONFLUENT, APICURIO = FRAME_STYLES = ("confluent", "apicurio")
 ID_BYTES, GLOBAL_ID_BYTES, GUID_BYTES = 4, 8, 16
 MAX_INDEXES = 64
 """Levels of nested Protobuf messages."""
@@ -46,10 +47,10 @@ def _confluent_header(value: bytes, headers: Mapping[str, bytes], part: str) -> 
         return None
     if raw[:1] == b"\1" and len(raw) > GUID_BYTES:
         ref = SchemaRef(IdKind.GUID, str(uuid.UUID(bytes=raw[1 : 1 + GUID_BYTES])))
-        return Frame("confluent", ref, value, raw[1 + GUID_BYTES :])
+        return Frame(CONFLUENT, ref, value, raw[1 + GUID_BYTES :])
     if raw[:1] == b"\0" and len(raw) > ID_BYTES:
         ref = SchemaRef(IdKind.ID, str(int.from_bytes(raw[1 : 1 + ID_BYTES], "big")))
-        return Frame("confluent", ref, value, raw[1 + ID_BYTES :])
+        return Frame(CONFLUENT, ref, value, raw[1 + ID_BYTES :])
     return None
 
 
@@ -58,7 +59,7 @@ def _apicurio_headers(value: bytes, headers: Mapping[str, bytes], part: str) -> 
         raw = headers.get(f"apicurio.{part}.{kind}")
         if raw is not None and (number := _number(raw)) is not None:
             message = headers.get(f"apicurio.{part}.protobuf.type", b"").decode("utf-8", "replace")
-            return Frame("apicurio", SchemaRef(kind, str(number)), value, b"", message)
+            return Frame(APICURIO, SchemaRef(kind, str(number)), value, b"", message)
     return None
 
 
@@ -73,14 +74,34 @@ def _prefix(value: bytes) -> Frame | None:
     if value[:1] == b"\0":
         number = int.from_bytes(value[1 : 1 + ID_BYTES], "big")
         if number and len(value) > ID_BYTES:
-            return Frame("confluent", SchemaRef(IdKind.ID, str(number)), value[1 + ID_BYTES :])
+            return Frame(CONFLUENT, SchemaRef(IdKind.ID, str(number)), value[1 + ID_BYTES :])
         number = int.from_bytes(value[1 : 1 + GLOBAL_ID_BYTES], "big")
         if number and len(value) > GLOBAL_ID_BYTES:
-            return Frame("apicurio", SchemaRef(IdKind.GLOBAL_ID, str(number)), value[1 + GLOBAL_ID_BYTES :], b"")
+            return Frame(APICURIO, SchemaRef(IdKind.GLOBAL_ID, str(number)), value[1 + GLOBAL_ID_BYTES :], b"")
     elif value[:1] == b"\1" and len(value) > GUID_BYTES:
         ref = SchemaRef(IdKind.GUID, str(uuid.UUID(bytes=value[1 : 1 + GUID_BYTES])))
-        return Frame("confluent", ref, value[1 + GUID_BYTES :])
+        return Frame(CONFLUENT, ref, value[1 + GUID_BYTES :])
     return None
+
+
+def confluent_frame(number: int) -> bytes:
+    """What Confluent's serializers write before a body whose schema has that id."""
+    return b"\0" + number.to_bytes(ID_BYTES, "big")
+
+
+def write_indexes(path: Sequence[int]) -> bytes:
+    """The message indexes before a Protobuf body; the first message is a single zero."""
+    if tuple(path) == (0,):
+        return b"\0"
+    return b"".join(_zigzag_bytes(number) for number in (len(path), *path))
+
+
+def _zigzag_bytes(number: int) -> bytes:
+    number, found = number << 1, bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*found, number))
 
 
 def read_indexes(value: bytes) -> tuple[tuple[int, ...], bytes]:

@@ -44,7 +44,7 @@ def decode_framed(schema: Schema, content: bytes, indexes: bytes | None, message
         path, content = read_indexes(content)
     else:
         path = read_indexes(indexes)[0] if indexes else (0,)
-    return _decode(schema, content, _find_by_name(schema, message) if message else _find_by_path(schema, path))
+    return _decode(schema, content, find_message(schema, message, path))
 
 
 def decode_with(schema: Schema, content: bytes, message: str = "") -> Decoded:
@@ -53,7 +53,16 @@ def decode_with(schema: Schema, content: bytes, message: str = "") -> Decoded:
     Raises:
         NotDecoded: it does not fit, or the schema has no such message.
     """
-    return _decode(schema, content, _find_by_name(schema, message) if message else _find_by_path(schema, (0,)))
+    return _decode(schema, content, find_message(schema, message))
+
+
+def find_message(schema: Schema, name: str, path: tuple[int, ...] = (0,)) -> Descriptor:
+    """A message by its name, or where that is "" by its message indexes.
+
+    Raises:
+        NotDecoded: the schema can't be used, or has no such message.
+    """
+    return _find_by_name(schema, name) if name else _find_by_path(schema, path)
 
 
 def _decode(schema: Schema, content: bytes, descriptor: Descriptor) -> Decoded:
