@@ -50,5 +50,29 @@ class Schema:
     references: tuple[Schema, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaReference:
+    """A schema that another one uses. `name` is how that one calls it: a type, the path of an import, a URI."""
+
+    name: str
+    subject: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.subject} v{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSchema:
+    """A schema as a registry holds it. `text` is its source, or a Protobuf file's descriptor in base64."""
+
+    kind: SchemaKind
+    text: str
+    references: tuple[SchemaReference, ...] = ()
+    subject: str = ""
+    version: int = 0
+    id: int = 0
+
+
 class SchemaNotFound(Exception):
     """A schema can't be had, with the reason."""

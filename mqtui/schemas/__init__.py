@@ -1,1 +1,1 @@
-"""Schemas of message bodies: read from local files."""
+"""Schemas of message bodies: from local files, and from a schema registry."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaNotFound, SchemaRef
+from mqtui.domain.schema import IdKind, RegisteredSchema, Schema, SchemaKind, SchemaNotFound, SchemaRef, SchemaReference
 from mqtui.schemas.protoc import compile_proto
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -45,13 +45,25 @@ class LocalSchemas:
         return tuple(found for found in self._found.values() if isinstance(found, str))
 
 
-def _load(path: Path) -> Schema:
+def read_definition(path: Path, references: Iterable[SchemaReference] = ()) -> RegisteredSchema:
+    """The source of a schema file, as a registry takes it, with the registered schemas that it uses. It blocks.
+
+    Raises:
+        SchemaNotFound: it can't be read, or no registry takes such a file.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".avsc", ".json", ".proto"):
+        raise SchemaNotFound(f"{path.name} is no .avsc, .json or .proto file")
+    content = _read(path)
+    kind = SchemaKind.PROTOBUF if suffix == ".proto" else _kind_of_json(content, path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SchemaNotFound(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise SchemaNotFound(f"{path} can't be read: {error.strerror or error}") from error
+        return RegisteredSchema(kind, content.decode("utf-8-sig"), tuple(references))
+    except UnicodeDecodeError as error:
+        raise SchemaNotFound(f"{path} is not UTF-8, at byte {error.start}") from error
+
+
+def _load(path: Path) -> Schema:
+    content = _read(path)
     suffix = path.suffix.lower()
     if suffix == ".proto":
         return Schema(SchemaKind.PROTOBUF, compile_proto(path), path.name)
@@ -60,6 +72,15 @@ def _load(path: Path) -> Schema:
     if suffix not in (".avsc", ".json"):
         raise SchemaNotFound(f"{path.name} is no .avsc, .proto, .desc or .json file")
     return Schema(_kind_of_json(content, path), content, path.name)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SchemaNotFound(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise SchemaNotFound(f"{path} can't be read: {error.strerror or error}") from error
 
 
 def _kind_of_json(content: bytes, path: Path) -> SchemaKind:

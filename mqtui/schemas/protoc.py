@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from mqtui.domain.schema import SchemaNotFound
 
@@ -25,7 +26,30 @@ def compile_proto(path: Path) -> bytes:
     Raises:
         SchemaNotFound: there is no compiler, or the file can't be compiled.
     """
-    folders = [path.parent, *list(path.parent.parents)[:3]]
+    return _compile(path, [path.parent, *list(path.parent.parents)[:3]], path.name)
+
+
+def compile_sources(sources: Mapping[str, str], main: str, name: str) -> bytes:
+    """The same of sources by their paths, as imports name them. It blocks. `name` is shown to people.
+
+    Raises:
+        SchemaNotFound: as `compile_proto`, or a path leads out of their folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="mqtui-proto-") as folder:
+        for given, text in sources.items():
+            path = PurePosixPath(given)
+            if path.is_absolute() or ".." in path.parts or "\\" in given or ":" in given or not path.parts:
+                raise SchemaNotFound(f"{name} can't be compiled: {given[:80]!r} is no path of an import")
+            target = Path(folder) / path
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+            except (OSError, ValueError) as error:
+                raise SchemaNotFound(f"{name} can't be compiled: {error}") from error
+        return _compile(Path(folder) / main, [Path(folder)], name)
+
+
+def _compile(path: Path, folders: Sequence[Path], name: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="mqtui-proto-") as scratch:
         target = Path(scratch) / "set.desc"
         arguments = [*(f"--proto_path={folder}" for folder in folders), "--include_imports"]
@@ -38,10 +62,10 @@ def compile_proto(path: Path) -> bytes:
                 timeout=SECONDS,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise SchemaNotFound(f"{path.name} can't be compiled: {error}") from error
+            raise SchemaNotFound(f"{name} can't be compiled: {error}") from error
         if done.returncode:
             text = " ".join(done.stderr.decode("utf-8", "replace").split())[:LONGEST_ERROR]
-            raise SchemaNotFound(f"{path.name} can't be compiled: {text}")
+            raise SchemaNotFound(f"{name} can't be compiled: {text}")
         return target.read_bytes()
 
 

@@ -10,19 +10,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
+from msgspec import structs
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.options import REGISTRY_URL
 from mqtui.codecs.codec_table import ENCODED, WAYS, open_layer, schema_file
 from mqtui.codecs.decode import MAX_LAYERS, NO_KEYS, decode, outer_layer, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
+from mqtui.codecs.framing import FRAME_STYLES
 from mqtui.codecs.hints import NO_HINTS, Hints, Part
 from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId, Field, Message
 from mqtui.services.header_values import untyped_value
 
 if TYPE_CHECKING:
+    from mqtui.brokers.address import Address
     from mqtui.profiles.model import Profile
-
+    from mqtui.schemas.registry_source import RegistrySchemas
 
 LARGE_BYTES = 1024 * 1024
 """Bytes above which a value is not parsed for display: parsing would block the console."""
@@ -57,11 +62,18 @@ class Decoder:
     problems: tuple[str, ...] = ()
     """Why keys or schema files can't be had."""
 
+    registry: RegistrySchemas | None = None
+    """The schema registry, which `schemas` asks too; None where there is none."""
+
     def decode(self, message: Message, way: str = "") -> Decoded:
         """The value of a message; of a Redis entry an object of its fields. `way` replaces the profile's rule."""
         if isinstance(message.position, EntryId):
             return self._decode_fields(message, way)
-        return decode(message.value, self.keys, self._hints(message, "value", way), self.schemas)
+        found = decode(message.value, self.keys, self._hints(message, "value", way), self.schemas)
+        unfit = any(not each.fitted for each in found.attempts if each.codec in FRAME_STYLES)
+        if unfit and self.registry is not None:
+            self.registry.reconsider(found.schema)
+        return found
 
     def decode_key(self, message: Message) -> Decoded | None:
         """The key, where it is encoded in some way; None where it is text or none."""
@@ -78,14 +90,31 @@ class Decoder:
         """Whether the profile's rules, a schema or what the message says of itself may decide how it is decoded."""
         if self.rules and self._rules(message):
             return True
-        if message.value is None or isinstance(message.position, EntryId):
+        if isinstance(message.position, EntryId):
+            return self.registry is not None and any(self._may_be_framed(content) for _, content in message.fields)
+        if message.value is None:
             return False
         if message.value.startswith(FRAME_BYTES) or message.resource.name.startswith("__"):
+            return True
+        if self.registry is not None and self._may_be_framed(message.value):
             return True
         envelope = message.envelope
         if envelope is not None and any(name.startswith("content_") for name, _ in envelope.properties):
             return True
         return any(name.startswith(FRAME_HEADERS) for name, _, _ in message.headers)
+
+    def with_decoded_value(self, message: Message) -> Message:
+        """The message with its decoded value, for what reads bodies as JSON, such as causes. It must never be sent."""
+        value = message.value
+        if value is None or (value[:1] in (b"{", b"[") and not self.rules) or message.size > LARGE_BYTES:
+            return message
+        if not (self.needs_more_than_bytes(message) or outer_layer(value)):
+            return message
+        found = self.decode(message)
+        return structs.replace(message, value=found.text) if found.text[:1] in (b"{", b"[") else message
+
+    def _may_be_framed(self, value: bytes) -> bool:
+        return value.startswith(FRAME_BYTES) or bool(outer_layer(value))
 
     def ways(self, message: Message) -> tuple[str, ...]:
         """The codecs that fit the value, as rules, other than the one that is used by itself.
@@ -139,24 +168,36 @@ PLAIN = Decoder()
 """Decodes without keys, schemas and rules."""
 
 
-async def load_decoder(profile: Profile | None) -> Decoder:
-    """The decoder of a profile: its keys are taken from environment and keyring, its schema files are read."""
+async def load_decoder(profile: Profile | None, address: Address | None = None) -> Decoder:
+    """The decoder of a broker: keys from environment and keyring, the profile's schema files, the broker's registry.
+
+    The registry is not asked before a body names a schema.
+    """
     asked = profile is not None and (profile.keys or profile.decode)
-    if not asked and not any(name.startswith("MQTUI_KEY_") for name in os.environ):
+    has_registry = address is not None and REGISTRY_URL in address.options
+    if not asked and not has_registry and not any(name.startswith("MQTUI_KEY_") for name in os.environ):
         return PLAIN
-    return await run_in_thread("decoder", partial(_load_decoder, profile))
+    return await run_in_thread("decoder", partial(_load_decoder, profile, address))
 
 
-def _load_decoder(profile: Profile | None) -> Decoder:
+def _load_decoder(profile: Profile | None, address: Address | None) -> Decoder:
     from mqtui.profiles.keys import body_keys
     from mqtui.schemas.local_files import LocalSchemas
+    from mqtui.services.schema_registry import FilesAndRegistry, open_registry
     from mqtui.state.paths import config_dir
 
     keys, missing = body_keys(profile.keys if profile is not None else ())
     rules = profile.decode if profile is not None else {}
-    files = {schema_file(rule) for parts in rules.values() for rule in parts.values()} - {""}
-    schemas = LocalSchemas(config_dir(), sorted(files))
-    return Decoder(keys, schemas, rules, (*missing, *schemas.problems))
+    names = {schema_file(rule) for parts in rules.values() for rule in parts.values()} - {""}
+    files = LocalSchemas(config_dir(), sorted(names))
+    problems, registry = (*missing, *files.problems), None
+    try:
+        registry = open_registry(address) if address is not None else None
+    except MqtuiError as error:
+        problems = (*problems, f"{error.title}. {error.detail}".strip())
+    if registry is None:
+        return Decoder(keys, files, rules, problems)
+    return Decoder(keys, FilesAndRegistry(files, registry), rules, problems, registry)
 
 
 def decode_message(message: Message, keys: FernetKeys = NO_KEYS) -> Decoded:

@@ -70,7 +70,8 @@ async def test_a_profiles_rules_decode_key_and_value_apart(config: Path) -> None
     assert (told["codec"], told["schema"]) == ("avro", "order.avsc")
     assert told["report"] == [{"codec": "int64"}, {"codec": "avro"}]
     assert parse_message(line, 1, TOPIC, BrokerKind.KAFKA).value == message.value
-    assert message_line(message, decoder).endswith('9007199254740993  [avro order.avsc]  {"id":"AB-991"}')
+    line_shown = message_line(message, decoder.decode(message), decoder.decode_key(message))
+    assert line_shown.endswith('9007199254740993  [avro order.avsc]  {"id":"AB-991"}')
     entry = Message(Ref(Kind.STREAM, "carts"), EntryId(1, 0), None, fields=((b"payload", gzip.compress(b"[1]")),))
     assert decoder.decode(entry).text == b'{"payload":[1]}'
     other = Message(Ref(Kind.TOPIC, "carts"), Offset(0, 0), b"\x01", b"k")
