@@ -20,6 +20,7 @@ from mqtui.domain.resource import ParsedName
 from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
+    from mqtui.codecs.decoded import Decoded
     from mqtui.domain.cause import Cause
     from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
     from mqtui.services.session import Session
@@ -119,8 +120,13 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         causes = await deadletters.read_causes(
             session, destination.ref, price, load_for_profile(session.profile).conventions, consent, letters
         )
-        decoder = await load_message_decoder(output, session.profile) if decode else None
-    decoded = {} if decoder is None else {name: decoder.decode(each) for name, each in letters.by_cause.items()}
+        decoder = await load_message_decoder(output, session) if decode else None
+    decoded: dict[str, Decoded] = {}
+    if decoder is not None:
+        from mqtui.services.decode_batch import decode_each
+
+        values = await decode_each(decoder, tuple(letters.by_cause.values()))
+        decoded = dict(zip(letters.by_cause, values, strict=True))
     _keep_causes(target, destination.ref.name, causes)
     if output.json:
         for cause in causes:

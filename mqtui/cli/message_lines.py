@@ -13,30 +13,37 @@ from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.codecs.decoded import Decoded
-    from mqtui.profiles.model import Profile
     from mqtui.services.decoding import Decoder
+    from mqtui.services.session import Session
 
 WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
 
 
-def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None) -> None:
+async def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None) -> None:
     """Print all messages of a batch; with a decoder decoded."""
+    if decoder is None:
+        for message in batch:
+            _print(output, message, None, None)
+        return
+    from mqtui.services.decode_batch import decode_each, decode_keys
+
+    values, keys = await decode_each(decoder, batch), await decode_keys(decoder, batch)
+    for message, value, key in zip(batch, values, keys, strict=True):
+        _print(output, message, value, key)
+
+
+def _print(output: Output, message: Message, value: Decoded | None, key: Decoded | None) -> None:
     if output.json:
         from mqtui.services.jsonlines import to_json
 
-        for message in batch:
-            if decoder is None:
-                output.raw(to_json(message))
-            else:
-                output.raw(to_json(message, decoder.decode(message), decoder.decode_key(message)))
-        return
-    for message in batch:
-        output.line(message_line(message, decoder))
+        output.raw(to_json(message, value, key))
+    else:
+        output.line(message_line(message, value, key))
 
 
-def message_line(message: Message, decoder: Decoder | None = None) -> str:
-    """One line: position, time, key and the beginning of the value; with a decoder its codec and decoded value."""
+def message_line(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> str:
+    """One line: position, time, key and the beginning of the value; of what is decoded, its codec too."""
     place = message.envelope.routing_key if message.envelope else str(message.position)
     if isinstance(message.position, Delivery) and message.envelope:
         left = message.envelope.left
@@ -45,10 +52,9 @@ def message_line(message: Message, decoder: Decoder | None = None) -> str:
     if message.timestamp is not None:
         parts.append(format_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
     if message.key is not None:
-        key = decoder.decode_key(message) if decoder is not None else None
-        parts.append(readable_text(message.key if key is None else key.text))
-    if decoder is not None and (message.fields or message.value is not None):
-        parts.append(decoded_text(decoder.decode(message)))
+        parts.append(readable_text(message.key if decoded_key is None else decoded_key.text))
+    if decoded is not None and (message.fields or message.value is not None):
+        parts.append(decoded_text(decoded))
     elif message.fields:
         parts.append(" ".join(f"{readable_text(name)}={readable_text(value)}" for name, value in message.fields))
     else:
@@ -73,10 +79,10 @@ def readable_text(raw: bytes) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
 
-async def load_message_decoder(output: Output, profile: Profile | None) -> Decoder:
+async def load_message_decoder(output: Output, session: Session) -> Decoder:
     """The decoder for `--decode`; keys and schema files that can't be had are noted."""
     from mqtui.services.decoding import load_decoder
 
-    decoder = await load_decoder(profile)
+    decoder = await load_decoder(session.profile, session.address)
     output.warn(decoder.problems)
     return decoder

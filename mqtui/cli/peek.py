@@ -65,11 +65,11 @@ async def _peek(
             output.note(f"price: {answers.price.text}")
         for text in answers.notes:
             output.note(text)
-        decoder = await load_message_decoder(output, session.profile) if decode else None
+        decoder = await load_message_decoder(output, session) if decode else None
         found = 0
         async with aclosing(peeked(session, answers, consent)) as batches:
             async for batch in batches:
-                print_messages(output, batch, decoder)
+                await print_messages(output, batch, decoder)
                 found += len(batch)
         if not found and (why := await explain_empty_peek(session, answers)) not in answers.notes:
             output.note(why)

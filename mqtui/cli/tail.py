@@ -31,11 +31,11 @@ async def _tail(output: Output, target: str, resource: ParsedName, count: int | 
     from mqtui.services.browse import tail
 
     async with open_holder(output, target, resource) as session:
-        decoder = await load_message_decoder(output, session.profile) if decode else None
+        decoder = await load_message_decoder(output, session) if decode else None
         async with aclosing(tail(session, resource, None, output.note)) as batches:
             async for batch in batches:
                 shown = batch if count is None else batch[:count]
-                print_messages(output, shown, decoder)
+                await print_messages(output, shown, decoder)
                 if count is not None:
                     count -= len(shown)
                     if not count:

@@ -15,8 +15,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from mqtui.codecs import compression
+from mqtui.codecs.decoded import Decoded
 from mqtui.domain.errors import OverBudget
 from mqtui.domain.message import Delivery, EntryId, Message
+from mqtui.services.decode_batch import decode_each
 from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.services.jq_process import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TIME, Answer, BudgetExceeded, JqProcess
 from mqtui.services.jq_worker import JqInput
@@ -105,14 +107,20 @@ class JqFilter:
         """A message for the worker; decoded where the worker has not what that takes."""
         line = to_json(message) if self._needs_message else b""
         if self._decoder.needs_more_than_bytes(message):
-            if message.size <= MAX_DECODED_AT_ONCE and not compression.detect(message.value or b""):
-                found = self._decoder.decode(message)
-            else:
-                found = await asyncio.to_thread(self._decoder.decode, message)
+            registry = self._decoder.registry
+            misses = registry.misses if registry is not None else 0
+            found = await self._decode(message)
+            if registry is not None and registry.misses > misses:
+                (found,) = await decode_each(self._decoder, (message,))
             return JqInput(None, None, line, found.text)
         if isinstance(message.position, EntryId):
             return JqInput(None, list(message.fields), line)
         return JqInput(message.value, None, line)
+
+    async def _decode(self, message: Message) -> Decoded:
+        if message.size <= MAX_DECODED_AT_ONCE and not compression.detect(message.value or b""):
+            return self._decoder.decode(message)
+        return await asyncio.to_thread(self._decoder.decode, message)
 
     def _record_answer(self, answer: Answer, message: Message) -> bool:
         self._tested += 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import fastavro
 import msgspec
@@ -15,6 +18,7 @@ from mqtui.domain.resource import BrokerKind
 from tests.cli.broker_fixtures import BrokerFixture
 from tests.cli.command_line import Mqtui
 from tests.contract.worlds import Letter
+from tests.schemas.registry_server import RegistryServer, running_registry
 
 SCHEMA: Any = {
     "type": "record",
@@ -29,6 +33,7 @@ decode."*avro*".value = "avro:order.avsc"
 
 [profile.{kind}]
 url = "{url}"
+options = {{ {options} }}
 """
 
 
@@ -38,11 +43,22 @@ def avro(order: dict[str, object]) -> bytes:
     return target.getvalue()
 
 
+@pytest.fixture(scope="module")
+def registry() -> Iterator[RegistryServer]:
+    with running_registry() as running:
+        yield running
+
+
 @pytest.fixture
-def profile(mqtui: Mqtui, broker: BrokerFixture) -> str:
+def profile(mqtui: Mqtui, broker: BrokerFixture, registry: RegistryServer) -> str:
     folder = mqtui.folder / "config"
     folder.mkdir(mode=0o700)
-    (folder / "profiles.toml").write_text(PROFILE.format(kind=broker.kind, url=broker.url.partition("?")[0]))
+    url, password = broker.url.partition("?")[0], urlsplit(broker.url).password or ""
+    mqtui.extra |= {"MQTUI_SECRET_SHOP": password, "MQTUI_CACHE_DIR": str(mqtui.folder / "cache")}
+    given = {"schema.registry": registry.url, **dict(parse_qsl(urlsplit(broker.url).query))}
+    options = ", ".join(f'"{name}" = "{value}"' for name, value in given.items())
+    text = PROFILE.format(kind=broker.kind, url=url.replace(f":{password}@", "@"), options=options)
+    (folder / "profiles.toml").write_text(text)
     (folder / "order.avsc").write_text(json.dumps(SCHEMA))
     return "shop"
 
@@ -51,17 +67,20 @@ def letter(broker: BrokerFixture, value: bytes) -> Letter:
     return Letter(fields=((b"value", value),)) if broker.redis else Letter(value=value)
 
 
-@pytest.mark.parametrize("broker", [BrokerKind.KAFKA, BrokerKind.REDIS], indirect=True)
-def test_peek_decodes_by_looks_and_by_the_profiles_rule(mqtui: Mqtui, broker: BrokerFixture, profile: str) -> None:
-    plain, ruled = broker.world.create("plain"), broker.world.create("avro")
-    packed = msgspec.msgpack.encode(ORDER)
+@pytest.mark.parametrize("broker", list(BrokerKind), indirect=True)
+def test_peek_decodes_by_looks_by_the_profiles_rule_and_by_a_registrys_schema(
+    mqtui: Mqtui, broker: BrokerFixture, profile: str, registry: RegistryServer
+) -> None:
+    plain, ruled, framed = (broker.world.create(name) for name in ("plain", "avro", "framed"))
+    packed, number = msgspec.msgpack.encode(ORDER), registry.register("orders-value", SCHEMA)
     broker.world.put(plain, [letter(broker, packed)])
     broker.world.put(ruled, [letter(broker, avro(ORDER))])
-    for ref, codec in ((plain, "msgpack"), (ruled, "avro")):
+    broker.world.put(framed, [letter(broker, b"\0" + number.to_bytes(4, "big") + avro(ORDER))])
+    for ref, codec in ((plain, "msgpack"), (ruled, "avro"), (framed, "confluent+avro")):
         (row,) = mqtui("peek", profile, ref.name, "--decode", "--json").ok().rows()
         assert row["decoded"] == ({"value": ORDER} if broker.redis else ORDER)
         assert row["codec"] == ("fields" if broker.redis else codec)
-        assert row["report"][-1] == {"codec": codec}
+        assert row["report"][-1] == {"codec": codec.rpartition("+")[2]}
         text = mqtui("peek", profile, ref.name, "--decode").ok().text
         assert "AB-991" in text and "9007199254740993" in text
     (row,) = mqtui("peek", profile, plain.name, "--json").ok().rows()
@@ -69,14 +88,23 @@ def test_peek_decodes_by_looks_and_by_the_profiles_rule(mqtui: Mqtui, broker: Br
 
 
 @pytest.mark.parametrize("broker", [BrokerKind.KAFKA], indirect=True)
-def test_dlq_decodes_the_first_letter_of_a_cause(mqtui: Mqtui, broker: BrokerFixture, profile: str) -> None:
-    dlq, _ = broker.create_pair(3)
+def test_dlq_decodes_the_first_letter_of_a_cause(
+    mqtui: Mqtui, broker: BrokerFixture, profile: str, registry: RegistryServer
+) -> None:
+    dlq, origin = broker.create_pair(3)
     (row,) = mqtui("dlq", profile, dlq.name, "--decode", "--json").ok().rows()
     assert (row["letters"], row["decoded"], row["codec"]) == (3, {"number": 0, "odd": False}, "json")
     assert '[json]  {"number": 0' in mqtui("dlq", profile, dlq.name, "--decode").ok().text
     mqtui("dlq", profile, "--decode").fails(2, "name the RESOURCE")
     rows = mqtui("redrive", profile, dlq.name, "--where", ".odd", "--dry-run", "--json").ok().rows()
     assert rows[0]["plan"]["count"] == 1
+    number = registry.register("orders-value", SCHEMA)
+    dead = broker.dead_letter(7, origin, "slow")
+    broker.world.put(dlq, [replace(dead, value=b"\0" + number.to_bytes(4, "big") + avro(ORDER))])
+    (row,) = mqtui("redrive", profile, dlq.name, "--where", '.id == "AB-991"', "--dry-run", "--json").ok().rows()
+    assert row["plan"]["count"] == 1
+    told = {row["message"]: row["decoded"] for row in mqtui("dlq", profile, dlq.name, "--decode", "--json").ok().rows()}
+    assert ORDER in told.values(), told
 
 
 @pytest.mark.parametrize("broker", [BrokerKind.KAFKA], indirect=True)

@@ -229,9 +229,10 @@ def test_tail_follows(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> None:
         BrokerKind.RABBITMQ: RabbitNames(shop.prefix).audit,
         BrokerKind.REDIS: RedisNames(shop.prefix).payments,
     }[kind]
-    rows = mqtui("tail", shop.urls[kind], name, "-n", 2, "--json").ok().rows()
+    rows = mqtui("tail", shop.urls[kind], name, "-n", 2, "--json", "--decode").ok().rows()
     place = {"partition", "offset"} if kind is BrokerKind.RABBITMQ else set()
-    assert [keys(row) for row in rows] == [keys(golden(f"message-{kind}")) | place] * 2
+    assert [keys(row) for row in rows] == [keys(golden(f"message-{kind}")) | place | {"decoded", "report"}] * 2
+    assert all(row["decoded"] for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import fastavro
 import msgspec
+import pytest
 from cryptography.fernet import Fernet
 
 from mqtui.domain.message import Message, Offset
@@ -20,6 +22,7 @@ from mqtui.ui.render.messages.payload_forms import next_form, render_value, repo
 from mqtui.ui.widgets.message_detail import caption
 from tests.codecs.schema_fixtures import MemorySchemas
 from tests.memory import MemoryWorld
+from tests.schemas.registry_server import running_registry
 from tests.ui.destination_console import message, open_destination
 
 TARGET = "kafka://memory:9092"
@@ -98,6 +101,27 @@ def test_what_can_be_decoded_is_no_problem_in_the_list() -> None:
     assert rows.severity(avro()) == 0
     assert rows.severity(record(b"\xff\xfe\xfd")) == 1
     assert rows.severity(record(msgspec.msgpack.encode({"a": b"\xff"}))) == 0
+
+
+async def test_the_console_fetches_the_schema_that_its_rows_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MQTUI_CACHE_DIR", str(tmp_path / "cache"))
+    world = MemoryWorld()
+    server = world.kafka()
+    ref = server.make("orders")
+    with running_registry() as registry:
+        number = registry.register("orders-value", SCHEMA)
+        body = (avro().value or b"")[5:]
+        server.put(message(ref, b"\0" + number.to_bytes(4, "big") + body, b"u44"))
+        server.put(message(ref, b"\0\0\0\0\x63" + body, b"u45"))
+        async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref) as opened:
+            await opened.see('confluent+avro: {"id":"AB-991', "00 00 00 00 63")
+            await opened.press("full_stop", "full_stop")
+            await opened.see("✗ confluent  The schema registry has no")
+            await opened.press("g")
+            await opened.see("✓ confluent", "✓ avro")
+        assert registry.asked[f"/schemas/ids/{number}"] == 1
 
 
 async def test_the_console_shows_a_decoded_value_and_walks_the_ways() -> None:

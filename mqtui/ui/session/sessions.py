@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from mqtui.services.decoding import Decoder
     from mqtui.services.poller import BrokerSnapshot, Poller
     from mqtui.services.session import Session
+
+COLLECT_SECONDS = 0.05
+"""Seconds for which the schemas that rows need are collected before they are fetched together."""
 
 FIRST_RESOURCE_TIMEOUT = 2.0
 """Seconds for which polling waits for the one resource named on the command line."""
@@ -52,6 +56,9 @@ class BrokerSession:
 
     sent: dict[Ref, list[Mapping[str, str]]] = field(default_factory=dict)
     """Messages that were sent from the publish form of a destination: its texts, by field."""
+
+    decoder_version: int = 0
+    """Changes when messages may be decoded in another way: keys, rules or schemas were loaded."""
 
     _decoder: Decoder | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -90,11 +97,11 @@ class BrokerSession:
         return self._decoder or PLAIN
 
     async def load_decoder(self) -> None:
-        """Load the profile's keys and schema files."""
+        """Load the profile's keys and schema files, and the registry."""
         from mqtui.services.decoding import load_decoder
 
         if self.session is not None:
-            self._decoder = await load_decoder(self.session.profile)
+            self._decoder = await load_decoder(self.session.profile, self.session.address)
 
     @property
     def address(self) -> str:
@@ -252,7 +259,7 @@ class SessionRegistry:
                     asyncio.create_task(work)
                     for work in (self._look(broker_session.poller), broker_session._stop.wait())
                 ]
-                loading = asyncio.create_task(self._load_decoder(broker_session))
+                loading = asyncio.create_task(self._keep_decoder(broker_session))
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
@@ -268,9 +275,25 @@ class SessionRegistry:
         finally:
             broker_session.session = broker_session.poller = None
 
-    async def _load_decoder(self, broker_session: BrokerSession) -> None:
+    async def _keep_decoder(self, broker_session: BrokerSession) -> None:
+        """Load the decoder, then fetch each schema that shown messages turn out to need."""
+        from mqtui.services.schema_registry import fetch_schemas
+
         await broker_session.load_decoder()
+        broker_session.decoder_version += 1
         self._changed()
+        registry = broker_session.decoder.registry
+        if registry is None:
+            return
+        loop, wanted = asyncio.get_running_loop(), asyncio.Event()
+        registry.on_wanted = partial(loop.call_soon_threadsafe, wanted.set)
+        while True:
+            await wanted.wait()
+            await asyncio.sleep(COLLECT_SECONDS)
+            wanted.clear()
+            await fetch_schemas(registry)
+            broker_session.decoder_version += 1
+            self._changed()
 
     async def _look(self, poller: Poller) -> None:
         with suppress(TimeoutError):

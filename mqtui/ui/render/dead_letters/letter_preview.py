@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import orjson
-
 from mqtui.domain.deadletter import DeadLetterInfo
 from mqtui.domain.message import EntryId, Message
-from mqtui.services.decoding import decode_message
+from mqtui.services.decoding import PLAIN, Decoder
+from mqtui.ui.render.messages.payload_forms import render_value
 from mqtui.ui.render.styled_text import StyledLine
 
 MAX_LINES = 200
 """Lines of a value that are shown."""
 
 
-def sample_lines(letter: Message, death: DeadLetterInfo, *, folded: bool) -> list[StyledLine]:
+def sample_lines(letter: Message, death: DeadLetterInfo, decoder: Decoder = PLAIN, *, folded: bool) -> list[StyledLine]:
     """Cause, the application's first frame, origin, value."""
     lines: list[StyledLine] = [[(death.text, "dead")]]
     if death.wrapper:
@@ -28,7 +25,7 @@ def sample_lines(letter: Message, death: DeadLetterInfo, *, folded: bool) -> lis
     if where:
         lines.append([(where, "muted")])
     lines.append([])
-    lines += value_lines(letter)
+    lines += value_lines(letter, decoder)
     return lines
 
 
@@ -50,19 +47,13 @@ def origin_line(death: DeadLetterInfo) -> str:
     return " · ".join(parts)
 
 
-def value_lines(letter: Message) -> list[StyledLine]:
-    """The value: JSON indented, bytes that are not text in hex."""
+def value_lines(letter: Message, decoder: Decoder = PLAIN) -> list[StyledLine]:
+    """The decoded value, digit by digit, JSON indented."""
     if letter.value is None and not isinstance(letter.position, EntryId):
         return [[("(no value)", "muted")]]
-    found = decode_message(letter)
-    try:
-        pretty = orjson.dumps(orjson.loads(found.text), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
-        pretty = found.text.decode("utf-8", "replace")
-    return [[(line, "")] for line in _limit_lines(pretty.splitlines())]
-
-
-def _limit_lines(lines: Sequence[str]) -> list[str]:
-    if len(lines) <= MAX_LINES:
-        return list(lines)
-    return [*lines[:MAX_LINES], f"… {len(lines) - MAX_LINES:,} more lines"]
+    document = render_value(letter, "auto", decoder).document
+    document.grow(MAX_LINES + 1)
+    lines: list[StyledLine] = [[(document.text(number), "")] for number in range(min(len(document), MAX_LINES))]
+    if len(document) > MAX_LINES or not document.done:
+        lines.append([("… more lines: enter shows the letter", "muted")])
+    return lines

@@ -70,6 +70,9 @@ class DeadLetterScreen(ConsoleScreen):
         self.original = READING
         self.conventions = broker_session.origins.get(ref) or broker_session.conventions
         self.copier = MessageCopier(self, broker_session.address, ref)
+        self.decoder_version = broker_session.decoder_version
+        """That with which the value was drawn."""
+
         self.unfolded = False
         self.form = VALUE_FORMS[0]
         self.original_shown = False
@@ -172,11 +175,9 @@ class DeadLetterScreen(ConsoleScreen):
         _view(self.headers).show(lay_out_headers(rows, signs, unfolded=self.unfolded))
 
     async def _compare(self, letter: Message) -> None:
-        name, document = await self._value_of(letter, None)
+        await self._draw_value(letter, None)
         if not self._still(letter):
             return
-        self.value.title(*name)
-        _view(self.value).show(document)
         session = self.broker_session.session
         if session is None:
             self.original = Original(None, why="the broker is not open")
@@ -189,15 +190,27 @@ class DeadLetterScreen(ConsoleScreen):
         self.draw_headers()
         original = self.original.message
         if original is not None and not render.same_value(letter, original):
-            name, document = await self._value_of(letter, original)
-            if self._still(letter):
-                self.value.title(*name)
-                _view(self.value).show(document)
+            await self._draw_value(letter, original)
         if session is not None:
             later = await same_key_later(session, self.original, self.broker_session.snapshot)
             if later is not None and self._still(letter):
                 self.original = replace(self.original, later=later)
                 self.draw_original()
+
+    async def _draw_value(self, letter: Message, original: Message | None) -> None:
+        name, document = await self._value_of(letter, original)
+        if self._still(letter):
+            self.value.title(*name)
+            _view(self.value).show(document)
+
+    def refresh_figures(self) -> None:
+        """Draw the value again where a schema came meanwhile."""
+        if self.decoder_version != self.broker_session.decoder_version:
+            self.decoder_version = self.broker_session.decoder_version
+            original = self.original.message
+            if original is not None and render.same_value(self.letter, original):
+                original = None
+            self.run_worker(self._draw_value(self.letter, original), exclusive=True, group="value", exit_on_error=False)
 
     def _still(self, letter: Message) -> bool:
         return self.is_attached and letter is self.letter

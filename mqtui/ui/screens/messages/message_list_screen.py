@@ -50,6 +50,9 @@ class MessageListScreen(ListScreen[Message]):
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: where there is room for it."""
 
+        self.decoder_version = broker_session.decoder_version
+        """That with which messages were drawn."""
+
         self.read_failed = False
         """Whether the last read failed."""
 
@@ -82,6 +85,10 @@ class MessageListScreen(ListScreen[Message]):
         if not self.is_ready:
             return
         snapshot = self.broker_session.snapshot
+        if self.decoder_version != self.broker_session.decoder_version:
+            self.decoder_version = self.broker_session.decoder_version
+            self.table.refresh()
+            self.detail_pane.draw()
         self.table.stale = self.dims and (self.read_failed or (snapshot is not None and snapshot.error is not None))
         self.draw_facts()
         if snapshot is not None and self.around.display:
