@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch
 from mqtui.domain.cause import OTHERS, Cause
@@ -10,6 +11,9 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import DeadLetterInfo, cause_id_of, dead_letter_time, describe
 from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.message import Message
+
+if TYPE_CHECKING:
+    from mqtui.services.decoding import Decoder
 
 MAX_CAUSES = 1_000
 MAX_SAMPLE_LENGTH = 2_000
@@ -59,18 +63,19 @@ class CauseGrouping:
         self._tallies: dict[str, _CauseCount] = {}
         self._others: _CauseCount | None = None
 
-    def add(self, letter: Message) -> None:
-        """Count one letter."""
-        name = cause_id_of(letter, self._conventions)
+    def add(self, letter: Message, decoded: Message | None = None) -> None:
+        """Count one letter; `decoded` is the same with its decoded value, in which a convention may find the cause."""
+        read = decoded or letter
+        name = cause_id_of(read, self._conventions)
         tally = self._tallies.get(name)
         if tally is None:
             if len(self._tallies) < MAX_CAUSES:
-                tally = self._tallies[name] = _CauseCount(describe(letter, self._conventions))
+                tally = self._tallies[name] = _CauseCount(describe(read, self._conventions))
                 if self._first_letters is not None:
                     self._first_letters.add(name, letter)
             else:
-                tally = self._others = self._others or _CauseCount(describe(letter, self._conventions))
-        tally.add(dead_letter_time(letter, self._conventions.layout(letter)))
+                tally = self._others = self._others or _CauseCount(describe(read, self._conventions))
+        tally.add(dead_letter_time(read, self._conventions.layout(read)))
 
     def causes(self) -> list[Cause]:
         """The groups so far, the largest first, `others` last."""
@@ -95,13 +100,19 @@ class CauseGrouping:
 
 
 async def group_by_cause(
-    batches: AsyncIterator[Batch], conventions: Conventions, first_letters: FirstLetters | None = None
+    batches: AsyncIterator[Batch],
+    conventions: Conventions,
+    first_letters: FirstLetters | None = None,
+    decoder: Decoder | None = None,
 ) -> list[Cause]:
     """Read all letters and group them by cause, the largest group first."""
-    grouping = CauseGrouping(conventions, first_letters)
+    from mqtui.services.decode_batch import with_decoded_values
+    from mqtui.services.decoding import PLAIN
+
+    grouping, decoder = CauseGrouping(conventions, first_letters), decoder or PLAIN
     async for batch in batches:
-        for letter in batch:
-            grouping.add(letter)
+        for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
+            grouping.add(letter, decoded)
     return grouping.causes()
 
 

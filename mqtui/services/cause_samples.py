@@ -14,6 +14,8 @@ from mqtui.domain.deadletter import DeadLetterInfo, describe
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Message
 from mqtui.services.cause_grouping import CauseGrouping
+from mqtui.services.decode_batch import with_decoded_values
+from mqtui.services.decoding import PLAIN, Decoder
 from mqtui.services.header_values import untyped_value
 from mqtui.services.origins import RouteCounter
 
@@ -76,12 +78,12 @@ class CauseReport:
 
         self._grouping = CauseGrouping(conventions)
 
-    def add(self, letter: Message) -> None:
-        """Count one letter."""
+    def add(self, letter: Message, decoded: Message | None = None) -> None:
+        """Count one letter; `decoded` is the same with its decoded value, in which a convention may find the cause."""
         self.letters += 1
-        self._grouping.add(letter)
+        self._grouping.add(letter, decoded)
         self.routes.add(letter)
-        death = describe(letter, self.conventions)
+        death = describe(decoded or letter, self.conventions)
         case = self.samples.get(death.cause)
         if case is None:
             case = self.samples[death.cause] = CauseSamples()
@@ -112,14 +114,18 @@ class CauseReport:
 
 
 async def read_letters(
-    batches: AsyncIterator[Batch], book: CauseReport, progress: Callable[[CauseReport], None]
+    batches: AsyncIterator[Batch],
+    book: CauseReport,
+    progress: Callable[[CauseReport], None],
+    decoder: Decoder = PLAIN,
 ) -> None:
     """Read letters into a report, calling `progress` between two slices of time and after each batch."""
     slices = TimeSlices()
     async for batch in batches:
+        decoded = await with_decoded_values(decoder, batch)
         for index, letter in enumerate(batch):
             if not index % CLOCK_INTERVAL and slices.is_over:
                 progress(book)
                 await slices.yield_to_loop()
-            book.add(letter)
+            book.add(letter, decoded[index])
         progress(book)

@@ -246,12 +246,15 @@ async def read_causes(
         CauseGrouping,
         group_by_cause,
     )  # not needed where only destinations are listed
+    from mqtui.services.decode_batch import with_decoded_values
+    from mqtui.services.decoding import load_decoder
     from mqtui.services.redrive.planning.scan import read_unhandled
 
     source = await session.broker.snapshot(ref)
     conventions = await resolve_origin(session, ref, conventions)
+    decoder = await load_decoder(session.profile, session.address)
     if not price.lends:
-        return await group_by_cause(read_unhandled(session.broker, source), conventions, first_letters)
+        return await group_by_cause(read_unhandled(session.broker, source), conventions, first_letters, decoder)
     count = int(source.count.number or 0)
     if not count:
         return []
@@ -259,8 +262,8 @@ async def read_causes(
     grouping, routes = CauseGrouping(conventions, first_letters), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
         async for batch in writer.peek_unacked(ref, count):
-            for letter in batch:
-                grouping.add(letter)
+            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
+                grouping.add(letter, decoded)
                 routes.add(letter)
     await remember_routes(session, source, routes, grouping.causes())
     return grouping.causes()

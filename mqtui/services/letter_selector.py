@@ -13,30 +13,32 @@ from mqtui.domain.deadletter import cause_id_of, dead_letter_time, describe
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
-from mqtui.profiles.model import Profile
 from mqtui.services.cause_grouping import MIN_PREFIX
 
 if TYPE_CHECKING:
+    from mqtui.services.decoding import Decoder
     from mqtui.services.jq_filter import JqFilter
+    from mqtui.services.session import Session
 
 
 class LetterSelector:
     """Tells whether a letter is selected. A cause may be given by its first characters. The caller keeps the limit."""
 
-    def __init__(self, selection: Selection, conventions: Conventions, profile: Profile | None = None) -> None:
-        """Prepare the selection. The jq program sees values as the profile decodes them.
+    def __init__(self, selection: Selection, conventions: Conventions, session: Session | None = None) -> None:
+        """Prepare the selection. Causes and the jq program see values as the session's profile and registry decode them.
 
         Raises:
             BadInput: the cause is shorter than 4 characters.
         """
         if selection.cause and len(selection.cause) < MIN_PREFIX:
             raise BadInput(f"The cause {selection.cause!r} is too short", "", "Give at least 4 of its characters.")
-        self._conventions, self._profile, self._where = conventions, profile, selection.where
+        self._conventions, self._session, self._where = conventions, session, selection.where
         self._partition = selection.partition
         self._since, self._until = selection.since, selection.until
         self._timed = selection.since is not None or selection.until is not None
         self._cause = selection.cause.lower()
         self._everything = selection.everything
+        self._decoder: Decoder | None = None
         self.jq_filter: JqFilter | None = None
         """The jq program; None where there is none."""
 
@@ -55,11 +57,15 @@ class LetterSelector:
             BadInput: it can't be compiled.
             OverBudget: compiling it takes too long or too much memory.
         """
-        if self.jq_filter is not None:
+        if self._cause or self._where:
             from mqtui.services.decoding import load_decoder
+
+            opened = self._session
+            self._decoder = await (load_decoder(opened.profile, opened.address) if opened else load_decoder(None))
+        if self._where and self._decoder is not None:
             from mqtui.services.jq_filter import JqFilter
 
-            self.jq_filter = JqFilter(self._where, await load_decoder(self._profile))
+            self.jq_filter = JqFilter(self._where, self._decoder)
             await self.jq_filter.start()
         return self
 
@@ -92,15 +98,19 @@ class LetterSelector:
 
     async def _matching(self, letters: Sequence[Message]) -> list[int]:
         """Indices of the letters that match all but the jq program."""
-        found, slices = list[int](), TimeSlices()
+        found, slices, decoded = list[int](), TimeSlices(), letters
+        if self._decoder is not None and self._cause:
+            from mqtui.services.decode_batch import with_decoded_values
+
+            decoded = await with_decoded_values(self._decoder, letters)
         for index, letter in enumerate(letters):
             if slices.is_over:
                 await slices.yield_to_loop()
-            if self._matches(letter):
+            if self._matches(letter, decoded[index]):
                 found.append(index)
         return found
 
-    def _matches(self, letter: Message) -> bool:
+    def _matches(self, letter: Message, decoded: Message) -> bool:
         """Whether it matches all but the jq program; the cheap tests come first."""
         if self._partition is not None:
             position = letter.position
@@ -108,7 +118,7 @@ class LetterSelector:
                 return False
         if self._timed and not self._is_in_time_range(letter):
             return False
-        return not self._cause or self._has_cause(letter)
+        return not self._cause or self._has_cause(decoded)
 
     def _has_cause(self, letter: Message) -> bool:
         has = cause_id_of(letter, self._conventions).startswith(self._cause)

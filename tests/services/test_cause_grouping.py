@@ -1,7 +1,10 @@
 """Grouping by cause, and choosing letters."""
 
+import gzip
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+import orjson
 import pytest
 
 from mqtui.domain.convention import Conventions
@@ -11,7 +14,9 @@ from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
 from mqtui.services import cause_grouping
 from mqtui.services.cause_grouping import FirstLetters, complete_cause_id, group_by_cause
+from mqtui.services.cause_samples import CauseReport, read_letters
 from mqtui.services.conventions import load_conventions
+from mqtui.services.decoding import Decoder
 from mqtui.services.letter_selector import LetterSelector
 from tests.domain import dead_letters
 
@@ -47,6 +52,24 @@ async def test_letters_of_one_cause_are_one_group(conventions: Conventions) -> N
     assert (first.first, first.last) == (1_000, 1_029)
     assert (first.sample, first.origin) == ("order 0 came 0 ms late", "topic:orders")
     assert first.id == describe(late[7], conventions).cause
+
+
+async def test_a_cause_in_a_body_is_found_however_it_is_encoded(conventions: Conventions) -> None:
+    body = {"original_topic": "orders", "original_value": "x", "error_type": "shop.Late", "error_message": "no stock"}
+    text = orjson.dumps(body)
+    plain, zipped, packed = (
+        Message(dead_letters.kafka(()).resource, Offset(0, place), value)
+        for place, value in enumerate((text, gzip.compress(text), msgspec.msgpack.encode(body)))
+    )
+    (cause,) = await group_by_cause(batches([plain, zipped]), conventions)
+    assert (cause.count, cause.text) == (2, "Late: no stock")
+    decoder = Decoder(rules={"*": {"value": "msgpack"}})
+    assert [each.id for each in await group_by_cause(batches([packed]), conventions, None, decoder)] == [cause.id]
+    report = CauseReport(conventions)
+    await read_letters(batches([plain, zipped]), report, lambda _: None)
+    assert [len(case.letters) for case in report.samples.values()] == [2]
+    assert report.samples[cause.id].letters[1].value == zipped.value
+    assert await accepts(Selection(cause=cause.id), conventions, zipped)
 
 
 async def test_memory_is_bounded(conventions: Conventions, monkeypatch: pytest.MonkeyPatch) -> None:

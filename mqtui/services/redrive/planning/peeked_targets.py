@@ -158,13 +158,17 @@ async def _peek_or_recall(
     count = min(MAX_PEEKED, int(source.count.number or 0))
     if price.spends or price.refusal or not count:
         return before
+    from mqtui.services.decode_batch import with_decoded_values  # loads all codecs: most plans need none
+    from mqtui.services.decoding import load_decoder
+
     counter, grouping = RouteCounter(conventions), CauseGrouping(conventions)
     plan = plan_peek(session, PeekRequest(source.ref, count, ReadRange(), price))
+    decoder = await load_decoder(session.profile, session.address)
     async with session.guard.writing(plan, Consent()) as writer:
         async for batch in writer.peek_unacked(source.ref, count):
-            for letter in batch:
+            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
                 counter.add(letter)
-                grouping.add(letter)
+                grouping.add(letter, decoded)
     whole = counter.letters == source.count.number
     if before is not None and before.letters > counter.letters and not whole:
         counter.add_earlier(before)

@@ -144,7 +144,7 @@ async def _build(
     run = run or secrets.token_hex(16)
     price = await session.broker.reader.peek_cost(source.ref, 1)
     partition_check = PartitionCheck(conventions)
-    async with LetterSelector(request.selection, conventions, session.profile) as selector:
+    async with LetterSelector(request.selection, conventions, session) as selector:
         scan = None
         if not price.lends:
             stamper = HeaderStamper((remote or session).broker.kind, run, operator(), now_iso())

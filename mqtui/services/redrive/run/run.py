@@ -268,7 +268,7 @@ class RedriveRun:
     ) -> None:
         """Each stage has its own lease: nothing is held and no transaction is open while it is monitored (K4, R9)."""
         for number, size in enumerate((*self.canary.first, None)):
-            selector = LetterSelector(self.planned.request.selection, self._conventions, self.session.profile)
+            selector = LetterSelector(self.planned.request.selection, self._conventions, self.session)
             loop = self._loop(router, selector, recorder, self._budget(size), bulk_routes)
             async with selector, AsyncExitStack() as stack:
                 lease_options = self._lease_options(size, RAW_BATCH_SIZE if bulk_routes else BATCH_SIZE)
@@ -300,7 +300,7 @@ class RedriveRun:
         source: Source,
     ) -> None:
         """Read a source again: move the letters that were in flight at a crash, and those not tried yet."""
-        selector = LetterSelector(self.planned.request.selection, self._conventions, self.session.profile)
+        selector = LetterSelector(self.planned.request.selection, self._conventions, self.session)
         loop = self._loop(router, selector, recorder, self.counter.untried)
         async with selector, AsyncExitStack() as stack:
             lease = await stack.enter_async_context(writer.lease(source, self._lease_options(None, BATCH_SIZE)))

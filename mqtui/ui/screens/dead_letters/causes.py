@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from time import time
 
 from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from mqtui.brokers.port import Batch
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
@@ -61,6 +62,9 @@ class CausesScreen(ListScreen[CauseRow]):
         self.letters = destination
         self.report = CauseReport(broker_session.conventions)
         self.sample = 0
+        self.decoder_version = broker_session.decoder_version
+        """That with which the sample was drawn."""
+
         self.empty_text = ""
         self.stage = READING
         """Shown until all letters are read: `reading …` or `not read`."""
@@ -119,7 +123,7 @@ class CausesScreen(ListScreen[CauseRow]):
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
                 self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
-                await read_letters(read_unhandled(session.broker, source), report, self._progress)
+                await self._read_into(report, read_unhandled(session.broker, source))
             elif not await self._read_after_consent(report, count):
                 self.draw_facts()
                 self.refresh_figures()
@@ -159,8 +163,11 @@ class CausesScreen(ListScreen[CauseRow]):
         self.stage = READING
         plan = plan_peek(session, PeekRequest(self.ref, count, ReadRange(), price))
         async with session.guard.writing(plan, Consent(spend=True)) as writer:
-            await read_letters(writer.peek_unacked(self.ref, count), report, self._progress)
+            await self._read_into(report, writer.peek_unacked(self.ref, count))
         return True
+
+    async def _read_into(self, report: CauseReport, batches: AsyncIterator[Batch]) -> None:
+        await read_letters(batches, report, self._progress, decoder=self.broker_session.decoder)
 
     def _progress(self, report: CauseReport) -> None:
         if not self.table.model.items:
@@ -181,6 +188,9 @@ class CausesScreen(ListScreen[CauseRow]):
         if self.is_ready and self.is_outdated and not self.stage and self.price is not None and not self.price.lends:
             self.read()
         super().refresh_figures()
+        if self.decoder_version != self.broker_session.decoder_version:
+            self.decoder_version = self.broker_session.decoder_version
+            self.draw_sample()
         if self.is_outdated and self.table.current is not None and not self.stage:
             self.prompt_line.set_status_quietly(self.describe_row(self.table.current))
 
@@ -240,7 +250,7 @@ class CausesScreen(ListScreen[CauseRow]):
         self.sample %= len(case.letters)
         letter, death = case.letters[self.sample], case.deaths[self.sample]
         self.side_pane.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
-        self.text_view.write(sample_lines(letter, death, folded=self.folded))
+        self.text_view.write(sample_lines(letter, death, self.broker_session.decoder, folded=self.folded))
 
     @handles("nav.next_item")
     def next_sample(self) -> None:
