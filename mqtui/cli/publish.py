@@ -24,6 +24,7 @@ from mqtui.domain.resource import Kind, ParsedName, Ref
 
 if TYPE_CHECKING:
     from mqtui.services.session import Session
+    from mqtui.services.value_encoding import ValueEncoder
 
 
 @click.command(cls=options.TargetCommand)
@@ -91,8 +92,9 @@ async def _publish_one(
     from mqtui.services.publishing import plan_publish
     from mqtui.services.publishing import publish as sending
 
-    message = _key_adder(arguments, session)(arguments.message(session.broker.kind, to))
-    planned = await plan_publish(session, [to], exact(1), arguments.facts())
+    encoder = await _load_encoder(session, arguments)
+    message = _key_adder(arguments, session)(arguments.message(session.broker.kind, to, _encode_with(encoder)))
+    planned = await plan_publish(session, [to], exact(1), _facts(arguments, encoder))
     consent = confirm_plan(output, planned, session.policy, flags)
     if consent is None:
         return DONE
@@ -115,10 +117,12 @@ async def _publish_watched(
     from mqtui.services.publishing import plan_publish
 
     kind, conventions = session.broker.kind, load_for_profile(session.profile).conventions
-    message = publish_monitor.with_message_id(_key_adder(arguments, session)(arguments.message(kind, to)), kind)
+    encoder = await _load_encoder(session, arguments)
+    given = arguments.message(kind, to, _encode_with(encoder))
+    message = publish_monitor.with_message_id(_key_adder(arguments, session)(given), kind)
     source = await publish_monitor.find_dead_letter_source(session, conventions, to)
     planned = await publish_monitor.plan_monitored(
-        session, await plan_publish(session, [to], exact(1), arguments.facts()), to, source
+        session, await plan_publish(session, [to], exact(1), _facts(arguments, encoder)), to, source
     )
     consent = confirm_plan(output, planned, session.policy, flags)
     if consent is None:
@@ -155,12 +159,13 @@ async def _publish_lines(
     from mqtui.services.jsonlines_reader import JsonLinesReader
     from mqtui.services.publishing import plan_publish, publish_batches
 
-    report = PublishReport(output)
+    report, encoder = PublishReport(output), await _load_encoder(session, arguments)
     with arguments.lines() as source:
-        reader = JsonLinesReader(source, _converter(output, session, to, arguments), arguments.from_line or 1)
+        convert = _converter(output, session, to, arguments, encoder)
+        reader = JsonLinesReader(source, convert, arguments.from_line or 1)
         count = exact(await reader.check()) if reader.is_file else unknown("as many lines as come")
         checked = "each is checked" if reader.is_file else "from a pipe: sent as they come, unchecked before"
-        planned = await plan_publish(session, [to], count, [*arguments.facts(), ("lines", checked)])
+        planned = await plan_publish(session, [to], count, [*_facts(arguments, encoder), ("lines", checked)])
         consent = confirm_plan(output, planned, session.policy, flags)
         if consent is None:
             return DONE
@@ -197,8 +202,25 @@ async def _target(session: Session, resource: ParsedName | None, arguments: Publ
     return (await find_target(session.broker, resource)).ref
 
 
+async def _load_encoder(session: Session, arguments: PublishArguments) -> ValueEncoder | None:
+    """What encodes values by the schema that was asked for."""
+    if arguments.schema is None:
+        return None
+    from mqtui.services.value_encoding import load_value_encoder
+
+    return await load_value_encoder(session, arguments.schema)
+
+
+def _encode_with(encoder: ValueEncoder | None) -> Callable[[bytes], bytes]:
+    return bytes if encoder is None else encoder.encode
+
+
+def _facts(arguments: PublishArguments, encoder: ValueEncoder | None) -> list[tuple[str, str]]:
+    return [*arguments.facts(), *(encoder.facts if encoder is not None else ())]
+
+
 def _converter(
-    output: Output, session: Session, to: Ref, arguments: PublishArguments
+    output: Output, session: Session, to: Ref, arguments: PublishArguments, encoder: ValueEncoder | None
 ) -> Callable[[bytes, int], Outgoing]:
     """Converts a line to a message. Fields that the broker assigns anew are reported once."""
     from mqtui.brokers.registry import traits_of
@@ -208,7 +230,8 @@ def _converter(
     kind, keyed, said = session.broker.kind, _key_adder(arguments, session), set(arguments.kept)
 
     def convert(line: bytes, number: int) -> Outgoing:
-        message = keyed(parse_message(line, number, to, kind, arguments.kept))
+        parsed = parse_message(line, number, to, kind, arguments.kept)
+        message = keyed(parsed if encoder is None else encoder.encode_message(parsed, number))
         if said.issuperset(publish.assigned):
             return message
         for name in set(reassigned_fields(line, kind)) - said:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,11 @@ def message_options(command: Command) -> Command:
             click.option("--ttl", type=click.IntRange(0), metavar="MS", help="RabbitMQ: expires after so many ms."),
             click.option("--correlation-id", metavar="ID", help="RabbitMQ."),
             click.option("--reply-to", metavar="Q", help="RabbitMQ."),
+            click.option(
+                *("--schema", "schema"),
+                metavar="SUBJECT[@VERSION]",
+                help="Encode the JSON value by this schema of the registry; #MESSAGE names a Protobuf message.",
+            ),
             click.option("--fernet", metavar="KEYNAME", help="Encrypt the value with this key."),
             click.option(
                 "--idempotency-key", "idempotency", default="", metavar="auto|V", help="Lets consumers skip duplicates."
@@ -101,6 +106,7 @@ class PublishArguments:
     ttl: int | None
     correlation_id: str | None
     reply_to: str | None
+    schema: str | None
     fernet: str | None
     idempotency: str
     rate: float | None
@@ -129,13 +135,13 @@ class PublishArguments:
         else:
             raise BadInput("Where are the JSON lines?", "", "Give - for stdin, or --file.")
 
-    def message(self, broker: BrokerKind, to: Ref) -> Outgoing:
-        """The one message.
+    def message(self, broker: BrokerKind, to: Ref, encode: Callable[[bytes], bytes] = bytes) -> Outgoing:
+        """The one message, its value encoded.
 
         Raises:
-            BadInput: there is no value, or more than one.
+            BadInput: there is no value, or more than one, or it can't be encoded.
         """
-        return build_message(self._draft(), broker, to)
+        return build_message(self._options(encode(self._body())), broker, to)
 
     def check(self, broker: BrokerKind) -> None:
         """Check that this kind of broker supports every option.
@@ -153,9 +159,6 @@ class PublishArguments:
         for option, given in (("--from-line", self.from_line is not None), ("--keep", bool(self.kept))):
             if given and not self.jsonl:
                 raise BadInput(f"{option} is for --jsonl")
-
-    def _draft(self) -> MessageDraft:
-        return self._options(self._body())
 
     def _options(self, body: bytes) -> MessageDraft:
         return MessageDraft(
