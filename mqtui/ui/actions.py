@@ -102,7 +102,7 @@ ACTIONS: tuple[Action, ...] = (
             (5, "runs", ""),
             (6, "audit", ""),
             (7, "doctor", LATER),
-            (8, "schemas", LATER),
+            (8, "schemas", ""),
             (9, "access", LATER),
         )
     ),

@@ -14,6 +14,7 @@ SCREENS = {
     "nav.view_3": ("dead_letters.overview", "DeadLetterOverviewScreen"),
     "nav.view_5": ("runs.runs", "RunsScreen"),
     "nav.view_6": ("audit", "AuditScreen"),
+    "nav.view_8": ("schemas", "SchemasScreen"),
     "notes": ("overlays.notifications", "NotificationsScreen"),
     "pending": ("destinations.pending", "PendingScreen"),
     "claim": ("destinations.claim", "ClaimScreen"),
