@@ -69,6 +69,13 @@ class Brokers:
                 self._urls["redis"] = self.servers.start_redis()
             return self._urls["redis"]
 
+    def registry(self) -> str:
+        """Return a schema registry's URL. Raises RegistryMissing."""
+        with self._lock:
+            if "registry" not in self._urls:
+                self._urls["registry"] = self.servers.start_registry()
+            return self._urls["registry"]
+
     def close(self) -> None:
         """End what was started."""
         if "counted_kafka" in self.__dict__:

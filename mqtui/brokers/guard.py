@@ -14,8 +14,8 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Consent, Policy, check, strictest
 
 if TYPE_CHECKING:
-    from mqtui.brokers.port import Adapter
-    from mqtui.brokers.restricted_writer import RestrictedWriter
+    from mqtui.brokers.port import Adapter, SchemaRegistrar
+    from mqtui.brokers.restricted_writer import RestrictedRegistrar, RestrictedWriter
     from mqtui.domain.plan import Plan
 
 
@@ -43,6 +43,17 @@ class AuditLog(Protocol):
 
     def end(self, plan: Plan, policy: Policy, result: str) -> None:
         """Record how the write ended."""
+
+
+class HasResult(Protocol):
+    """What knows how a write ended, for the audit."""
+
+    @property
+    def result(self) -> str:
+        """The outcome."""
+
+    def result_after_error(self, why: str) -> str:
+        """The outcome after an error."""
 
 
 class Guard:
@@ -90,12 +101,38 @@ class Guard:
         # imported late: a process that only reads needs nothing of it
         from mqtui.brokers.restricted_writer import RestrictedWriter
 
+        await self._permit(plan, consent)
+        writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan)
+        async with self._recorded(plan, writer):
+            yield writer
+
+    @asynccontextmanager
+    async def registering(
+        self, plan: Plan, consent: Consent, registry: SchemaRegistrar
+    ) -> AsyncIterator[RestrictedRegistrar]:
+        """What registers the plan's schemas in the broker's schema registry, and nothing else.
+
+        Raises:
+            Refused, NeedsConsent, StorageFailed: as `writing`.
+        """
+        from mqtui.brokers.restricted_writer import RestrictedRegistrar
+
+        await self._permit(plan, consent)
+        registrar = RestrictedRegistrar(registry, plan)
+        async with self._recorded(plan, registrar):
+            yield registrar
+
+    async def _permit(self, plan: Plan, consent: Consent) -> None:
+        """Check a plan, and record that its write begins."""
         await self.identify_broker()
         check(self.policy, plan, consent)
         await self._note_begin(plan)
-        writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan)
+
+    @asynccontextmanager
+    async def _recorded(self, plan: Plan, writer: HasResult) -> AsyncIterator[None]:
+        """Record how the write ended."""
         try:
-            yield writer
+            yield
         except MqtuiError as error:
             await self._note_end(plan, writer.result_after_error(f"failed: {error.title}"))
             raise

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mqtui.domain.bulk import BulkResult, OffsetRanges, RouteTemplate, RouteTemplates
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, LetterClaim, Receipt, Source, Transfer
+    from mqtui.domain.schema import RegisteredSchema
 
 Batch: TypeAlias = Sequence[Message]
 
@@ -375,3 +376,14 @@ class Permit(Protocol):
 
 Connect: TypeAlias = Callable[[Address], Adapter]
 """The `connect` function of an adapter. It does no I/O; the first request connects."""
+
+
+class SchemaRegistrar(Protocol):
+    """The writing side of a schema registry."""
+
+    def register(self, subject: str, schema: RegisteredSchema) -> int:
+        """Register a schema; its id. It blocks.
+
+        Raises:
+            MqtuiError: the registry does not take it, or can't be asked.
+        """

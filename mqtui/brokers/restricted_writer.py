@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
+from mqtui.brokers.blocking import run_to_end_in_thread
 from mqtui.brokers.port import (
     Batch,
     BulkLease,
@@ -13,6 +15,7 @@ from mqtui.brokers.port import (
     Lease,
     Publisher,
     RawBatch,
+    SchemaRegistrar,
     StoresFirst,
     Writer,
 )
@@ -20,25 +23,58 @@ from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Outgoing, Position
-from mqtui.domain.plan import Deliver, Listen, PeekUnacked, Plan, Remove, Send, Step, StepResult, Take
+from mqtui.domain.plan import (
+    Deliver,
+    Listen,
+    PeekUnacked,
+    Plan,
+    RegisterSchema,
+    Remove,
+    Send,
+    Step,
+    StepResult,
+    Take,
+)
 from mqtui.domain.redrive import LeaseOptions, LetterClaim, PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import Ref
 
 DONE = "done"
 
 
-class RestrictedWriter:
+class WriteResult:
+    """How a write ended, for the audit log."""
+
+    result = DONE
+    """The outcome; the service sets it."""
+
+    def result_after_error(self, why: str) -> str:
+        """The outcome after an error: what was done before it, and the error."""
+        return why if self.result == DONE else f"{self.result}; {why}"
+
+
+class RestrictedRegistrar(WriteResult):
+    """Registers the schemas that its plan names, and no others."""
+
+    def __init__(self, registry: SchemaRegistrar, plan: Plan) -> None:
+        self._registry = registry
+        self._plan = plan
+
+    async def register(self, step: RegisterSchema) -> int:
+        """Apply one of the plan's steps; the schema's id."""
+        if step not in self._plan.steps:
+            raise Refused("The plan does not have that step")
+        work = partial(self._registry.register, step.subject, step.schema)
+        number = await run_to_end_in_thread("schema", work)
+        self.result = f"{step.subject} has the schema id {number}"
+        return number
+
+
+class RestrictedWriter(WriteResult):
     """A writer that refuses everything its plan does not name, so that a write permit is good for that plan only."""
 
     def __init__(self, writer: Writer, plan: Plan) -> None:
         self._writer = writer
         self._plan = plan
-        self.result = DONE
-        """The outcome for the audit log; the service sets it."""
-
-    def result_after_error(self, why: str) -> str:
-        """The outcome for the audit log after an error: what was done before it, and the error."""
-        return why if self.result == DONE else f"{self.result}; {why}"
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:

@@ -40,6 +40,7 @@ COMMANDS = {
     "discard": "Take dead letters out, keeping them in a bundle.",
     "runs": "Redrives of this machine: list, show, resume, put back, report.",
     "audit": "What was changed from this machine.",
+    "schema": "The schema registry: subjects, versions, what differs, new versions.",
     "profile": "Named connections.",
     "schema-of": "The JSON Schema of what a command prints with --json.",
     "completion": "Completion for bash, zsh or fish.",

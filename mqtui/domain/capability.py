@@ -23,9 +23,15 @@ class Verb(StrEnum):
     REDRIVE = "redrive"
     DISCARD = "discard"
     PUT_BACK = "putback"
+    REGISTER = "register"
 
 
-WRITES = frozenset({Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK, Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
+WRITES = frozenset(
+    {
+        *(Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK),
+        *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

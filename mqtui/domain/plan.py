@@ -13,6 +13,7 @@ from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.schema import RegisteredSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,26 @@ class Listen:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterSchema:
+    """Register a schema in the broker's schema registry, as the next version of a subject."""
+
+    subject: str
+    schema: RegisteredSchema
+
+
 Step: TypeAlias = (
-    Send | Listen | PeekUnacked | Claim | Acknowledge | Take | Deliver | Remove | Unmark | CreateStateTopic
+    Send
+    | Listen
+    | PeekUnacked
+    | Claim
+    | Acknowledge
+    | Take
+    | Deliver
+    | Remove
+    | Unmark
+    | CreateStateTopic
+    | RegisterSchema
 )
 
 
@@ -172,6 +191,11 @@ class Plan:
                 case _:
                     pass
         return tuple(dict.fromkeys(named))
+
+    def written(self) -> tuple[str, ...]:
+        """The names of all that the plan writes to, for the audit."""
+        subjects = (f"subject:{step.subject}" for step in self.steps if isinstance(step, RegisterSchema))
+        return (*map(str, self.targets()), *subjects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ RUN_FIELDS = "run short verb profile target source broker state operator host st
 OUTCOME_FIELDS = "run planned moved refused unknown skipped left duplicates_suspected came_back passed waiting readers"
 PLAN_FIELDS = "id verb profile broker steps summary risks guarantee header_changes hash count"
 PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters keys decode secret brokers"
-STEP_OPTIONS = "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
+STEP_OPTIONS = (
+    "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
+    " subject language"
+)
+SUBJECT_FIELDS = "subject schema_versions schema_version schema_id language compatibility used_by"
 MESSAGE_OPTIONS = "partition offset id headers fields decoded schema report exchange routing_key properties redelivered"
 
 ROWS = {
@@ -86,6 +90,20 @@ ROWS = {
         "profile broker ok",
         "version ms title detail hint",
     ),
+    "subject": _row(
+        "A subject of the schema registry, with one version; null is what could not be asked.",
+        SUBJECT_FIELDS,
+        "definition references why",
+    ),
+    "schema_change": _row("A part of a schema that differs; null is none.", "path before after"),
+    "schema_check": _row(
+        "Whether a file may be the next version of a subject, in the registry's words.",
+        "subject compatibility compatible notes changes schema_version",
+    ),
+    "registered_schema": _row(
+        "The version of a subject that a file is; `registered`: it is new.",
+        "subject schema_version schema_id registered",
+    ),
     "demo_urls": _row("Where the demo's brokers are.", "", "kafka rabbitmq redis"),
     "failure": _row("On stderr, where the command fails; the exit code is in it.", "error"),
     # parts of lines
@@ -127,6 +145,11 @@ COMMANDS = {
     "runs resume": RUN_ROWS,
     "runs putback": RUN_ROWS,
     "audit": "audit_line",
+    "schema list": "subject",
+    "schema show": "subject",
+    "schema diff": "schema_change",
+    "schema check": "schema_check",
+    "schema register": "planned registered_schema",
     "profile list": "profile",
     "profile show": "profile",
     "profile add": "profile",

@@ -20,6 +20,7 @@ from mqtui.domain.plan import (
     Listen,
     PeekUnacked,
     Plan,
+    RegisterSchema,
     Remove,
     Result,
     Send,
@@ -272,6 +273,8 @@ def _step(step: Step) -> Json:
             )
         case CreateStateTopic(name):
             return {"step": "create", "resource": name, "kind": "topic"}
+        case RegisterSchema(subject, schema):
+            return {"step": "register", "subject": subject, "language": schema.kind.value}
 
 
 def _to(step: str, target: Ref, note: str) -> Json:

@@ -15,6 +15,7 @@ from mqtui.domain.plan import (
     Listen,
     PeekUnacked,
     Plan,
+    RegisterSchema,
     Remove,
     Send,
     Severity,
@@ -177,6 +178,8 @@ def describe_step(step: Step) -> str:
             return f"mark {pluralize(len(offsets), 'letter')} of {source} unhandled that run {run[:4].upper()} handled"
         case CreateStateTopic(name):
             return f"create the topic {name}, which keeps what was handled"
+        case RegisterSchema(subject, schema):
+            return f"register {schema.kind} schema of {len(schema.text):,} characters in the subject {subject}"
 
 
 def _in_parentheses(note: str) -> str:

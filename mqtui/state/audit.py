@@ -128,7 +128,7 @@ class Audit:
             host=host(),
             profile=policy.profile,
             verb=str(plan.verb),
-            on=tuple(map(str, plan.targets())),
+            on=plan.written(),
             planned=None if count is None else int(count),
             command=self._command,
         )

@@ -33,7 +33,7 @@ def check_lines(words: Sequence[object], out: bytes, err: str) -> None:
 def command_of(words: Sequence[str]) -> str:
     """The longest command that the words begin with, options left out."""
     named = [word for word in words if not word.startswith("-")]
-    first = next(number for number, word in enumerate(named) if word in COMMANDS or word == "profile")
+    first = next(number for number, word in enumerate(named) if word in COMMANDS or word in ("profile", "schema"))
     return max(
         (" ".join(named[first : first + length]) for length in (1, 2)), key=lambda name: (name in COMMANDS, len(name))
     )

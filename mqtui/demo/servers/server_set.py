@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mqtui.demo.servers import kafka, kafka_cache, rabbitmq, redis
+from mqtui.demo.servers import kafka, kafka_cache, rabbitmq, redis, registry
 from mqtui.demo.servers.errors import BorrowedServer, ServerFailed, ServersClosed, ServerTrouble
 from mqtui.demo.servers.external_brokers import external_url
 from mqtui.demo.servers.progress import Progress, Tell, tell_nobody
@@ -170,6 +170,15 @@ class Servers:
             return url
         self._check_new(name)
         return self._start(redis.server_spec(name, self.folder / name, config=config, server=server))
+
+    def start_registry(self, name: str = "registry") -> str:
+        """Start a schema registry and return the URL of its API, which is Confluent's.
+
+        Raises RegistryMissing, ServerFailed.
+        """
+        self._check_new(name)
+        runtime, app = registry.prepare(self._tell)
+        return self._start(registry.server_spec(name, self.folder / name, runtime, app))
 
     # --- a server that is there
 
