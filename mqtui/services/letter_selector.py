@@ -25,7 +25,7 @@ class LetterSelector:
     """Tells whether a letter is selected. A cause may be given by its first characters. The caller keeps the limit."""
 
     def __init__(self, selection: Selection, conventions: Conventions, session: Session | None = None) -> None:
-        """Prepare the selection. Causes and the jq program see values as the session's profile and registry decode them.
+        """Prepare the selection. Causes and the jq program see values as the session's profile decodes them.
 
         Raises:
             BadInput: the cause is shorter than 4 characters.
