@@ -37,7 +37,6 @@ def test_a_verb_of_later_is_absent(mqtui: Mqtui, verb: str) -> None:
     "words",
     [
         ("redrive", "redis://127.0.0.1:1/0", "d", "--unordered"),
-        ("publish", "redis://127.0.0.1:1/0", "s", "--schema", "x", "--value", "1"),
         ("discard", "redis://127.0.0.1:1/0", "s", "--to", "t"),
     ],
 )
