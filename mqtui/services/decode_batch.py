@@ -9,7 +9,6 @@ from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.codecs.decoded import Decoded
 from mqtui.domain.message import Message
 from mqtui.services.decoding import Decoder
-from mqtui.services.schema_registry import fetch_schemas
 
 ROUNDS = 4
 """How often a body is decoded, each time with newly fetched schemas: one may be inside another."""
@@ -50,6 +49,8 @@ async def _with_schemas(
                 lacking.append(place)
         if registry is None or not lacking:
             break
+        from mqtui.services.schema_registry import fetch_schemas  # loads the client: most brokers have no registry
+
         await fetch_schemas(registry)
         places = lacking
     return [found[place] for place in range(len(messages))]

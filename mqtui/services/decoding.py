@@ -183,20 +183,21 @@ async def load_decoder(profile: Profile | None, address: Address | None = None) 
 def _load_decoder(profile: Profile | None, address: Address | None) -> Decoder:
     from mqtui.profiles.keys import body_keys
     from mqtui.schemas.local_files import LocalSchemas
-    from mqtui.services.schema_registry import FilesAndRegistry, open_registry
     from mqtui.state.paths import config_dir
 
     keys, missing = body_keys(profile.keys if profile is not None else ())
     rules = profile.decode if profile is not None else {}
     names = {schema_file(rule) for parts in rules.values() for rule in parts.values()} - {""}
     files = LocalSchemas(config_dir(), sorted(names))
-    problems, registry = (*missing, *files.problems), None
-    try:
-        registry = open_registry(address) if address is not None else None
-    except MqtuiError as error:
-        problems = (*problems, f"{error.title}. {error.detail}".strip())
-    if registry is None:
+    problems = (*missing, *files.problems)
+    if address is None or REGISTRY_URL not in address.options:
         return Decoder(keys, files, rules, problems)
+    from mqtui.services.schema_registry import FilesAndRegistry, open_registry
+
+    try:
+        registry = open_registry(address)
+    except MqtuiError as error:
+        return Decoder(keys, files, rules, (*problems, f"{error.title}. {error.detail}".strip()))
     return Decoder(keys, FilesAndRegistry(files, registry), rules, problems, registry)
 
 

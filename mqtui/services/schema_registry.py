@@ -46,14 +46,17 @@ def names_registry(address: Address) -> str:
     return address.settings.get(REGISTRY_URL, "")
 
 
-def open_registry(address: Address) -> RegistrySchemas | None:
-    """The registry that an address names; None where it names none. Nothing is sent. It may block: folders are made.
+def open_registry(address: Address) -> RegistrySchemas:
+    """The registry that an address names. Nothing is sent. It may block: folders are made.
 
     Raises:
+        BadInput: the address names none, or its TLS options don't go together.
         StorageFailed: the cache folder belongs to somebody else.
     """
     found = open_client(address)
-    return None if found is None else RegistrySchemas(found, SchemaCache(cache_dir() / "schemas", found.url))
+    if found is None:
+        raise BadInput("No schema registry is named")
+    return RegistrySchemas(found, SchemaCache(cache_dir() / "schemas", found.url))
 
 
 def open_client(address: Address) -> RegistryClient | None:
