@@ -64,6 +64,16 @@ def test_subjects_versions_and_what_differs(mqtui: Mqtui, registry: RegistryServ
         told = mqtui("schema", "diff", target, f"{subject}@1", f"{subject}@2", "--json")
         assert told.rows()[0] == {"path": "total.units", "before": "int", "after": "long"}
         assert mqtui("schema", "diff", target, f"{subject}@2", f"{subject}@2").ok().text == "nothing differs\n"
+        words = ("publish", target, topic.name, "-", "--schema", f"{subject}@1", "--jsonl", "--yes")
+        orders = [{"id": "a", "total": {"units": 1}, "note": None}, {"id": "b", "total": {"units": 2}, "note": "x"}]
+        lines = [json.dumps({"value": json.dumps(order)}).encode() for order in orders]
+        mqtui(*words, given=b"\n".join([*lines, b'{"value": null}'])).ok()
+        rows_read = mqtui("peek", target, topic.name, "--decode", "--json").ok().rows()
+        assert [row["decoded"] for row in rows_read] == [*orders, None]
+        assert [row.get("schema") for row in rows_read] == [f"{subject} v1", f"{subject} v1", None]
+        wrong = json.dumps({"value": '{"id": "c", "total": {"units": 1.5}}'}).encode()
+        refused = mqtui(*words, given=b"\n".join([lines[0], wrong]))
+        refused.fails(refused.code, f"Line 2, `value`: does not fit {subject} v1", "at total.units: 1.5 is not a whole")
         mqtui("schema", "diff", target, "shop.Money").fails(2, "has no version before v1")
         mqtui("schema", "show", target, "nosuch").fails(1, "has no subject nosuch")
         mqtui("schema", "show", target, f"{subject}@9").fails(1, "v9")

@@ -17,6 +17,7 @@ from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.schema import IdKind, Schema, SchemaKind, SchemaRef
 from mqtui.services.decoding import PLAIN, Decoder
+from mqtui.ui.render.dead_letters.letter_preview import value_lines
 from mqtui.ui.render.messages.messages import MessageRenderer, preview_value
 from mqtui.ui.render.messages.payload_forms import next_form, render_value, report, value_forms
 from mqtui.ui.widgets.message_detail import caption
@@ -57,6 +58,15 @@ def test_an_avro_record_is_shown_decoded_with_its_schema() -> None:
     assert look.codec == "confluent+avro orders-value v2"
     assert caption(avro(), look, "auto").endswith("confluent+avro orders-value v2")
     assert preview_value(avro(), DECODER)[0] == 'confluent+avro: {"id":"AB-991"}'
+
+
+def test_a_dead_letters_value_is_decoded_digit_by_digit() -> None:
+    assert [line[0][0] for line in value_lines(avro(), DECODER)] == ["{", '  "id": "AB-991"', "}"]
+    lines = value_lines(record(b'{"total":1.10,"big":12345678901234567890123,"items":[{"n":1e400}]}'))
+    shown = " ".join(line[0][0] for line in lines)
+    assert all(digits in shown for digits in ("1.10", "12345678901234567890123", "1e400"))
+    many = value_lines(record(json.dumps([{"n": [number]} for number in range(500)]).encode()))
+    assert len(many) == 201 and "more lines" in many[-1][0][0]
 
 
 def test_without_the_schema_the_bytes_are_shown_and_the_schema_is_named() -> None:

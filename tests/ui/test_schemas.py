@@ -5,7 +5,7 @@ from __future__ import annotations
 from mqtui.domain.resource import Kind, Ref
 from tests.memory import MemoryWorld
 from tests.schemas.registry_server import running_registry
-from tests.ui.destination_console import open_destination
+from tests.ui.destination_console import NARROW, open_destination
 
 TARGET = "kafka://memory:9092"
 
@@ -34,6 +34,14 @@ async def test_subjects_versions_and_what_differs() -> None:
             registry.mode = "html"
             await opened.press("r")
             await opened.see("does not answer as a schema registry")
+        registry.mode = "ok"
+        async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref, NARROW) as opened:
+            await opened.press("8")
+            await opened.see("orders-value", "shop.Money")
+            await opened.press("enter")
+            await opened.see("orders-value v2 of 2", "null | string, default null")
+            await opened.press("J", "full_stop")
+            await opened.see("nothing was before it")
         async with open_destination(world, TARGET, ref) as opened:
             await opened.press("8")
             await opened.see("no broker here names a schema registry")

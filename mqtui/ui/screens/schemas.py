@@ -32,7 +32,15 @@ class SchemasScreen(ListScreen[SubjectRow]):
 
     screen_name = "Schemas"
 
-    hint_actions = ("nav.next_item", "nav.next_tab", "list.filter", "list.order", "read.again", "thing.copy")
+    hint_actions = (
+        "nav.next_item",
+        "nav.next_tab",
+        "view.detail",
+        "list.filter",
+        "list.order",
+        "read.again",
+        "thing.copy",
+    )
     empty_text = "the schema registry has no subject"
 
     def __init__(self) -> None:
@@ -161,6 +169,14 @@ class SchemasScreen(ListScreen[SubjectRow]):
         return change_lines(await diff_versions(session, named, None))
 
     # -- keys
+
+    @on(RowTable.Opened)
+    def _opened(self, event: RowTable.Opened) -> None:
+        """Read the schema: beside the list, or in its place."""
+        if self.has_class("-narrow"):
+            self.detail()
+        else:
+            self.text_view.focus()
 
     def disabled_reason(self, action: Action) -> str | None:
         reason = super().disabled_reason(action)
