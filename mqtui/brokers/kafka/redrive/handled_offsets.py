@@ -1,7 +1,8 @@
 """A set of offsets of one partition, those that were handled, with the encoding of the state topic.
 
 In memory it has one byte per offset, in segments of 200,000 offsets. Bytes instead of bits, so that ranges are set,
-found and counted by C code. Only segments with a handled offset are in memory.
+found and counted by C code. Only segments with a handled offset are in memory; those that are handled whole share one,
+so that a gap of a billion offsets costs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ SEGMENT_SIZE = 200_000
 """Offsets per record of the state topic (K2)."""
 
 ZERO, ONE = b"\x00", b"\x01"
+EMPTY, WHOLE = ZERO * SEGMENT_SIZE, ONE * SEGMENT_SIZE
 TO_DIGITS = bytes.maketrans(ZERO + ONE, b"01")
 TO_BYTES = bytes.maketrans(b"01", ZERO + ONE)
 
@@ -24,20 +26,25 @@ class OffsetSet:
     """The handled offsets of one partition."""
 
     def __init__(self) -> None:
-        self._segments: dict[int, bytearray] = {}
+        self._segments: dict[int, bytes | bytearray] = {}
+        """By number; `WHOLE` where all its offsets are handled."""
+
         self.changed_segments: set[int] = set()
         """Segments that changed since their records were last committed."""
 
     def add_range(self, first: int, end: int) -> None:
         """Add the offsets from `first` up to but not including `end`."""
         for segment, low, high in _split_range(first, end):
-            self._segment(segment)[low:high] = ONE * (high - low)
+            if high - low == SEGMENT_SIZE:
+                self._segments[segment] = WHOLE
+            else:
+                self._writable(segment)[low:high] = ONE * (high - low)
             self.changed_segments.add(segment)
 
     def remove(self, offsets: Iterable[int]) -> None:
         for offset in offsets:
             segment = offset // SEGMENT_SIZE
-            self._segment(segment)[offset % SEGMENT_SIZE] = 0
+            self._writable(segment)[offset % SEGMENT_SIZE] = 0
             self.changed_segments.add(segment)
 
     def contains(self, offset: int) -> bool:
@@ -76,7 +83,7 @@ class OffsetSet:
 
         The bitmap has the first offset in its highest bit, is deflated and base64-encoded.
         """
-        flags, base = self._segment(segment), segment * SEGMENT_SIZE
+        flags, base = self._segments.get(segment, EMPTY), segment * SEGMENT_SIZE
         found = flags.find(ZERO)
         if found < 0:
             return base + SEGMENT_SIZE, ""
@@ -104,14 +111,17 @@ class OffsetSet:
             raise BrokerTrouble(
                 "A record of what was handled is damaged", f"watermark {watermark} in segment {segment}"
             )
+        if within == SEGMENT_SIZE:
+            self._segments[segment] = WHOLE
+            return
         digits = bin(int.from_bytes(b"\x01" + bits, "big"))[3:].encode() if bits else b""
         flags = ONE * within + digits.translate(TO_BYTES)
         self._segments[segment] = bytearray(flags[:SEGMENT_SIZE].ljust(SEGMENT_SIZE, ZERO))
 
-    def _segment(self, segment: int) -> bytearray:
-        flags = self._segments.get(segment)
-        if flags is None:
-            flags = self._segments[segment] = bytearray(SEGMENT_SIZE)
+    def _writable(self, segment: int) -> bytearray:
+        flags = self._segments.get(segment, EMPTY)
+        if not isinstance(flags, bytearray):
+            flags = self._segments[segment] = bytearray(flags)
         return flags
 
 
