@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, tzinfo
+from functools import cache
+from math import inf
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ import mqtui
 from mqtui.domain.resource import BrokerKind
 from mqtui.machine import process
 from mqtui.services import poller
+from mqtui.ui.session import gc_scheduler
 from tests.memory.clock import START, Clock
 
 SKIPPED = ("mqtui.demo", "mqtui.cli", "mqtui.__main__", "mqtui.brokers.kafka", "mqtui.brokers.rabbitmq")
@@ -50,8 +53,11 @@ def freeze_time(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     _replace(patch, process.host, lambda: "ops-1")
     patch.setattr(poller, "POLL_SECONDS", dict.fromkeys(BrokerKind, 3600.0))
     patch.setattr(poller, "RETRIES", (30.0,))
+    patch.setattr(gc_scheduler, "INTERVAL_SECONDS", inf)  # by a clock that trade moves, one would be due at each tick
+    patch.setattr(gc_scheduler, "MAX_INTERVAL_SECONDS", inf)
 
 
+@cache
 def _load_all() -> None:
     for module in pkgutil.walk_packages(mqtui.__path__, "mqtui.", onerror=_loud):
         if not module.name.startswith(SKIPPED):
