@@ -2,13 +2,36 @@
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.brokers import Brokers
 
-LONG = ("test_stories_", "test_walk_", "test_kills", "test_trouble_brokers", "test_servers")
-"""How the names of files begin that take minutes."""
+ROOT = Path(__file__).parent
+
+LONG = (
+    "chaos/test_kills",
+    "chaos/test_two_operators",
+    "strangers/test_",
+    "ui/test_stories_",
+    "ui/test_read_only_keys_",
+    "cli/test_resource_limits",
+    "contract/test_kafka_source_lock",
+    "ui/test_failures_brokers",
+    "contract/test_kafka_broker_down",
+    "architecture/test_checkers",
+    "cli/test_broker_failures",
+    "demo/test_servers",
+    "cli/test_redrive_special_cases",
+    "cli/test_missing_letters",
+    "cli/test_untrusted_text",
+    "cli/test_publish_monitor",
+    "cli/test_redrive_monitor",
+    "connections/test_connections",
+    "manual/test_readme",
+)
+"""How the paths of files begin that take a minute or more where several run side by side, the longest first."""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -17,8 +40,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take minutes come first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: not item.path.name.startswith(LONG))
+    """Files that take long come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: rank(item.path))
+
+
+def rank(path: Path) -> int:
+    """The place in `LONG` of a file; of all others the one behind."""
+    name = path.relative_to(ROOT).as_posix()
+    return next((place for place, start in enumerate(LONG) if name.startswith(start)), len(LONG))
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 
 from tests.architecture.house import PACKAGE, ROOT, modules, nodes, shown, tree
+from tests.conftest import LONG
 
 RULES = PACKAGE / "RULES.md"
 RULE = re.compile(r"^\*\*([KRDC]\d+) ", re.MULTILINE)
@@ -48,6 +49,12 @@ def test_no_two_public_classes_share_a_name() -> None:
     shared = {name: places for name, places in found.items() if len(places) > SHARED.get(name, 1)}
     assert shared == {}
     assert [name for name, count in SHARED.items() if len(found[name]) < count] == [], "mended: take it off the list"
+
+
+def test_files_that_are_known_to_take_long_are_there() -> None:
+    """One that is renamed would no longer come first, and a worker be left alone with it at the end."""
+    files = [path.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [start for start in LONG if not any(name.startswith(start) for name in files)] == []
 
 
 def test_every_rule_that_is_cited_is_written_down() -> None:
