@@ -111,7 +111,7 @@ async def group_by_cause(
 
     grouping, decoder = CauseGrouping(conventions, first_letters), decoder or PLAIN
     async for batch in batches:
-        for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
+        for letter, decoded in zip(batch, await with_decoded_values(decoder, batch, conventions), strict=True):
             grouping.add(letter, decoded)
     return grouping.causes()
 

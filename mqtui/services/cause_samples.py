@@ -122,7 +122,7 @@ async def read_letters(
     """Read letters into a report, calling `progress` between two slices of time and after each batch."""
     slices = TimeSlices()
     async for batch in batches:
-        decoded = await with_decoded_values(decoder, batch)
+        decoded = await with_decoded_values(decoder, batch, book.conventions)
         for index, letter in enumerate(batch):
             if not index % CLOCK_INTERVAL and slices.is_over:
                 progress(book)

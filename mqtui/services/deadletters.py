@@ -262,7 +262,7 @@ async def read_causes(
     grouping, routes = CauseGrouping(conventions, first_letters), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
         async for batch in writer.peek_unacked(ref, count):
-            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
+            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch, conventions), strict=True):
                 grouping.add(letter, decoded)
                 routes.add(letter)
     await remember_routes(session, source, routes, grouping.causes())

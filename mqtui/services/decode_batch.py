@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.codecs.decoded import Decoded
+from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Message
 from mqtui.services.decoding import Decoder
 
@@ -26,9 +27,14 @@ async def decode_keys(decoder: Decoder, messages: Sequence[Message]) -> list[Dec
     return await _with_schemas(decoder, messages, decoder.decode_key)
 
 
-async def with_decoded_values(decoder: Decoder, messages: Sequence[Message]) -> list[Message]:
-    """The messages with their decoded values, for what reads bodies as JSON. They must never be sent."""
-    return await _with_schemas(decoder, messages, decoder.with_decoded_value)
+async def with_decoded_values(decoder: Decoder, letters: Sequence[Message], conventions: Conventions) -> list[Message]:
+    """The letters with their decoded values, where headers do not tell their origin. They must never be sent."""
+
+    def decode(letter: Message) -> Message:
+        told = "origin" in conventions.layout(letter).slots
+        return letter if told else decoder.with_decoded_value(letter)
+
+    return await _with_schemas(decoder, letters, decode)
 
 
 async def _with_schemas(

@@ -102,7 +102,7 @@ class LetterSelector:
         if self._decoder is not None and self._cause:
             from mqtui.services.decode_batch import with_decoded_values
 
-            decoded = await with_decoded_values(self._decoder, letters)
+            decoded = await with_decoded_values(self._decoder, letters, self._conventions)
         for index, letter in enumerate(letters):
             if slices.is_over:
                 await slices.yield_to_loop()

@@ -166,7 +166,7 @@ async def _peek_or_recall(
     decoder = await load_decoder(session.profile, session.address)
     async with session.guard.writing(plan, Consent()) as writer:
         async for batch in writer.peek_unacked(source.ref, count):
-            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch), strict=True):
+            for letter, decoded in zip(batch, await with_decoded_values(decoder, batch, conventions), strict=True):
                 counter.add(letter)
                 grouping.add(letter, decoded)
     whole = counter.letters == source.count.number
