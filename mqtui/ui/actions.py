@@ -116,7 +116,7 @@ ACTIONS: tuple[Action, ...] = (
     _look("list.mark", "space", "mark", "mark the row", "lists"),
     _look("list.range", "v", "range", "mark from here to where v is pressed again", "lists"),
     _look("list.all", "a", "all", "mark all shown; again: none", "lists"),
-    _look("list.order", "o", "order", "order by the next column", "lists"),
+    _look("list.order", "o", "order", "order by a column, or by the same one in reverse", "lists"),
     _look("list.columns", "c", "columns", "show the columns that gave way", "lists"),
     _look("read.follow", "t", "follow", "follow the end", "messages"),
     _look("read.hold", "f", "hold", "hold still, go on; a run: pause", "live"),

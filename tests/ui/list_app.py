@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from mqtui.ui import theme
 from mqtui.ui.render.table_model import Cell, Column
-from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.pane import ColumnTitles, Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 
@@ -32,7 +32,7 @@ class Row:
 class RowsRenderer:
     """How things stand in a list."""
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("name", "NAME", 12, grows=True),
         Column("size", "SIZE", 8, right=True),
         Column("note", "NOTE", 10, priority=2),
@@ -109,6 +109,11 @@ class ListApp(App[None]):
         """All rows in their order; the parting is `--`."""
         lines = self.table.model
         return [item.name if (item := lines.at(line)) else "--" for line in range(len(lines.shown))]
+
+    @property
+    def head(self) -> str:
+        """The titles of the columns as they are drawn."""
+        return self.query_one(ColumnTitles).render_line(0).text
 
     def painted(self) -> list[Strip]:
         """All lines of the screen, drawn now."""

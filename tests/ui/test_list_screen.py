@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from mqtui.domain.message import Outgoing
 from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.ui.actions import ACTIONS
+from mqtui.ui.render.home.profiles import OTHER_WAYS
+from mqtui.ui.render.table_model import Measure
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
+from mqtui.ui.widgets.row_sort import sort_key
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -98,10 +103,66 @@ async def test_a_pinned_row_stays_on_top(dev: MemoryShop) -> None:
         )
         await user.sees("pinned above")
         assert "work.refunds" in user.rows[0]
-        for _ in user.table.renderer.columns:
-            await user.presses("o")
+        for step in range(1, len(titles(user)) + 1):
+            await user.presses("o", "g", *["j"] * step, "enter").is_at("DestinationsScreen")
             assert "work.refunds" in user.row_at(0)
         await user.presses("slash").types("refunds").presses("enter", "b").sees_no("pinned above")
+
+
+async def test_a_list_is_ordered_by_a_column(dev: MemoryShop) -> None:
+    """`o` offers the columns shown, by their titles; the same again or `o` reverses; a click on the head does as well.
+
+    Head and rule say column and direction, and the row under the cursor stays. `o` is for the list with the focus.
+    """
+    async with at_console(dev.console("shop"), (80, 24)) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses("o").sees("order by", "NAME", "c shows it")
+        await user.presses("j", "enter").sees("NAME ↑", "order name ↑ ·").on_row("orders.DLQ")
+        names = [row[GUTTER:].split()[0].casefold() for row in user.rows]
+        assert names == sorted(names, key=sort_key)
+        await user.presses("o").sees("again: Z to A").presses("enter").sees("NAME ↓", "order name ↓ ·")
+        await user.presses("o", "o").sees("NAME ↑").on_row("orders.DLQ")
+        head = user.screen_text.splitlines()[3]
+        await user.clicks(head.index("BACKLOG"), 3).sees("↓BACKLOG", "order backlog ↓").on_row("orders.DLQ")
+        backlogs = [number for item in user.table.model.rows if (number := user.table.renderer.value(item, "backlog"))]
+        assert len(backlogs) > 3 and backlogs == sorted(backlogs, reverse=True)
+        await user.presses("o", "g").sees("as it comes").presses("enter").sees("order trouble ·")
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses("2").moves_to("shipping").presses("tab", "o")
+        await user.sees("COMMITTED").presses("g", "j", "enter").sees("↓P")
+
+
+async def test_rows_are_ordered_and_compared_by_what_they_show(dev: MemoryShop) -> None:
+    """C14: in every list a text is compared as it is shown, and a figure has a value unless it shows `?` or nothing."""
+    ways = ["1 orders.DLQ", "2 shipping", "3 orders.DLQ", "enter SchemaMismatch"]
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54")
+        for way in ways:
+            key, words = way.split()
+            await user.presses(key).on_some_row(words)
+            for table in user.screen.query(RowTable):
+                assert [*wrongly_compared(table)] == [], way
+        await user.presses("2").moves_to("settle").presses("enter").is_at("PendingScreen")
+        await user.until(lambda: all(table.model.count for table in user.screen.query(RowTable)), "has entries")
+        assert [found for table in user.screen.query(RowTable) for found in wrongly_compared(table)] == []
+        await user.presses("0").on_some_row("shop")
+        assert [*wrongly_compared(user.table)] == []
+
+
+def wrongly_compared(table: RowTable[object]) -> Iterator[str]:
+    """The cells whose value is not what they show."""
+    renderer = table.renderer
+    for item in table.model.rows:
+        if renderer.id(item) == OTHER_WAYS:
+            continue
+        for column, (shown, _) in zip(renderer.columns, renderer.cells(item), strict=True):
+            value, shown = renderer.value(item, column.key), shown.strip()
+            if column.measures is Measure.TEXT:
+                fits = str(value or "").casefold() == shown.casefold() or (not value and shown.startswith("?"))
+            else:
+                shows_figure = any(map(str.isdigit, shown)) or shown in ("none", "never", "now")
+                fits = column.trend or (value is not None) == shows_figure or (shown, value) == ("", 0)
+            if not fits:
+                yield f"{column.title} shows {shown!r}, value {value!r}"
 
 
 async def test_copies_of_a_row(dev: MemoryShop) -> None:

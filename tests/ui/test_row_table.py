@@ -9,13 +9,13 @@ from time import perf_counter
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 from textual.events import MouseScrollDown
 
-from mqtui.domain.errors import BadInput
-from mqtui.ui.navigation.filters import compile_filter
-from mqtui.ui.render.destinations.destinations import DestinationRenderer
-from mqtui.ui.render.destinations.groups import GroupRenderer
-from mqtui.ui.render.table_model import LEAST, align, fit_columns
+from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.table_model import LEAST, Column, align, fit_columns
+from mqtui.ui.widgets.cell_segments import title_segments
+from mqtui.ui.widgets.pane import ColumnTitles
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.list_app import ListApp, Row, RowsRenderer, list_app, rows
 
@@ -108,7 +108,7 @@ async def test_many_rows_are_put_in_order_while_keys_are_answered() -> None:
             if turns == 10:
                 assert len(app.names) == 20
                 app.table.move_by(1)
-                app.table.order_by("size", descending=True)
+                app.table.order_by(column("size"))
         assert turns > 30
         assert app.here == "thing-000008"
         assert (len(app.names), app.names[0]) == (6_000, "thing-005999")
@@ -125,7 +125,7 @@ async def test_an_order_keeps_row_and_screen_line() -> None:
         app.table.move_to(100)
         await pilot.pause()
         name, line = app.here, app.screen_line
-        app.table.order_by("size", descending=True)
+        app.table.order_by(column("size"))
         assert (app.here, app.screen_line) == (name, line)
         app.table.only(lambda thing: thing.name.endswith(("00", "99")))
         assert app.here == name
@@ -202,26 +202,95 @@ async def test_no_rule_where_all_are_alike(wrong: int) -> None:
         assert app.names == ["a", "b"]
 
 
+def column(key: str) -> Column:
+    """A column of the list."""
+    return next(each for each in RowsRenderer.columns if each.key == key)
+
+
 async def test_what_is_not_known_stands_last_in_both_directions() -> None:
-    items = [Row("a", 2), Row("b", None), Row("c", 9), Row("d", None), Row("e", 0)]
+    """Figures begin with the largest; the same column again reverses; without one the worst stands first again."""
+    items = [Row("a", 2), Row("b", None, wrong=1), Row("c", 9), Row("d", None), Row("e", 0)]
     async with list_app(items) as (app, _):
-        app.table.order_by("size", descending=True)
+        app.table.order_by(column("size"))
         assert app.names == ["c", "a", "e", "b", "d"]
-        app.table.order_by("size", descending=False)
+        app.table.order_by(column("size"))
         assert app.names == ["e", "a", "c", "b", "d"]
+        app.table.order_by(None)
+        assert app.names == ["b", "--", "a", "c", "d", "e"]
 
 
-async def test_o_walks_through_the_columns_and_back_to_trouble() -> None:
-    async with list_app([Row("b", 1, wrong=1), Row("a", 5)]) as (app, _):
-        titles = [column.title if (column := app.table.next_order()) else "" for _ in range(5)]
-        assert titles == ["NAME", "SIZE", "NOTE", "MORE", ""]
-        assert app.names == ["b", "--", "a"]
+async def test_names_are_ordered_by_their_words_and_numbers() -> None:
+    """`orders-9` before `orders-10`, whatever the case; a number of any length is no mistake."""
+    items = [Row("orders-10"), Row("Orders-9"), Row("a"), Row("orders-" + "9" * 5_000), Row("orders")]
+    async with list_app(items) as (app, _):
+        app.table.order_by(column("name"))
+        assert [name[:9] for name in app.names] == ["a", "orders", "Orders-9", "orders-10", "orders-99"]
+
+
+async def test_the_row_stays_where_nobody_moved() -> None:
+    """What is ordered by is in the head with its direction, beside a title that keeps its place."""
+    async with list_app(rows(200), size=(60, 24)) as (app, pilot):
+        before = app.head
+        app.table.order_by(column("size"))
+        await pilot.pause()
+        assert app.here == "thing-000000" and app.drawn(app.screen_line).startswith("▌")
+        assert "↓SIZE" in app.head and app.head.replace("↓", " ") == before
+        app.table.order_by(column("size"))
+        app.table.order_by(column("name"))
+        await pilot.pause()
+        assert "NAME ↑" in app.head and app.head.replace("↑", " ") == before
+
+
+async def test_a_click_on_a_title_orders_and_reverses() -> None:
+    items = [Row("a", 2), Row("b", 9), Row("c", 1)]
+    async with list_app(items) as (app, pilot):
+        at = app.head.index("SIZE")
+        for names in (["b", "a", "c"], ["c", "a", "b"]):
+            await pilot.click(ColumnTitles, offset=(at, 0))
+            assert app.names == names
+        await pilot.click(ColumnTitles, offset=(app.head.index("NAME"), 0))
+        assert app.names == ["a", "b", "c"]
+
+
+def test_titles_keep_their_places_whatever_the_order_and_the_width() -> None:
+    """Where a title fills its cell, the arrow stands in the gap beside it."""
+    columns = (Column("n", "N", 1, right=True), Column("left", "FULL", 4), Column("right", "LETTERS", 7, right=True))
+    fitted = tuple((index, each, each.width) for index, each in enumerate(columns))
+    plain = "    N  FULL  LETTERS"
+    for key, shown in (
+        ("n", "   ↑N  FULL  LETTERS"),
+        ("left", "    N  FULL↑ LETTERS"),
+        ("right", "    N  FULL ↑LETTERS"),
+    ):
+        drawn = title_segments(fitted, GUTTER, Glyphs(), lambda tone: Style(), (key, "↑"))
+        assert "".join(each.text for each in drawn) == shown
+        assert shown.replace("↑", " ").rstrip() == plain
+    last = title_segments(fitted[:2], GUTTER, Glyphs(ascii_only=True), lambda tone: Style(), ("left", "↓"))
+    assert "".join(each.text for each in last) == "    N  FULLv"
+
+
+async def test_many_rows_are_ordered_while_keys_are_answered() -> None:
+    """The order is not there at once, and it is given way at least every 500 rows; the cursor keeps its row."""
+    async with list_app(rows(6_000)) as (app, pilot):
+        app.table.move_to(3_000)
+        app.table.order_by(column("size"))
+        assert app.names[0] == "thing-000000"
+        app.table.move_by(1)
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert (app.names[0], app.here) == ("thing-005999", "thing-003001")
+        steps = sum(each is None for each in app.table.model.arrange_in_slices(app.table.model.items))
+        assert steps >= 3 * 6_000 // 500
+        app.table.only(lambda thing: thing.name.endswith("1"))
+        app.table.order_by(None)
+        await asyncio.gather(*(worker.wait() for worker in app.workers), return_exceptions=True)
+        assert (len(app.names), app.names[0], app.here) == (600, "thing-000001", "thing-003001")
 
 
 async def test_n_walks_through_trouble() -> None:
     items = [Row("a"), Row("b", wrong=1), Row("c"), Row("d", wrong=1)]
     async with list_app(items) as (app, _):
-        app.table.order_by("name", descending=False)
+        app.table.order_by(column("name"))
         app.table.move_to(0)
         assert app.table.next_trouble(1) and app.here == "b"
         assert app.table.next_trouble(1) and app.here == "d"
@@ -241,7 +310,7 @@ async def test_marks_go_by_id() -> None:
         assert app.here == "thing-000004", "space goes on"
         app.table.mark()
         app.table.show([item.sized(1) for item in reversed(items)])
-        app.table.order_by("size", descending=True)
+        app.table.order_by(column("size"))
         app.table.only(lambda thing: thing.name == "thing-000009")
         assert app.table.model.marks == {"thing-000003", "thing-000004"}
         assert {thing.name for thing in app.table.chosen()} == {"thing-000003", "thing-000004"}
@@ -272,95 +341,6 @@ async def test_a_verb_takes_the_marks_else_the_cursor() -> None:
         app.table.move_to(0)
         app.table.mark()
         assert [thing.name for thing in app.table.chosen()] == ["thing-000000"]
-
-
-# -- the filter's language
-
-ROWS = [Row("orders", 57_312, 1), Row("orders.DLQ", 31, 2), Row("Payments", None), Row("a b", 0)]
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    {
-        "": ["orders", "orders.DLQ", "Payments", "a b"],
-        "ord": ["orders", "orders.DLQ"],
-        "ORD": [],
-        "DLQ": ["orders.DLQ"],
-        "payments": ["Payments"],
-        "Payments": ["Payments"],
-        "ord dlq": ["orders.DLQ"],
-        "!ord": ["Payments", "a b"],
-        "ord !dlq": ["orders"],
-        '"a b"': ["a b"],
-        '~"^ord.*s thing$"': ["orders"],
-        "~ord\\w+\\.dlq": ["orders.DLQ"],
-        '!"a b" !ord': ["Payments"],
-        "don't": [],
-        "~^PAY": [],
-        "size>1k": ["orders"],
-        "size>=31": ["orders", "orders.DLQ"],
-        "size<32": ["orders.DLQ", "a b"],
-        "size=0": ["a b"],
-        "!size>=0": ["Payments"],
-        "is:dead": ["orders.DLQ"],
-        "is:stuck": ["orders"],
-        "name:dlq": ["orders.DLQ"],
-        '"size>1k"': [],
-        "!": ["orders", "orders.DLQ", "Payments", "a b"],
-        '"open': [],
-    }.items(),
-)
-def test_the_filter(text: str, names: list[str]) -> None:
-    wanted = compile_filter(text, RowsRenderer())
-    assert [row.name for row in ROWS if wanted is None or wanted(row)] == names
-
-
-@pytest.mark.parametrize("text", ["~(", "is:odd", "size>much"])
-def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(BadInput):
-        compile_filter(text, RowsRenderer())
-
-
-def test_a_column_that_is_not_there_is_told() -> None:
-    with pytest.raises(BadInput) as caught:
-        compile_filter("lag>1k", RowsRenderer())
-    assert "no column lag here: there are name, size" in caught.value.title
-
-
-def test_the_words_of_the_manual_work_on_both_lists() -> None:
-    """What is behind is a group's lag and a destination's backlog: each list knows both words."""
-    for renderer in (DestinationRenderer("▁█"), GroupRenderer("▁█")):
-        for text in ("lag>1k", "backlog>1k", "!lag>=0", "kind:queue", "is:dead"):
-            assert compile_filter(text, renderer) is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("~(?=a)b", "look-around"),
-        ("~(?<!a)b", "look-around"),
-        (r"~(a)\1", "back-references"),
-        ("~(?P<n>a)(?P=n)", "back-references"),
-        ("~(?>a)b", "atomic groups"),
-        ("~a++b", "possessive repetition"),
-        ("~[", "missing ]"),
-        ("~a{1001}", "invalid repetition size"),
-    ],
-)
-def test_what_has_no_linear_time_is_named(text: str, words: str) -> None:
-    with pytest.raises(BadInput) as caught:
-        compile_filter(text, RowsRenderer())
-    assert words in caught.value.title
-
-
-def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
-    rows = [Row("a" * 20_000 + "!") for _ in range(10)]
-    for text in ("~(a+)+$", "~(a|aa)+$", "~(a*)*b", "~(.*a){12}$"):
-        wanted = compile_filter(text, RowsRenderer())
-        assert wanted is not None
-        started = perf_counter()
-        assert not any(wanted(row) for row in rows)
-        assert perf_counter() - started < 2.0
 
 
 # -- columns

@@ -293,6 +293,12 @@ class Navigator:
         """The audit, with the cursor on a line."""
         await self._show("nav.view_6", number)
 
+    # -- lists
+
+    async def order(self, table: RowTable[Any], own_order: str) -> None:
+        """The columns that a list can be ordered by. `own_order` is its order where none is chosen."""
+        await load("overlays.order", "open_order")(self._console, table, own_order)
+
     # -- profiles
 
     async def profile(self, profile: Profile | None = None, draft: ProfileDraft | None = None) -> None:

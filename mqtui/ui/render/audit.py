@@ -9,7 +9,7 @@ from typing import Any
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.resource import Kind, parse_name
 from mqtui.domain.times import format_time
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 MAX_ENTRIES = 4_000
 """Entries that are shown; the chain is checked over all of them."""
@@ -87,7 +87,7 @@ class AuditRenderer:
 
     columns = (
         Column("n", "N", 5, right=True),
-        Column("time", "TIME", 14),
+        Column("time", "TIME", 14, measure=Measure.TIME),
         Column("who", "WHO", 8, priority=3),
         Column("profile", "PROFILE", 12, priority=4),
         Column("verb", "VERB", 8),
@@ -140,6 +140,6 @@ class AuditRenderer:
             "verb": begin.verb,
             "on": item.on,
             "result": item.result,
-            "run": begin.run,
+            "run": begin.run[:4].upper(),
         }
-        return known.get(key)
+        return known[key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 from mqtui.domain.figure import Figure
 from mqtui.domain.times import format_age, format_time, to_datetime
 
@@ -43,6 +45,11 @@ def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
     if time_ms is not None and to_datetime(time_ms) is None:
         return str(time_ms)
     return "?" if time_ms is None else age((now_ms - time_ms) / 1000, units=units)
+
+
+def seconds_since(time_ms: int | None) -> float | None:
+    """The age of a time in ms since the epoch, in seconds; None where there is none."""
+    return None if time_ms is None else time() - time_ms / 1000
 
 
 def clock(time_ms: int | None) -> str:

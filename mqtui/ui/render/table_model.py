@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from rich.cells import cell_len, set_cell_size
@@ -14,10 +15,30 @@ Cell: TypeAlias = tuple[str, str]
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
+class Measure(StrEnum):
+    """What the values of a column are, and so how they are ordered and compared."""
+
+    TEXT = "text"
+    COUNT = "count"
+    RATE = "rate"
+    """Messages a second."""
+
+    BYTES = "bytes"
+    DURATION = "duration"
+    """Seconds, shown as an age."""
+
+    TIME = "time"
+    """Milliseconds since the epoch."""
+
+    POSITION = "position"
+    """An offset or an entry id."""
+
+
 class Column(NamedTuple):
     """One column. `width` is in terminal cells; the highest `priority` is dropped first; `grows` takes spare room.
 
-    It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept.
+    It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept. Without a `measure`
+    figures, which stand on the right, are counts, and all else is text.
     """
 
     key: str
@@ -28,6 +49,12 @@ class Column(NamedTuple):
     grows: bool = False
     least: int = 0
     trend: bool = False
+    measure: Measure | None = None
+
+    @property
+    def measures(self) -> Measure:
+        """What its values are."""
+        return self.measure or (Measure.COUNT if self.right else Measure.TEXT)
 
     @property
     def text(self) -> bool:
@@ -58,7 +85,7 @@ class RowRenderer(Protocol[Item_contra]):
         """The text that a filter searches."""
 
     def value(self, item: Item_contra, key: str) -> Any:
-        """The value that a column is ordered and compared by; None where it is unknown."""
+        """The value that a column is ordered and compared by: of text what is shown. None where it is unknown."""
 
 
 @runtime_checkable

@@ -55,6 +55,7 @@ class AuditScreen(ListScreen[AuditRow]):
 
     hint_actions = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
     empty_text = "nothing was changed from this machine yet"
+    own_order = "newest first"
 
     def __init__(self, number: int | None = None) -> None:
         """With a `number` the cursor goes to that line of the audit."""
@@ -129,8 +130,7 @@ class AuditScreen(ListScreen[AuditRow]):
             return ""
         whole = "chain ✓" if self.report.keyed else "chain ✓ unkeyed"
         chain = f"✗ chain broken at {self.report.damages[0].line}" if self.report.damages else whole
-        rest = super().facts().replace("order trouble", "newest first")
-        return f"{chain} · {rest}"
+        return f"{chain} · {super().facts()}"
 
     def describe_row(self, item: AuditRow) -> str:
         """The equivalent command; a damaged chain is reported before it."""

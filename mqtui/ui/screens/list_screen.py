@@ -34,6 +34,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     empty_text: str = "nothing here"
     """Shown where there are no rows at all."""
 
+    own_order = "order trouble"
+    """The order of the rows where none was chosen, in a few words."""
+
     uncounted_rows = 0
     """Rows that are no item of the list; a filter never matches them."""
 
@@ -56,7 +59,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         shown, there = self.table.model.count, max(0, len(self.table.model.items) - self.uncounted_rows)
         if not there and self.is_unread:
             return ""
-        parts = [f"order {self.table.model.order.column or 'trouble'}"]
+        parts = [self.order_fact]
         parts.append(f"{shown:,} of {there:,}" if self.filter_text else f"{there:,}")
         if self.table.model.marks:
             hidden = self.table.model.marks - self.table.model.positions.keys()
@@ -302,12 +305,23 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         if not self.table.model.count:
             self.refresh_figures()
 
+    @property
+    def order_fact(self) -> str:
+        """The order of the rows in a few words."""
+        column = self.table.model.order_column
+        return self.own_order if column is None else f"order {column.title.lower()} {self.table.model.order.arrow}"
+
     @handles("list.order")
-    def order(self) -> None:
-        """Order by the next column."""
-        column = self.table.next_order()
-        self.prompt_line.flash(f"order: {column.title.lower() if column else 'trouble first'}", "text")
+    async def order(self) -> None:
+        """Offer the columns to order by."""
+        table = self.active_table
+        await self.console.go.order(table, self.own_order if table is self.table else "as it comes")
+
+    @on(RowTable.Arranged)
+    def _arranged(self) -> None:
         self.draw_facts()
+        if self.filter_text and not self.table.model.count:
+            self.refresh_figures()
 
     @handles("list.next")
     def next_trouble(self) -> None:

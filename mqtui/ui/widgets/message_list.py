@@ -133,6 +133,9 @@ class MessageList(RowTable[Message]):
         def can_replace(self, message: TextualMessage) -> bool:
             return isinstance(message, MessageList.Grown)
 
+    can_order = False
+    """Messages stay in the order they lie in."""
+
     def __init__(self, renderer: MessageRenderer, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(renderer, id=id, with_divider=False)
         self.messages = renderer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import reactive
@@ -14,9 +14,12 @@ from textual.widget import Widget
 
 from mqtui.domain.printable import printable
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.table_model import GAP, align
 from mqtui.ui.widgets import theme_styles
+from mqtui.ui.widgets.cell_segments import column_at, title_segments
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
+
+LEFT = 1
+"""The left button of a mouse."""
 
 
 class PaneTitle(Widget):
@@ -58,21 +61,17 @@ class ColumnTitles(Widget):
         self._table = table
 
     def render_line(self, y: int) -> Strip:
-        """The titles; that of the sort column is highlighted."""
-        drawn = theme_styles.styles_of(self.app)
-        muted = drawn.style("muted")
-        segments = [theme_styles.segment(" " * GUTTER, muted)]
-        order = self._table.model.order
-        for number, (_, column, width) in enumerate(self._table.fitted):
-            if number:
-                segments.append(theme_styles.segment(" " * GAP, muted))
-            chosen = column.key == order.column
-            segments.append(
-                theme_styles.segment(
-                    align(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted")
-                )
-            )
-        return Strip(segments).adjust_cell_length(self.size.width, muted)
+        """The titles, with an arrow at the column that rows are ordered by."""
+        style, table = theme_styles.styles_of(self.app).style, self._table
+        ordered = table.model.order.column, table.model.order.arrow
+        segments = title_segments(table.fitted, GUTTER, table.glyphs, style, ordered)
+        return Strip(segments).adjust_cell_length(self.size.width, style("muted"))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a title orders by its column, another one reverses."""
+        column = column_at(self._table.fitted, event.x - GUTTER)
+        if column is not None and column.title and event.button == LEFT:
+            self._table.order_by(column)
 
 
 class Pane(Vertical):
@@ -101,6 +100,7 @@ class Pane(Vertical):
         self.head.focused_pane = False
 
     @on(RowTable.ColumnsChanged)
+    @on(RowTable.Arranged)
     def _turned(self) -> None:
         if self._titles is not None:
             self._titles.refresh()

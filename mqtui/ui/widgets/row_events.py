@@ -44,5 +44,9 @@ class MarksChanged(RowEvent, namespace="row_table"):
     """Rows were marked or unmarked."""
 
 
+class Arranged(RowEvent, namespace="row_table"):
+    """Another filter or order is applied."""
+
+
 class ColumnsChanged(Message, namespace="row_table"):
     """Other columns are shown."""

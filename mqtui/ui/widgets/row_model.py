@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
-from mqtui.ui.render.table_model import HasUncertainty, RowRenderer
+from mqtui.ui.render.table_model import Column, HasUncertainty, Measure, RowRenderer
+from mqtui.ui.widgets.row_sort import SLICE, slices, sort_in_slices
 
 Item = TypeVar("Item")
-
-SLICE = 500
-"""Items handled in one step; keys are answered between steps."""
-
-
-def slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The items in slices of `SLICE`."""
-    for start in range(0, len(items), SLICE):
-        yield items[start : start + SLICE]
 
 
 class Divider:
@@ -38,6 +31,20 @@ class SortOrder:
 
     column: str = ""
     descending: bool = False
+
+    @property
+    def arrow(self) -> str:
+        """Its direction as a sign."""
+        return "↓" if self.descending else "↑"
+
+    def would_descend(self, column: Column) -> bool:
+        """Whether choosing a column begins with its largest value."""
+        return not self.descending if column.key == self.column else column.measures is not Measure.TEXT
+
+    def choose(self, column: Column | None) -> None:
+        """Order by a column, figures from the largest on; the same one again reverses. None: the most severe first."""
+        self.descending = column is not None and self.would_descend(column)
+        self.column = "" if column is None else column.key
 
 
 class ArrangedRows(NamedTuple, Generic[Item]):
@@ -62,7 +69,7 @@ class RowModel(Generic[Item]):
     shown: list[Item | Divider] = field(default_factory=list)
     positions: dict[Hashable, int] = field(default_factory=dict)
     turn: int = 0
-    """How often an arrangement was shown."""
+    """Counts changes of filter and order, and arrangements shown: one made before the last of them is out of date."""
 
     def take(self, items: Sequence[Item]) -> None:
         """Replace the items; the same id is the same row."""
@@ -91,9 +98,8 @@ class RowModel(Generic[Item]):
             chosen = [item for item in chosen if renderer.id(item) not in self.pinned]
         shown: list[Item | Divider] = []
         if self.order.column:
-            shown += self._by_column(chosen, self.order.column)
-        elif self.order.descending:
-            shown += chosen
+            value = partial(self._value, self.order.column)
+            shown += yield from sort_in_slices(chosen, value, descending=self.order.descending)
         else:
             ranked: list[tuple[int, Item]] = []
             for part in slices(chosen):
@@ -122,19 +128,13 @@ class RowModel(Generic[Item]):
         renderer = self.renderer
         return isinstance(renderer, HasUncertainty) and any(map(renderer.is_uncertain, items))
 
-    def _by_column(self, items: Sequence[Item], column: str) -> list[Item]:
-        """By a column's value; unknown values come last in both directions."""
-        value = self.renderer.value
-        known: list[tuple[Any, Item]] = []
-        unknown: list[Item] = []
-        for item in items:
-            found = value(item, column)
-            if found is None:
-                unknown.append(item)
-            else:
-                known.append((found, item))
-        known.sort(key=lambda pair: pair[0], reverse=self.order.descending)
-        return [item for _, item in known] + unknown
+    def _value(self, column: str, item: Item) -> object:
+        return self.renderer.value(item, column)
+
+    @property
+    def order_column(self) -> Column | None:
+        """The column that the rows are ordered by; None: the most severe first."""
+        return next((column for column in self.renderer.columns if column.key == self.order.column), None)
 
     def at(self, line: int) -> Item | None:
         """The item on a line; None on a divider or outside."""

@@ -12,19 +12,20 @@ from time import monotonic
 from typing import Generic, TypeAlias, TypeVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.worker import WorkType
 
 from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.column_window import ColumnWindow
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.render.table_model import GAP, Column, FittedColumns, RowRenderer, align
+from mqtui.ui.render.table_model import Column, FittedColumns, RowRenderer
 from mqtui.ui.widgets import row_events, theme_styles
+from mqtui.ui.widgets.cell_segments import cell_segments
 from mqtui.ui.widgets.placeholder import render_placeholder
 from mqtui.ui.widgets.row_model import Divider, RowModel
 from mqtui.ui.widgets.safe_render import render_or_report
@@ -37,6 +38,8 @@ MARGIN = 1
 """Blank columns on the right."""
 
 DOUBLE = 2
+MAX_ROWS_AT_ONCE = 1_000
+"""Rows up to which filter and order are applied in one step."""
 
 
 class RowTable(ScrollView, Generic[Item], can_focus=True):
@@ -59,6 +62,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     Opened: TypeAlias = row_events.Opened
     MarksChanged: TypeAlias = row_events.MarksChanged
     ColumnsChanged: TypeAlias = row_events.ColumnsChanged
+    Arranged: TypeAlias = row_events.Arranged
+
+    can_order = True
+    """Whether its rows can be ordered by a column."""
 
     def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, with_divider: bool = True) -> None:  # noqa: A002
         """With `with_divider` a line separates rows with a problem from the others."""
@@ -71,7 +78,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
         self._range_from: int | None = None
         self._touched = False
-        """Whether somebody moved the cursor. Until then the list stays at its top, and a new order moves it there."""
+        """Whether somebody moved the cursor. Until then the list stays at its top, and a filter moves it there."""
 
         self.is_loading = False
         """Whether only names are known, so that the order will change: no row is under the cursor before a key."""
@@ -90,33 +97,32 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     async def show_in_slices(self, items: Sequence[Item]) -> None:
         """Replace many items in slices, so that keys are answered; again where a key changed filter or order."""
-        rows, turn = list(items), -1
+        rows = list(items)
+        await self._show_in_slices(lambda: rows, lambda: self._here)
+
+    async def _show_in_slices(self, rows: Callable[[], list[Item]], kept: Callable[[], Hashable | None]) -> None:
+        turn = -1
         while turn != self.model.turn:
             turn = self.model.turn
-            for arranged in self.model.arrange_in_slices(rows):
+            for arranged in self.model.arrange_in_slices(rows()):
                 if arranged is None:
                     await yield_to_loop()
-                elif turn == self.model.turn:
-                    self._change(partial(self.model.put, arranged), self._here)
+                if turn != self.model.turn:
+                    break
+                if arranged is not None:
+                    self._change(partial(self.model.put, arranged), kept())
                     return
 
     def only(self, wanted: Callable[[Item], bool] | None) -> None:
         """Apply a filter; None removes it."""
         self.model.wanted = wanted
-        self._arrange()
+        self._arrange(lambda: self._here if self._touched else None)
 
-    def order_by(self, column: str, *, descending: bool) -> None:
-        """Order by a column; "" for the most severe first."""
-        self.model.order.column, self.model.order.descending = column, descending
-        self._arrange()
-
-    def next_order(self) -> Column | None:
-        """Order by the next column; after the last one, by severity again (None)."""
-        keys = ["", *(column.key for column in self.renderer.columns)]
-        index = (keys.index(self.model.order.column) + 1) % len(keys)
-        column = self.renderer.columns[index - 1] if index else None
-        self.order_by(keys[index], descending=bool(column and column.right))
-        return column
+    def order_by(self, column: Column | None) -> None:
+        """Order by a column; the same one again reverses. None: the most severe first."""
+        if self.can_order:
+            self.model.order.choose(column)
+            self._arrange(lambda: self._here)
 
     @property
     def current(self) -> Item | None:
@@ -141,9 +147,19 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         item = self.current
         return None if item is None else self.renderer.id(item)
 
-    def _arrange(self) -> None:
-        """Apply filter and order again after a key: a cursor that was never moved goes to the first row."""
-        self._change(self.model.arrange, self._here if self._touched else None)
+    def _arrange(self, kept: Callable[[], Hashable | None]) -> None:
+        """Apply filter and order again after a key, to many rows in slices. The cursor goes to the row `kept`."""
+        self.model.turn += 1
+        if len(self.model.items) <= MAX_ROWS_AT_ONCE or not self.can_order:
+            self._change(self.model.arrange, kept())
+            self.post_message(self.Arranged(self))
+        else:
+            arranging: WorkType[None] = partial(self._arrange_in_slices, kept)
+            self.run_worker(arranging, exclusive=True, group="arrange", exit_on_error=False)
+
+    async def _arrange_in_slices(self, kept: Callable[[], Hashable | None]) -> None:
+        await self._show_in_slices(lambda: self.model.items, kept)
+        self.post_message(self.Arranged(self))
 
     def _change(self, change: Callable[[], None], kept: Hashable | None) -> None:
         """Change the rows; the cursor stays on the row `kept`, where that is still shown."""
@@ -240,7 +256,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             return False
         name = self.renderer.id(item)
         self.model.pinned ^= {name}
-        self._arrange()
+        self._arrange(lambda: self._here if self._touched else None)
         return name in self.model.pinned
 
     def mark_range(self) -> None:
@@ -337,8 +353,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
-        width = self.scrollable_content_region.width
-        line = self.scroll_offset.y + y
+        width, line = self.scrollable_content_region.width, self.scroll_offset.y + y
         if not self.model.shown and self.placeholder:
             return render_placeholder(self.placeholder, y, width, GUTTER, self.glyphs, self._tones)
         if not 0 <= line < len(self.model.shown):
@@ -347,10 +362,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if isinstance(item, Divider):
             text = self.glyphs(item.text.center(width, "─"))
             return Strip([theme_styles.segment(text, self._tones.style("rule"))], width)
-        return render_or_report(lambda: Strip(self._segments(item, line)), width, self._ground(line))
-
-    def _ground(self, line: int) -> Style:
-        return self._tones.style("text", "cursor" if line == self.cursor else "surface")
+        ground = self._tones.style("text", "cursor" if line == self.cursor else "surface")
+        return render_or_report(lambda: Strip(self._segments(item, line)), width, ground)
 
     def _segments(self, item: Item, line: int) -> list[Segment]:
         under = line == self.cursor
@@ -367,16 +380,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             theme_styles.segment(glyphs(sign) or " ", style(sign_tone, ground)),
             theme_styles.segment(" ", style("text", ground)),
         ]
-        cells = self.renderer.cells(item)
         stale = self.stale and (self.stale_row is None or self.stale_row(item))
-        gap = theme_styles.segment(" " * GAP, style("text", ground))
-        for number, (index, column, width) in enumerate(self.fitted):
-            if number:
-                segments.append(gap)
-            text, tone = cells[index]
-            shown = align(glyphs(text[-width:] if column.trend else text), width, right=column.right)
-            segments.append(theme_styles.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
-        return segments
+        cells = self.renderer.cells(item)
+        shown = [(text, "stale") for text, _ in cells] if stale else cells
+        return segments + cell_segments(shown, self.fitted, glyphs, lambda tone: style(tone, ground))
 
     # -- mouse
 

@@ -11,7 +11,7 @@ from mqtui.domain.cause import NO_REASON, Cause
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.sparkline import histogram
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 HOUR = 60
 
@@ -31,9 +31,9 @@ class CauseRenderer:
         Column("letters", "LETTERS", 7, right=True),
         Column("cause", "CAUSE", 30, grows=True),
         Column("from", "FROM", 12, priority=3),
-        Column("first", "FIRST", 6, right=True, priority=4),
-        Column("last", "LAST", 6, right=True, priority=2),
-        Column("trend", "TREND 1h", 12, priority=5, trend=True),
+        Column("first", "FIRST", 6, right=True, priority=4, measure=Measure.DURATION),
+        Column("last", "LAST", 6, right=True, priority=2, measure=Measure.DURATION),
+        Column("trend", "TREND 1h", 12, priority=5, trend=True, measure=Measure.COUNT),
     )
 
     def __init__(self, bars: str = BARS) -> None:
@@ -69,13 +69,13 @@ class CauseRenderer:
         cause = item.cause
         known: dict[str, Any] = {
             "letters": cause.count,
-            "cause": cause.text,
-            "from": cause.origin,
-            "first": cause.first,
-            "last": cause.last,
+            "cause": None if cause.text == NO_REASON else cause.text,
+            "from": cause.origin.partition(":")[2],
+            "first": figures.seconds_since(cause.first),
+            "last": figures.seconds_since(cause.last),
             "trend": sum(item.trend),
         }
-        return known.get(key)
+        return known[key]
 
 
 def by_minute(trend: dict[int, int], now: float, length: int = 12) -> tuple[float, ...]:

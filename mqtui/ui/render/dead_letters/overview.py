@@ -10,7 +10,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render.sparkline import sparkline
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class DeadLetterRenderer:
         Column("profile", "PROFILE", 10, priority=3),
         Column("letters", "LETTERS", 8, right=True),
         Column("new", "NEW", 6, right=True, priority=2),
-        Column("trend", "TREND", 15, priority=3, trend=True),
+        Column("trend", "TREND", 15, priority=3, trend=True, measure=Measure.COUNT),
         Column("of", "OF", 16, priority=2),
         Column("by", "KNOWN BY", 20, priority=4),
         Column("readers", "READ BY", 12, priority=5),
@@ -73,15 +73,16 @@ class DeadLetterRenderer:
 
     def value(self, item: DeadLetterRow, key: str) -> Any:
         known: dict[str, Any] = {
-            "where": item.destination.ref.name.casefold(),
+            "where": item.destination.ref.name,
             "profile": item.target,
             "letters": item.destination.letters.number,
             "new": item.arrived,
-            "of": " ".join(ref.name for ref in item.destination.origins),
+            "trend": item.trend[-1] if item.trend else None,
+            "of": ", ".join(ref.name for ref in item.destination.origins),
             "by": item.destination.detected_by,
-            "readers": None if item.destination.readers is None else len(item.destination.readers),
+            "readers": None if item.destination.readers is None else _readers(item.destination),
         }
-        return known.get(key)
+        return known[key]
 
 
 def _readers(destination: DeadLetterDestination) -> str:

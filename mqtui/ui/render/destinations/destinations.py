@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mqtui.brokers.registry import traits_of
@@ -15,7 +15,7 @@ from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.sparkline import sparkline
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 LETTERS_WEIGH = 1_000_000
 SLICE = 500
@@ -78,13 +78,13 @@ class DestinationRenderer:
         Column("name", "NAME", 18, grows=True),
         Column("kind", "KIND", 8, priority=2),
         Column("backlog", "BACKLOG", 10, right=True),
-        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
-        Column("in", "IN/s", 7, right=True, priority=3),
-        Column("readers", "READERS", 17, priority=4),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.COUNT),
+        Column("in", "IN/s", 7, right=True, priority=3, measure=Measure.RATE),
+        Column("readers", "READERS", 17, priority=4, measure=Measure.COUNT),
         Column("messages", "MESSAGES", 11, right=True, priority=5),
-        Column("dead", "DEAD LETTERS", 26, least=13),
+        Column("dead", "DEAD LETTERS", 26, least=13, measure=Measure.COUNT),
         Column("parts", "PARTS", 5, right=True, priority=6),
-        Column("size", "SIZE", 10, right=True, priority=6),
+        Column("size", "SIZE", 10, right=True, priority=6, measure=Measure.BYTES),
     )
 
     def __init__(self, bars: str = BARS) -> None:
@@ -134,20 +134,28 @@ class DestinationRenderer:
         return f"{item.destination.ref.name} {item.destination.type} {item.broker}"
 
     def value(self, item: DestinationRow, key: str) -> Any:
-        row = item.destination
-        known: dict[str, Any] = {
-            "name": row.ref.name.casefold(),
-            "kind": row.type,
-            "backlog": item.backlog.number,
-            "trend": item.trend[-1] if item.trend else None,
-            "in": item.rate_in,
-            "readers": item.readers,
-            "messages": row.messages.number,
-            "dead": sum(int(place.letters.number or 0) for place in item.dead),
-            "parts": row.partitions,
-            "size": row.size.number,
-        }
-        return known.get(key)
+        return VALUES[key](item)
+
+
+def _dead_count(item: DestinationRow) -> int | None:
+    """The number of its dead letters, as far as it is known; None for a dead-letter destination itself."""
+    known = [int(place.letters.number) for place in item.dead if place.letters.number is not None]
+    return None if item.letters is not None or (item.dead and not known) else sum(known)
+
+
+VALUES: Mapping[str, Callable[[DestinationRow], Any]] = {
+    "name": lambda item: item.destination.ref.name,
+    "kind": lambda item: item.destination.type,
+    "backlog": lambda item: item.backlog.number,
+    "trend": lambda item: item.trend[-1] if item.trend else None,
+    "in": lambda item: item.rate_in,
+    "readers": lambda item: None if item.destination.ref.kind is Kind.EXCHANGE else item.readers,
+    "messages": lambda item: item.destination.messages.number,
+    "dead": _dead_count,
+    "parts": lambda item: item.destination.partitions,
+    "size": lambda item: item.destination.size.number,
+}
+"""What rows are ordered and compared by, by column."""
 
 
 def _format_if_asked(figure: Figure) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Figure, pluralize
+from mqtui.domain.message import EntryId
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.problems import find_group_problem
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.services.lag import lag_notes
 from mqtui.services.poller import BrokerSnapshot
@@ -18,7 +21,7 @@ from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import SLICE, is_stalled
 from mqtui.ui.render.sparkline import sparkline
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 FATAL = 2**63 - 1
 POISON_DELIVERIES = 5
@@ -79,8 +82,8 @@ class GroupRenderer:
         Column("group", "GROUP", 16, grows=True),
         Column("state", "STATE", 12, least=8),
         Column("lag", "LAG", 9, right=True),
-        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
-        Column("eta", "ETA", 7, right=True, priority=3),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.RATE),
+        Column("eta", "ETA", 7, right=True, priority=3, measure=Measure.DURATION),
         Column("pending", "PENDING", 8, right=True, priority=3),
         Column("members", "MEMBERS", 7, right=True, priority=4),
         Column("reads", "READS", 14, priority=4),
@@ -104,7 +107,7 @@ class GroupRenderer:
             _eta(item),
             ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
             (str(group.member_count), "muted"),
-            (", ".join(ref.name for ref in group.reads) or group.why, "muted"),
+            (_reads(item), "muted"),
             (group.type, "muted"),
         )
 
@@ -129,18 +132,32 @@ class GroupRenderer:
         return f"{group.ref.name} {group.state} {group.type} {item.broker} {' '.join(ref.name for ref in group.reads)}"
 
     def value(self, item: GroupRow, key: str) -> Any:
-        known: dict[str, Any] = {
-            "group": item.group.ref.name.casefold(),
-            "state": item.group.state,
-            "lag": item.total.number,
-            "trend": item.gain,
-            "eta": item.eta,
-            "pending": item.group.pending.number,
-            "members": item.group.member_count,
-            "reads": " ".join(ref.name for ref in item.group.reads),
-            "type": item.group.type,
-        }
-        return known.get(key)
+        return GROUP_VALUES[key](item)
+
+
+def _eta_seconds(item: GroupRow) -> float | None:
+    """Seconds until its lag is gone, without end where it grows; None where there is none, or nobody knows."""
+    if item.total.number == 0:
+        return None
+    return inf if item.eta is None and item.gain is not None and item.gain > 0 else item.eta
+
+
+def _reads(item: GroupRow) -> str:
+    return ", ".join(ref.name for ref in item.group.reads) or item.group.why
+
+
+GROUP_VALUES: Mapping[str, Callable[[GroupRow], Any]] = {
+    "group": lambda item: item.group.ref.name,
+    "state": lambda item: "stalled" if item.stalled else item.group.state,
+    "lag": lambda item: item.total.number,
+    "trend": lambda item: item.gain,
+    "eta": _eta_seconds,
+    "pending": lambda item: item.group.pending.number,
+    "members": lambda item: item.group.member_count,
+    "reads": _reads,
+    "type": lambda item: item.group.type,
+}
+"""What groups are ordered and compared by, by column."""
 
 
 def _eta(item: GroupRow) -> Cell:
@@ -188,8 +205,8 @@ class PartitionRenderer:
 
     columns = (
         Column("p", "P", 4, right=True),
-        Column("committed", "COMMITTED", 15, right=True, least=9),
-        Column("end", "END", 15, right=True, priority=2, least=9),
+        Column("committed", "COMMITTED", 15, right=True, least=9, measure=Measure.POSITION),
+        Column("end", "END", 15, right=True, priority=2, least=9, measure=Measure.POSITION),
         Column("lag", "LAG", 9, right=True),
         Column("member", "MEMBER", 10, priority=3, grows=True, least=6),
     )
@@ -219,8 +236,19 @@ class PartitionRenderer:
 
     def value(self, item: PartitionRow, key: str) -> Any:
         part = item.part
-        known: dict[str, Any] = {"p": part.partition, "lag": part.lag.number, "member": item.member}
-        return known.get(key, part.committed if key == "committed" else part.end)
+        known: dict[str, Any] = {
+            "p": part.partition,
+            "committed": _position(part.committed),
+            "end": _position(part.end),
+            "lag": part.lag.number,
+            "member": item.member or "nobody",
+        }
+        return known[key]
+
+
+def _position(text: str) -> int | EntryId | None:
+    """An offset or an entry id, as it is compared; None where it is not known."""
+    return int(text) if text.isdecimal() else parse_entry_id(text)
 
 
 def part_lines(line: GroupRow) -> list[PartitionRow]:
@@ -236,8 +264,8 @@ class ConsumerRenderer:
     columns = (
         Column("name", "CONSUMER", 14, grows=True),
         Column("pending", "PENDING", 8, right=True),
-        Column("idle", "IDLE", 8, right=True),
-        Column("inactive", "INACTIVE", 8, right=True, priority=2),
+        Column("idle", "IDLE", 8, right=True, measure=Measure.DURATION),
+        Column("inactive", "INACTIVE", 8, right=True, priority=2, measure=Measure.DURATION),
     )
 
     def id(self, item: Member) -> Hashable:
@@ -263,7 +291,8 @@ class ConsumerRenderer:
         return item.name
 
     def value(self, item: Member, key: str) -> Any:
-        return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
+        idle, inactive = (None if ms is None else ms / 1000 for ms in (item.idle, item.inactive))
+        return {"name": item.name, "pending": item.pending, "idle": idle, "inactive": inactive}[key]
 
 
 STUCK_WEIGHS = 1_000_000
@@ -290,8 +319,8 @@ class PendingRenderer:
     """How pending entries are shown in a list."""
 
     columns = (
-        Column("id", "ID", 17),
-        Column("idle", "IDLE", 8, right=True),
+        Column("id", "ID", 17, measure=Measure.POSITION),
+        Column("idle", "IDLE", 8, right=True, measure=Measure.DURATION),
         Column("deliveries", "DELIV.", 6, right=True),
         Column("fields", "PAYLOAD", 20, grows=True, priority=2, least=6),
     )
@@ -327,8 +356,13 @@ class PendingRenderer:
 
     def value(self, item: PendingRow, key: str) -> Any:
         entry = item.entry
-        known: dict[str, Any] = {"id": entry.id, "idle": entry.idle, "deliveries": entry.deliveries}
-        return known.get(key, item.fields)
+        known: dict[str, Any] = {
+            "id": entry.id,
+            "idle": entry.idle / 1000,
+            "deliveries": entry.deliveries,
+            "fields": item.fields,
+        }
+        return known[key]
 
 
 def stream_of(line: GroupRow) -> Ref | None:

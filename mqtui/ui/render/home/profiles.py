@@ -11,7 +11,7 @@ from mqtui.brokers.traits import UrlPath
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render import figures
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ProfileRenderer:
         Column("link", "LINK", 10),
         Column("backlog", "BACKLOG", 10, right=True),
         Column("dead", "DEAD", 8, right=True),
-        Column("used", "USED", 5, right=True, priority=4),
+        Column("used", "USED", 5, right=True, priority=4, measure=Measure.DURATION),
     )
 
     def id(self, item: ProfileRow) -> Hashable:
@@ -155,7 +155,7 @@ class ProfileRenderer:
             "link": _link(item)[0],
             "backlog": item.backlog.number,
             "dead": item.letters.number,
-            "used": item.used,
+            "used": _seconds_since_used(item),
         }
         return known[key]
 
@@ -182,6 +182,12 @@ def where(urls: Mapping[BrokerKind, str]) -> str:
     words += ["tls"] if all(address.tls for address in addresses) else []
     words += [addresses[0].user] if len(addresses) == 1 and addresses[0].user else []
     return " · ".join(words)
+
+
+def _seconds_since_used(item: ProfileRow) -> float | None:
+    if item.broker_sessions:
+        return 0.0
+    return time() - item.used if item.used else None
 
 
 def _link(item: ProfileRow) -> Cell:

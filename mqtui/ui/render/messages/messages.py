@@ -20,7 +20,7 @@ from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.payload import clean
 from mqtui.ui.render.messages.payload_forms import EMPTY, TOMBSTONE
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 PREVIEW_BYTES = 400
 """Bytes of a value that a row previews."""
@@ -55,11 +55,11 @@ class MessageRenderer:
     def _laid_out(self) -> tuple[Column, ...]:
         key = (Column("key", "KEY" if self._format is MessageFormat.RECORD else "ROUTING", self._key, priority=2),)
         return (
-            Column("time", "TIME", 12, priority=2),
+            Column("time", "TIME", 12, priority=2, measure=Measure.TIME),
             Column("at", "ID" if self._format is MessageFormat.ENTRY else "AT", self._at),
             *(key if self._key else ()),
             Column("value", "VALUE", 30, grows=True, least=20),
-            Column("size", "SIZE", 9, right=True, priority=5),
+            Column("size", "SIZE", 9, right=True, priority=5, measure=Measure.BYTES),
         )
 
     def widen(self, batch: Sequence[Message]) -> None:

@@ -15,7 +15,7 @@ from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, preview_value, routing
 from mqtui.ui.render.messages.payload import clean
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 MOVED_TO_TAIL = "moved to the tail, confirmed"
 DEFAULT_COUNT = 5
@@ -39,10 +39,10 @@ class PeekedMessageRenderer(MessageRenderer):
         self.price = price
         self.columns = (
             Column("at", "AT", 4, right=True),
-            *((Column("left", "LEFT", 9, priority=1),) if price.spends else ()),
+            *((Column("left", "LEFT", 9, priority=1, measure=Measure.COUNT),) if price.spends else ()),
             Column("routing", "ROUTING", 20, priority=2),
             Column("value", "VALUE", 20, grows=True),
-            Column("size", "SIZE", 9, right=True, priority=5),
+            Column("size", "SIZE", 9, right=True, priority=5, measure=Measure.BYTES),
         )
 
     def widen(self, batch: Sequence[Message]) -> None:
@@ -78,8 +78,10 @@ class PeekedMessageRenderer(MessageRenderer):
 
     def value(self, item: Message, key: str) -> Any:
         """What a comparison in a filter looks at."""
-        if key == "left" and item.envelope is not None:
-            return item.envelope.left.number
+        if key == "at":
+            return int(number_of(item))
+        if key == "left":
+            return now_left(item, rescued=self.is_moved_to_tail(item)).number
         if key == "routing" and item.envelope is not None:
             return item.envelope.routing_key
         return super().value(item, key)

@@ -61,6 +61,16 @@ class ActionRenderer:
         return {"key": item.key, "title": item.title}.get(key, item.help)
 
 
+class OrderRenderer(ActionRenderer):
+    """How the columns that a list can be ordered by are shown, with an arrow at the one it is ordered by."""
+
+    columns = (
+        Column("key", "", 1),
+        Column("title", "", 16),
+        Column("help", "", 12, grows=True, priority=2),
+    )
+
+
 class PaletteRenderer(ActionRenderer):
     """How menu items are shown in the palette."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.domain.times import format_time
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 from mqtui.ui.session.sessions import Notification
 
 SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
@@ -24,7 +24,7 @@ class NotificationRow:
 class NotificationRenderer:
     """How notifications are shown in a list."""
 
-    columns = (Column("time", "TIME", 8), Column("note", "NOTE", 40, grows=True))
+    columns = (Column("time", "TIME", 8, measure=Measure.TIME), Column("note", "NOTE", 40, grows=True))
 
     def id(self, item: NotificationRow) -> Hashable:
         return (item.note.time, item.note.text)
@@ -45,4 +45,4 @@ class NotificationRenderer:
         return item.note.text
 
     def value(self, item: NotificationRow, key: str) -> Any:
-        return item.note.time if key == "time" else item.note.text
+        return int(item.note.time * 1000) if key == "time" else item.note.text

@@ -42,7 +42,7 @@ class RunLetterRenderer:
         return " ".join(item)
 
     def value(self, item: OutcomeRow, key: str) -> Any:
-        return dict(zip(("letter", "outcome", "at", "why"), item, strict=True)).get(key)
+        return dict(zip(("letter", "outcome", "at", "why"), item, strict=True))[key]
 
 
 def describe_letter(item: OutcomeRow) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import format_time
-from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column, Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class RunRenderer:
 
     columns = (
         Column("run", "RUN", 6),
-        Column("when", "WHEN", 14),
+        Column("when", "WHEN", 14, measure=Measure.TIME),
         Column("verb", "VERB", 8, priority=2),
         Column("profile", "PROFILE", 14, priority=4),
         Column("source", "SOURCE", 16, grows=True),
@@ -95,7 +95,7 @@ class RunRenderer:
             (item.verb, ""),
             (item.profile, "muted"),
             (item.source, ""),
-            ("under way" if item.is_running_here else item.words or item.state, _tone(item)),
+            (_state(item), _tone(item)),
             (_figure(item.planned), "muted"),
             (_figure(item.moved), "ok" if item.moved else "muted"),
             (_figure(item.left), "warn" if item.left else "muted"),
@@ -122,17 +122,17 @@ class RunRenderer:
 
     def value(self, item: RunRow, key: str) -> Any:
         known: dict[str, Any] = {
-            "run": item.id,
+            "run": item.short,
             "when": item.started,
             "verb": item.verb,
-            "profile": item.profile.casefold(),
-            "source": item.source.casefold(),
-            "state": item.words or item.state,
+            "profile": item.profile,
+            "source": item.source,
+            "state": _state(item),
             "planned": item.planned,
             "moved": item.moved,
             "left": item.left,
         }
-        return known.get(key)
+        return known[key]
 
 
 def describe_run(item: RunRow) -> str:
@@ -176,6 +176,10 @@ def put_back_disabled_reason(item: RunRow) -> str | None:
 def when(time_ms: int) -> str:
     """Local date and time: `11-24 17:11:29`."""
     return format_time(time_ms, "%m-%d %H:%M:%S")
+
+
+def _state(item: RunRow) -> str:
+    return "under way" if item.is_running_here else item.words or item.state
 
 
 def _figure(number: int | None) -> str:

@@ -52,6 +52,7 @@ class CausesScreen(ListScreen[CauseRow]):
         "read.again",
         "thing.pair",
         "view.wrap",
+        "list.order",
         "letters.redrive",
         "thing.delete",
     )

@@ -39,6 +39,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         "list.filter",
         "read.follow",
         "list.next",
+        "list.order",
         "thing.pair",
         "letters.redrive",
         "message.publish",

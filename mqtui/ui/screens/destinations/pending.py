@@ -51,6 +51,7 @@ class PendingScreen(ListScreen[PendingRow]):
         "list.filter",
         "thing.explain",
         "read.again",
+        "list.order",
         "pending.claim",
         "pending.ack",
     )

@@ -50,6 +50,7 @@ class RunsScreen(ListScreen[RunRow]):
         "run.restore",
     )
     empty_text = "no runs yet: R on dead letters plans the first one"
+    own_order = "interrupted, then newest"
 
     def body(self) -> Iterable[Widget]:
         self.read = RunListReader()
@@ -124,8 +125,7 @@ class RunsScreen(ListScreen[RunRow]):
         stopped = sum(line.is_interrupted for line in self.rows)
         parts = [f"{len(self.console.sessions.running_tasks)} under way"] if self.console.sessions.running_tasks else []
         parts += [f"✗ {stopped} interrupted"] if stopped else []
-        rest = super().facts().replace("order trouble", "interrupted, then newest")
-        return " · ".join([*parts, rest])
+        return " · ".join([*parts, super().facts()])
 
     def describe_row(self, item: RunRow) -> str:
         return describe_run(item)
