@@ -98,7 +98,9 @@ async def test_a_filter_that_cannot_be_read_is_said_and_forgotten(dev: MemorySho
     """A regex half typed hides nothing and breaks nothing."""
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("/").types("~(ord").sees("order trouble")
-        await user.types(")").sees("2 of 10")
+        await user.reads_in_prompt("Not a regular expression").types(")").sees("2 of 10")
+        await user.reads_in_prompt("enter keeps it").types(" lgg>1").sees("2 of 10").reads_in_prompt("no column lgg")
+        await user.presses("enter").reads_in_prompt("no column lgg").presses("esc").sees("order trouble · 10")
 
 
 async def test_a_confirmation_is_typed_not_pasted(dev: MemoryShop) -> None:

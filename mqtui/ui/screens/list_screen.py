@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual import on
 
-from mqtui.domain.errors import BadInput, MqtuiError
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import Ref
 from mqtui.ui.actions import BY_ID
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 SLOW_OPENING_SECONDS = 2.0
 """Seconds after which a broker that is still opening is named."""
+
+FILTER_HINT = "enter keeps it, esc clears it"
 
 
 class ListScreen(ConsoleScreen, Generic[Item]):
@@ -287,23 +289,22 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     async def _ask_filter(self, before: str) -> None:
         entered = await self.prompt_line.ask(
-            "/", value=before, changed=self._filter_by, beside="enter keeps it, esc clears it"
+            "/", value=before, changed=self._filter_by, beside=FILTER_HINT, accepts=self._filter_by
         )
-        self._filter_by(entered or "")
+        if entered is None:
+            self._filter_by("")
 
-    def _filter_by(self, text: str) -> None:
-        from mqtui.ui.navigation.filters import compile_filter
+    def _filter_by(self, text: str) -> bool:
+        """Apply a filter; False where it has a mistake, which is said beside it and hides nothing."""
+        from mqtui.ui.navigation.filters import compile_filter, unknown_columns
 
-        try:
-            wanted = compile_filter(text, self.table.renderer)
-        except BadInput as error:
-            self.prompt_line.flash(error.title)
-            return
-        self.filter_text = text.strip()
-        self.table.only(wanted)
-        self.draw_facts()
-        if not self.table.model.count:
-            self.refresh_figures()
+        found = compile_filter(text, self.table.renderer)
+        hint = found.mistake or unknown_columns(text, self.table.renderer) or FILTER_HINT
+        self.prompt_line.set_hint(hint, "warn" if found.mistake else "")
+        if found.text != self.filter_text:
+            self.filter_text = found.text
+            self.table.only(found.test)
+        return not found.mistake
 
     @property
     def order_fact(self) -> str:

@@ -23,8 +23,9 @@ class Prompt:
     """An open prompt."""
 
     answer: asyncio.Future[str | None]
-    changed: Callable[[str], None] | None
+    changed: Callable[[str], object] | None
     complete: Callable[[str], str] | None = None
+    accepts: Callable[[str], bool] | None = None
 
 
 class PromptInput(Input):
@@ -47,8 +48,10 @@ class PromptLine(Horizontal):
     PromptLine > #asked { width: auto; max-width: 60%; height: 1; padding: 0 1; color: $accent; display: none; }
     PromptLine > PromptInput { height: 1; border: none; padding: 0; background: $raised; width: 1fr; display: none; }
     PromptLine > PromptInput:focus { border: none; }
-    PromptLine > #beside { width: auto; padding: 0 1; color: $muted; display: none; }
-    PromptLine.-ascii > #said { text-overflow: clip; }
+    PromptLine > #beside { width: auto; max-width: 70%; padding: 0 1; color: $muted; display: none; }
+    PromptLine > #beside { text-wrap: nowrap; text-overflow: ellipsis; }
+    PromptLine > #beside.-warn { color: $warn; }
+    PromptLine.-ascii > #said, PromptLine.-ascii > #beside { text-overflow: clip; }
     PromptLine.-asking > #said { display: none; }
     PromptLine.-asking > #asked, PromptLine.-asking > PromptInput, PromptLine.-asking > #beside { display: block; }
     PromptLine > #said.-danger { color: $danger; }
@@ -145,20 +148,22 @@ class PromptLine(Horizontal):
         *,
         value: str = "",
         beside: str = "",
-        changed: Callable[[str], None] | None = None,
+        changed: Callable[[str], object] | None = None,
         pastes: bool = True,
         complete: Callable[[str], str] | None = None,
+        accepts: Callable[[str], bool] | None = None,
     ) -> str | None:
         """Open a prompt and wait for the text that is entered; None where it was cancelled.
 
-        `changed` is called at every key; `complete` gives the text after tab. `beside` is a hint.
+        `changed` is called at every key; `complete` gives the text after tab. `beside` is a hint. A text that it does
+        not accept leaves it open.
         """
         self.cancel()
-        asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete)
+        asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete, accepts)
         self._asking = asking
         entry = self.query_one(PromptInput)
         self.query_one("#asked", Static).update(self.glyphs(label))
-        self.query_one("#beside", Static).update(self.glyphs(beside))
+        self.set_hint(beside)
         self.set_class(True, "-asking")
         entry.pastes = pastes
         with entry.prevent(Input.Changed):  # what stands there at first was not typed
@@ -175,9 +180,11 @@ class PromptLine(Horizontal):
                 if before is not None and before is not entry and before.is_attached:
                     before.screen.set_focus(before)
 
-    def set_hint(self, text: str) -> None:
-        """Change the hint beside the field."""
-        self.query_one("#beside", Static).update(self.glyphs(text))
+    def set_hint(self, text: str, tone: str = "") -> None:
+        """Change the hint beside the field; a mistake has the tone `warn`."""
+        beside = self.query_one("#beside", Static)
+        beside.update(self.glyphs(text))
+        beside.set_classes(f"-{tone}" if tone else "")
 
     def cancel(self) -> bool:
         """Cancel the prompt; whether one was open."""
@@ -196,8 +203,10 @@ class PromptLine(Horizontal):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._asking is not None and not self._asking.answer.done():
-            self._asking.answer.set_result(event.value)
+        asking = self._asking
+        if asking is None or asking.answer.done() or not (asking.accepts is None or asking.accepts(event.value)):
+            return
+        asking.answer.set_result(event.value)
 
     def on_key(self, event: events.Key) -> None:
         """Esc cancels the prompt; tab completes the text where it can, and never leaves the field."""
