@@ -18,7 +18,7 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.read_range import Extent, PeekCost, PeekHistory, ReadRange
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Survey
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Property, Survey
 
 if TYPE_CHECKING:
     from mqtui.domain.bulk import BulkResult, OffsetRanges, RouteTemplate, RouteTemplates
@@ -47,6 +47,15 @@ class Catalog(Protocol):
 
     async def describe(self, ref: Ref) -> Destination:
         """One destination with depths and settings. It is never created by asking (K9).
+
+        Raises:
+            NotFound: it does not exist.
+        """
+
+    async def list_properties(self, ref: Ref) -> Sequence[Property]:
+        """All that the broker says of one destination, in its own terms, part by part; nothing else is asked for.
+
+        A right that is missing costs only what it hides. Secrets have no value.
 
         Raises:
             NotFound: it does not exist.

@@ -89,6 +89,21 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Property:
+    """One line of what a broker says of a destination. `part` is what it is of: `config`, `partition`, `binding`.
+
+    `value` is None where it is not known; `source` then says why, and else where the value comes from.
+    """
+
+    part: str
+    name: str
+    value: str | None
+    source: str = ""
+    problem: str = ""
+    """What is wrong with it, in a few words; "" where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A consumer of a group. `idle` and `inactive` are milliseconds; None where the broker does not report them."""
 

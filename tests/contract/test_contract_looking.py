@@ -159,6 +159,9 @@ async def test_looking_changes_nothing(world: World, adapter: Adapter) -> None:
     await adapter.broker.catalog.describe_cluster()
     await listed(adapter)
     await adapter.broker.catalog.describe(ref)
+    properties = await adapter.broker.catalog.list_properties(ref)
+    assert [each.name for each in properties if each.value is None and not each.source] == []
+    assert any(each.value is not None for each in properties)
     await adapter.broker.reader.extent(ref)
     await adapter.broker.reader.peek_cost(ref, 10)
     await look(world, adapter, ref, 3)
@@ -177,6 +180,8 @@ async def test_a_missing_destination_is_not_found_and_not_made(world: World, ada
     reader = adapter.broker.reader
     with pytest.raises(NotFound):
         await adapter.broker.catalog.describe(missing)
+    with pytest.raises(NotFound):
+        await adapter.broker.catalog.list_properties(missing)
     with pytest.raises(NotFound):
         await look(world, adapter, missing, 5)
     with pytest.raises(NotFound):

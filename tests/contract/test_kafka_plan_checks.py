@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from mqtui.brokers.kafka.read.topic_properties import NO_CONFIG_RIGHT
 from mqtui.brokers.kafka.redrive.target_checks import check_timestamps
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
@@ -190,6 +191,9 @@ async def test_missing_rights_are_named(acl_cluster: KafkaCluster, limited_adapt
     assert "Describe" in refused.value.hint
     grant(acl_cluster, ResourceType.TOPIC, source.name, AclOperation.DESCRIBE)
     grant(acl_cluster, ResourceType.TOPIC, target.name, AclOperation.DESCRIBE)
+    said = await limited_adapter.broker.catalog.list_properties(source)
+    assert [(each.value, each.source) for each in said if each.part == "config"] == [(None, NO_CONFIG_RIGHT)]
+    assert next(each.value for each in said if each.name == "your rights") == "describe"
     support = await limited_adapter.broker.can(Verb.REDRIVE, source)
     assert not support
     assert "Read" in support.hint

@@ -117,6 +117,9 @@ async def test_a_compacted_topic_is_an_estimate(kafka: KafkaCluster, kafka_adapt
     assert (rows[full].messages.number, rows[full].messages.sort) == (5, Exactness.ABOUT)
     assert (rows[empty].messages.number, rows[empty].messages.sort) == (0, Exactness.EXACT)
     assert rows[full].messages.why
+    said = {(each.part, each.name): each for each in await kafka_adapter.broker.catalog.list_properties(full)}
+    assert said["partition", "0"].value == "leader 1 · replicas 1 · in sync 1 · offsets 0 to 5"
+    assert (said["config", "retention.ms"].value, said["config", "retention.ms"].source) == ("604800000", "default")
     internal = {ref.name for ref, row in rows.items() if row.internal}
     assert full.name not in internal
     assert all(name in internal for name in (ref.name for ref in rows) if name.startswith("__"))
@@ -130,7 +133,8 @@ async def test_looking_creates_nothing(kafka: KafkaCluster, kafka_adapter: Adapt
     broker = kafka_adapter.broker
     missing = [Ref(Kind.TOPIC, f"{kafka.prefix}.missing"), Ref(Kind.TOPIC, "with space"), Ref(Kind.TOPIC, "größe 🧵")]
     for ref in (*missing, Ref(Kind.TOPIC, "\udcff"), Ref(Kind.QUEUE, there.name), Ref(Kind.TOPIC, "x" * 300)):
-        for look in (broker.catalog.describe(ref), broker.reader.extent(ref), broker.snapshot(ref)):
+        looks = (broker.catalog.describe(ref), broker.catalog.list_properties(ref), broker.reader.extent(ref))
+        for look in (*looks, broker.snapshot(ref)):
             with pytest.raises(NotFound):
                 await look
         for batches in (broker.reader.read(ref, ReadRange(), limit=1), broker.reader.tail(ref)):

@@ -125,7 +125,17 @@ async def test_dead_letter_routes_are_followed_to_queues(rabbit: Rabbit) -> None
         dlq: set(),
     }
     async with adapter(rabbit.address) as broker:
-        assert (await broker.broker.catalog.describe(queue_ref(ruled))).dead_letters_to == (queue_ref(dlq),)
+        catalog = broker.broker.catalog
+        assert (await catalog.describe(queue_ref(ruled))).dead_letters_to == (queue_ref(dlq),)
+        said = {(each.part, each.name): each for each in await catalog.list_properties(queue_ref(ruled))}
+        assert said["policy", "dead-letter-exchange"].value == fanout
+        said = {(each.part, each.name): each for each in await catalog.list_properties(queue_ref(one))}
+        assert said["argument", "x-dead-letter-routing-key"].value == "dead.other"
+        said = {(each.part, each.name): each for each in await catalog.list_properties(queue_ref(second))}
+        assert (said["binding", topic].value, said["binding", topic].source) == ("key dead.#", "from")
+        assert ("binding", "(default)") in said
+        said = {(each.part, each.name): each for each in await catalog.list_properties(Ref(Kind.EXCHANGE, topic))}
+        assert (said["binding", second].value, said["binding", fanout].source) == ("key dead.#", "exchange")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +197,9 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
             lags = {lag.group.name: lag async for lag in broker.broker.groups.lag(wanted)}
             with pytest.raises(NotFound):
                 await broker.broker.groups.list_groups(queue_ref(rabbit.name()))
+            said = await broker.broker.catalog.list_properties(queue_ref(busy))
+    (consumer,) = [each for each in said if each.part == "consumer"]
+    assert (consumer.name, consumer.value) == ("somebody", "prefetch 1 · acks · user guest")
     (member,) = groups[busy].members
     assert (member.name, member.assigned, groups[busy].reads) == ("somebody", ((busy, 0),), (queue_ref(busy),))
     assert (groups[busy].pending.number, groups[idle].members, groups[idle].state) == (1, (), "no consumers")
@@ -235,6 +248,10 @@ async def test_verbs_are_offered_or_refused_with_the_reason(rabbit: Rabbit) -> N
             await broker.broker.groups.list_groups()
         row = await broker.broker.catalog.describe(queue_ref(queue))
         assert (row.type, row.backlog.number, row.messages.number) == ("unknown", 0, None)
+        said = {each.part: each for each in await broker.broker.catalog.list_properties(queue_ref(queue))}
+        assert said["queue"].value == "0" and said["policy"].value is None and "management" in said["policy"].source
+        (hidden,) = await broker.broker.catalog.list_properties(Ref(Kind.EXCHANGE, exchange))
+        assert hidden.value is None and "management" in hidden.source
 
 
 async def test_a_failed_connection_says_why(rabbit: Rabbit) -> None:

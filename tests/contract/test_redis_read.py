@@ -130,6 +130,10 @@ async def test_what_no_group_reads_has_no_backlog(redis_server: RedisServer, red
     detail = await redis_adapter.broker.catalog.describe(results)
     assert (found[results].messages, found[results].backlog, detail.backlog) == (exact(3), NOTHING_WAITS, NOTHING_WAITS)
     assert found[work].backlog == exact(3)
+    said = {(each.part, each.name): each for each in await redis_adapter.broker.catalog.list_properties(work)}
+    assert (said["stream", "length"].value, said["stream", "expires"].value) == ("3", "never")
+    assert str(said["stream", "memory"].value).startswith("≈ ")
+    assert str(said["group", "g"].value).startswith("lag 3 · 0 pending · 0 consumers · delivered up to 0-0")
 
 
 async def test_lag_without_the_servers_figure_is_counted(redis_server: RedisServer, redis_adapter: Adapter) -> None:

@@ -26,6 +26,7 @@ from mqtui.domain.topology import (
     Inventory,
     Page,
     PendingEntry,
+    Property,
     Survey,
 )
 from tests.memory.server import MemoryLease, MemoryServer, RequeuesHere, TracesHere
@@ -79,6 +80,12 @@ class MemoryCatalog:
     async def describe(self, ref: Ref) -> Destination:
         """One destination."""
         return self._connection.server.detail(ref)
+
+    async def list_properties(self, ref: Ref) -> Sequence[Property]:
+        """Its facts."""
+        row = self._connection.server.detail(ref)
+        facts = {"type": row.type, "messages": row.messages, **row.facts}
+        return [Property("memory", name, str(value)) for name, value in facts.items() if value is not None]
 
 
 class MemoryReader:

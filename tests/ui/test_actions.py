@@ -16,6 +16,7 @@ from mqtui.ui.navigation import global_actions
 from mqtui.ui.navigation.screen_classes import SCREENS, screen_class
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
+from mqtui.ui.screens.destination_tab import DestinationTab
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
@@ -24,7 +25,7 @@ from mqtui.ui.widgets.row_table import RowTable
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
-BASES = (ListScreen, LiveListScreen, MessageListScreen, PlanScreen)
+BASES = (DestinationTab, ListScreen, LiveListScreen, MessageListScreen, PlanScreen)
 """Classes that screens have in common."""
 
 MOVES = {"J", "K", "G", "N"}
@@ -103,7 +104,7 @@ def screens() -> list[type[ConsoleScreen]]:
         below = waiting.pop().__subclasses__()
         waiting += below
         found += [screen for screen in below if screen.__module__.startswith("mqtui.ui.")]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def test_hints_are_in_the_registry_and_looks_stand_first() -> None:

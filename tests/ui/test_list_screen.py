@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mqtui.domain.message import Outgoing
+from mqtui.domain.resource import Ref
+from mqtui.domain.topology import Property
 from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.ui.actions import ACTIONS
 from mqtui.ui.render.home.profiles import OTHER_WAYS
@@ -17,6 +19,7 @@ from mqtui.ui.render.table_model import Measure
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from mqtui.ui.widgets.row_sort import sort_key
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from tests.memory.roles import MemoryCatalog
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -163,6 +166,40 @@ def wrongly_compared(table: RowTable[object]) -> Iterator[str]:
                 fits = column.trend or (value is not None) == shows_figure or (shown, value) == ("", 0)
             if not fits:
                 yield f"{column.title} shows {shown!r}, value {value!r}"
+
+
+async def test_a_destination_is_described(dev: MemoryShop) -> None:
+    """`d` shows what the broker says of the row, asked for that one only; `?` comes with its reason; `.` turns tabs.
+
+    A tab that was open is as it was left, and esc goes one step back.
+    """
+    asked: list[Ref] = []
+    list_properties = MemoryCatalog.list_properties
+
+    async def listed(catalog: MemoryCatalog, ref: Ref) -> Sequence[Property]:
+        asked.append(ref)
+        return (
+            *await list_properties(catalog, ref),
+            Property("config", "retention.ms", "604800000", "set on the topic"),
+            Property("config", "secret.key", None, "the broker keeps it secret"),
+            Property("partition", "1", "leader none", "", "no leader: it can't be read or written"),
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryCatalog, "list_properties", listed)
+        async with at_console(dev.console("shop"), (80, 24)) as user:
+            await user.on_row("orders.DLQ").sees("† 54").moves_to("orders").presses("d").is_at("PropertiesScreen")
+            await user.sees("604800000 = 7d", "group").on_row("leader none").reads_in_prompt("no leader: it can't be")
+            assert asked == [dev.orders]
+            await user.moves_to("secret.key").reads_in_prompt("secret.key: ? · the broker keeps it secret")
+            await user.presses("/").types("of:group shipping").presses("enter").sees("shipping", ". messages")
+            assert [*wrongly_compared(user.table)] == []
+            await user.presses("full_stop").is_at("MessagesScreen").sees("118240")
+            await user.presses("comma").is_at("PropertiesScreen").sees("1 of 8")
+            await user.presses("esc", "esc").is_at("MessagesScreen").presses("esc").is_at("DestinationsScreen")
+            await user.presses("g", "d").is_at("PropertiesScreen").sees("topic orders.DLQ")
+            await user.presses("full_stop").is_at("CausesScreen").presses("full_stop").is_at("DeadLetterListScreen")
+            await user.presses("comma", "comma").is_at("PropertiesScreen")
 
 
 async def test_copies_of_a_row(dev: MemoryShop) -> None:

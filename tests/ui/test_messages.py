@@ -174,7 +174,7 @@ async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
 
 
 async def test_ways_of_looking() -> None:
-    """`i` goes through text, hex and base64, `.` through headers and the report, `z` shows one pane alone."""
+    """`i` goes through text, hex and base64, `.` in the detail through headers and the report, `z` shows one pane."""
     world = MemoryWorld()
     _, ref = orders(world, 2)
     async with open_destination(world, TARGET, ref) as opened:
@@ -185,9 +185,9 @@ async def test_ways_of_looking() -> None:
         await opened.see("00000000  7b 22 69 64")
         await opened.press("i")
         await opened.see("eyJpZCI6MSwi")
-        await opened.press("i", "full_stop", "full_stop")
+        await opened.press("i", "tab", "full_stop", "full_stop")
         await opened.see("✓ json", "what was tried")
-        await opened.press("comma", "comma", "z")
+        await opened.press("comma", "comma", "escape", "z")
         await opened.until(lambda: not opened.screen.detail_shown)
         await opened.press("escape")
         await opened.until(lambda: opened.screen.detail_shown)

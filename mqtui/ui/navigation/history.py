@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -74,14 +74,18 @@ class ScreenHistory:
         console = self._console
         if type(console.screen) is kind:
             return
-        known = [screen for screen in console.screen_stack if type(screen) is kind]
-        there = next((screen for screen in known if self._targets.get(screen) == console.target), None)
-        if there is None:
+        if not await self.to_kept(lambda screen: type(screen) is kind and self._targets.get(screen) == console.target):
             await self.forward(kind())
-            return
+
+    async def to_kept(self, wanted: Callable[[Screen[Any]], bool]) -> bool:
+        """Move a screen that is on the stack to its top, as it was left; whether there was one."""
+        there = next((screen for screen in self._console.screen_stack if wanted(screen)), None)
+        if there is None:
+            return False
         self._forget()
         self._take_out(there)
-        await console.push_screen(there)
+        await self._console.push_screen(there)
+        return True
 
     def back(self) -> bool:
         """One step back, stopping what the screen was reading; False at home."""

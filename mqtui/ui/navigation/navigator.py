@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mqtui.services.redrive.request import RedriveRequest
     from mqtui.services.session import Session
     from mqtui.ui.actions import Action
+    from mqtui.ui.navigation.history import ScreenHistory
     from mqtui.ui.profile_draft import ProfileDraft
     from mqtui.ui.render.destinations.groups import GroupRow
     from mqtui.ui.session.run_task import RunTask
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 Start: TypeAlias = Position | Edge | Since
 """Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
+
+CAUSES, MESSAGES, DESCRIPTION = "causes", "messages", "describe"
+"""The tabs of a destination, in their order."""
 
 NO_TAIL = "a queue can't be followed: each message goes to one reader"
 
@@ -56,6 +60,10 @@ class NavigatorHost(Protocol):
     @property
     def current_screen(self) -> ListedScreen | None:
         """The screen that is shown."""
+
+    @property
+    def history(self) -> ScreenHistory:
+        """The screens on the stack."""
 
     async def show(self, screen: Screen[None]) -> None:
         """Go to a screen."""
@@ -107,6 +115,33 @@ class Navigator:
             await self.letters(broker_session.target, broker, destination)
             return
         await self.messages(broker_session, ref)
+
+    async def properties(self, broker_session: BrokerSession, ref: Ref) -> None:
+        """What the broker says of a destination."""
+        await self._show("properties", broker_session, ref)
+
+    def next_tab(self, broker_session: BrokerSession, ref: Ref, shown: str, step: int = 1) -> str:
+        """The name of the tab of a destination after the one that is shown, or before it; "" where it has one only."""
+        snapshot = broker_session.snapshot
+        is_dead = snapshot is not None and any(each.ref == ref for each in snapshot.dead_letters)
+        names = [CAUSES] if is_dead else []
+        names += [DESCRIPTION] if ref.kind is Kind.EXCHANGE else [MESSAGES, DESCRIPTION]
+        place = names.index(shown) if shown in names else -1
+        name = names[(place + step) % len(names)]
+        return "" if name == shown else name
+
+    async def tab(self, broker_session: BrokerSession, ref: Ref, name: str) -> None:
+        """A tab of a destination: its causes, its messages or its description; one that is open is as it was left."""
+        if not name:
+            self._console.flash(f"{ref.name} has no other tab")
+        elif await self._console.history.to_kept(lambda screen: _is_tab(screen, broker_session, ref, name)):
+            return
+        elif name == CAUSES:
+            await self.destination(broker_session.kind, ref, letters=True, target=broker_session.target)
+        elif name == MESSAGES:
+            await self.messages(broker_session, ref)
+        else:
+            await self.properties(broker_session, ref)
 
     async def messages(self, broker_session: BrokerSession, ref: Ref, start: Start | None = None) -> None:
         """The messages of a destination; of a queue, which is peeked at, the cost of that first."""
@@ -321,6 +356,13 @@ class Navigator:
             if not support:
                 return f"{support.reason}. {support.hint}"
         return None
+
+
+def _is_tab(screen: Screen[Any], broker_session: BrokerSession, ref: Ref, name: str) -> bool:
+    """Whether a screen is that tab of a destination."""
+    if getattr(screen, "tab_name", "") != name or getattr(screen, "ref", None) != ref:
+        return False
+    return getattr(screen, "broker_session", None) is broker_session
 
 
 async def _lends(broker_session: BrokerSession, ref: Ref) -> bool:

@@ -18,6 +18,7 @@ SCREENS = {
     "notes": ("overlays.notifications", "NotificationsScreen"),
     "pending": ("destinations.pending", "PendingScreen"),
     "claim": ("destinations.claim", "ClaimScreen"),
+    "properties": ("destinations.properties", "PropertiesScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
     "peek": ("messages.peek", "PeekScreen"),
     "publish": ("messages.publish", "PublishScreen"),

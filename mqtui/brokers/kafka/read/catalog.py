@@ -21,9 +21,10 @@ from mqtui.brokers.kafka.read.topic_metadata import (
     state_topic_name,
     topic_name,
 )
+from mqtui.brokers.kafka.read.topic_properties import list_topic_properties
 from mqtui.domain.figure import Exactness, Figure, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page, Property
 
 OFFSET_GAPS = "end minus first offset: transaction markers and compacted records leave gaps"
 PAGE_SIZE = 500
@@ -105,6 +106,10 @@ class KafkaCatalog:
         facts: dict[str, str | int | bool | None] = {name: config[name] for name in SHOWN_CONFIGS if name in config}
         facts |= {"topic.id": topic.identity, "replicas": topic.replicas, "in.sync": topic.in_sync}
         return self._row(topic.name, len(topic.partitions), counts[topic.name], facts)
+
+    async def list_properties(self, ref: Ref) -> Sequence[Property]:
+        """Replicas and offsets of each partition, and the whole configuration with who set it."""
+        return await list_topic_properties(self._clients, topic_name(ref))
 
     async def _describe_cluster(self, action: str) -> DescribeClusterResult:
         admin = await self._clients.admin()

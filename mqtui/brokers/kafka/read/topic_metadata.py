@@ -11,7 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
-from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, TopicDescription
+from confluent_kafka.admin import (
+    AclOperation,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    ResourceType,
+    TopicDescription,
+)
 
 from mqtui.brokers.kafka.connection.admin_fallback import describe_configs_at_any_broker, describe_topics_at_any_broker
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
@@ -29,6 +36,33 @@ INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__sha
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionReplicas:
+    """Where a partition is kept, by node id; `leader` is None where it has none."""
+
+    partition: int
+    leader: int | None
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValue:
+    """One effective setting of a topic; None where the broker keeps it secret. `source` is who set it, "" unknown."""
+
+    value: str | None
+    source: str = ""
+
+
+CONFIG_SOURCES = {
+    ConfigSource.DYNAMIC_TOPIC_CONFIG: "set on the topic",
+    ConfigSource.DYNAMIC_BROKER_CONFIG: "set on the broker",
+    ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG: "set on all brokers",
+    ConfigSource.STATIC_BROKER_CONFIG: "the broker's file",
+    ConfigSource.DEFAULT_CONFIG: "default",
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """A described topic. `identity` is its topic id; `rights` are the ACL operations this principal is allowed."""
 
@@ -40,8 +74,13 @@ class Topic:
     """In-sync replicas of the partition with the fewest."""
 
     rights: frozenset[AclOperation]
-    leaderless: tuple[int, ...] = ()
-    """Partitions without a leader."""
+    placement: tuple[PartitionReplicas, ...] = ()
+    """Where each partition is kept, in their order."""
+
+    @property
+    def leaderless(self) -> tuple[int, ...]:
+        """Partitions without a leader."""
+        return tuple(each.partition for each in self.placement if each.leader is None)
 
 
 def topic_name(ref: Ref) -> str:
@@ -136,7 +175,15 @@ def to_topic(description: TopicDescription) -> Topic:
         max((len(partition.replicas) for partition in description.partitions), default=0),
         min((len(partition.isr) for partition in description.partitions), default=0),
         frozenset(AclOperation(right.value) for right in description.authorized_operations or ()),
-        tuple(sorted(one.id for one in description.partitions if one.leader is None or one.leader.id < 0)),
+        tuple(
+            PartitionReplicas(
+                one.id,
+                None if one.leader is None or one.leader.id < 0 else one.leader.id,
+                tuple(node.id for node in one.replicas),
+                tuple(node.id for node in one.isr),
+            )
+            for one in sorted(description.partitions, key=lambda one: one.id)
+        ),
     )
 
 
@@ -156,7 +203,15 @@ def _from_metadata_response(response: Mapping[str, Any], name: str) -> Topic:
         max((len(partition["replica_nodes"]) for partition in partitions), default=0),
         min((len(partition["isr_nodes"]) for partition in partitions), default=0),
         frozenset(AclOperation[right] for right in response["authorized_operations"] or ()),
-        tuple(sorted(partition["partition_index"] for partition in partitions if partition["leader_id"] < 0)),
+        tuple(
+            PartitionReplicas(
+                one["partition_index"],
+                None if one["leader_id"] < 0 else one["leader_id"],
+                tuple(one["replica_nodes"]),
+                tuple(one["isr_nodes"]),
+            )
+            for one in sorted(partitions, key=lambda one: int(one["partition_index"]))
+        ),
     )
 
 
@@ -166,7 +221,15 @@ def format_topic_id(topic_id: Uuid) -> str:
 
 
 async def describe_configs(clients: KafkaClients, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    """Effective configuration by topic; a topic whose configuration may not be read is left out.
+    """Effective configuration by topic; a topic whose configuration may not be read is left out."""
+    found = await describe_config_values(clients, names)
+    return {topic: {name: each.value or "" for name, each in values.items()} for topic, values in found.items()}
+
+
+async def describe_config_values(
+    clients: KafkaClients, names: Sequence[str]
+) -> Mapping[str, Mapping[str, ConfigValue]]:
+    """The same with who set each value.
 
     Duplicates in `names` are dropped: librdkafka rejects a response that names a topic twice.
     """
@@ -176,13 +239,16 @@ async def describe_configs(clients: KafkaClients, names: Sequence[str]) -> Mappi
     admin = await clients.admin()
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
 
-    def collect() -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
+    def collect() -> dict[str, dict[str, ConfigValue]]:
+        found: dict[str, dict[str, ConfigValue]] = {}
         pending = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT)
         if not clients.controller_answers(pending.values()):
             by_any_broker = describe_configs_at_any_broker(clients.address, names)
             if by_any_broker is not None:
-                return by_any_broker
+                return {
+                    topic: {name: ConfigValue(value) for name, value in values.items()}
+                    for topic, values in by_any_broker.items()
+                }
         for resource, future in pending.items():
             try:
                 entries = answer_blocking(future)
@@ -190,7 +256,12 @@ async def describe_configs(clients: KafkaClients, names: Sequence[str]) -> Mappi
                 if unwrap(error).code() in NOT_FOUND or unwrap(error).code() in MISSING_RIGHTS:
                     continue
                 raise
-            found[resource.name] = {entry.name: entry.value or "" for entry in entries.values()}
+            found[resource.name] = {entry.name: _to_config_value(entry) for entry in entries.values()}
         return found
 
     return await clients.run_in_thread("reading configurations", collect)
+
+
+def _to_config_value(entry: ConfigEntry) -> ConfigValue:
+    source = CONFIG_SOURCES.get(ConfigSource(entry.source), "")
+    return ConfigValue(None if entry.is_sensitive else entry.value or "", source)

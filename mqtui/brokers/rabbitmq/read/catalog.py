@@ -18,12 +18,14 @@ from mqtui.brokers.rabbitmq.read.destination_rows import (
 )
 from mqtui.brokers.rabbitmq.read.policies import exchange_policy, queue_policies
 from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo, describe_queue
+from mqtui.brokers.rabbitmq.read.queue_properties import list_exchange_properties, list_queue_properties
 from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import about, exact, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-from mqtui.domain.topology import HOLDS_NOTHING, Cluster, Destination, Page
+from mqtui.domain.topology import HOLDS_NOTHING, Cluster, Destination, Page, Property
 
 MAX_NAME_BYTES = 255
+NO_MANAGEMENT = f"only the management API reports it ({HINT[0].lower()}{HINT[1:].rstrip('.')})"
 
 
 def is_valid_name(name: str) -> bool:
@@ -95,6 +97,16 @@ class RabbitCatalog:
         """
         found = await self._look_up(ref)
         return await self._queue_detail(found) if isinstance(found, QueueInfo) else found
+
+    async def list_properties(self, ref: Ref) -> Sequence[Property]:
+        """Settings, arguments, policy, bindings and consumers. Without the management API most are not known."""
+        if ref.kind is Kind.EXCHANGE and is_valid_name(ref.name) and self._session.management.is_configured:
+            row = await self._session.management.exchange(ref.name)
+            return await list_exchange_properties(self._session.management, row)
+        found = await self._look_up(ref)
+        if isinstance(found, QueueInfo):
+            return await list_queue_properties(self._session, found)
+        return [Property("exchange", "all", None, NO_MANAGEMENT)]
 
     async def locate(self, ref: Ref) -> Destination:
         """One queue, stream or exchange, without looking up where its dead letters go.

@@ -33,11 +33,12 @@ from mqtui.brokers.redis.read.lag import (
     parse_group_info,
 )
 from mqtui.brokers.redis.read.stream_info import StreamInfo, parse_stream_info, query_with_stream_info
+from mqtui.brokers.redis.read.stream_properties import list_stream_properties
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact, pluralize, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
-from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page, Property
 
 SCAN_COUNT = 1000
 STREAMS_PER_ROUND_TRIP = 250
@@ -153,6 +154,13 @@ class RedisCatalog:
             last = parse_entry_id(as_text(stream["last-generated-id"]).encode())
             backlog = backlog_of(await self._lags_of(key, infos, StreamInfo(length, last, _first_entry_id(stream))))
         return Destination(ref, "stream", exact(length), backlog, _memory_figure(memory), 1, facts=facts)
+
+    async def list_properties(self, ref: Ref) -> Sequence[Property]:
+        """Ids, counters and memory of a stream, and its groups with their lag."""
+        key = stream_key(ref)
+        (key_type,) = await self._router.execute_pipeline(key, [("TYPE", key)])
+        require_stream(key_type, ref)
+        return await list_stream_properties(self._router, self._lags, ref, key)
 
     async def cluster_warning(self) -> tuple[str, ...]:
         """Why streams of other nodes are missing: the address is that of one node of a cluster (D8)."""

@@ -17,7 +17,6 @@ from mqtui.domain.name_quoting import command
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import Ref
 from mqtui.services.browse import PeekRequest, extent_notes, plan_peek, why_no_peek
 from mqtui.services.cause_samples import CauseReport, read_letters
 from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
@@ -29,6 +28,7 @@ from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minu
 from mqtui.ui.render.dead_letters.letter_preview import sample_lines
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destination_tab import DestinationTab
 from mqtui.ui.screens.list_screen import ListScreen, resource_copy_choices
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -40,15 +40,17 @@ NOT_READ = "not read"
 NOTHING_SPENT = "not read: nothing was spent; r asks again"
 
 
-class CausesScreen(ListScreen[CauseRow]):
+class CausesScreen(DestinationTab, ListScreen[CauseRow]):
     """Causes as rows; J and K walk through samples of the one under the cursor."""
 
     screen_name = "Causes"
+    tab_name = "causes"
 
     hint_actions = (
         "nav.open",
         "nav.next_item",
         "list.filter",
+        "nav.next_tab",
         "read.again",
         "thing.pair",
         "view.wrap",
@@ -61,6 +63,7 @@ class CausesScreen(ListScreen[CauseRow]):
         super().__init__()
         self.broker_session = broker_session
         self.letters = destination
+        self.ref = destination.ref
         self.report = CauseReport(broker_session.conventions)
         self.sample = 0
         self.decoder_version = broker_session.decoder_version
@@ -80,10 +83,6 @@ class CausesScreen(ListScreen[CauseRow]):
         self.price: PeekCost | None = None
         self.unread_lines: tuple[Cell, ...] = ()
         """What stands where the causes would, until they are read: the price, or why it is refused."""
-
-    @property
-    def ref(self) -> Ref:
-        return self.letters.ref
 
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), with_divider=False)

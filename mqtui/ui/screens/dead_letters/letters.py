@@ -28,6 +28,7 @@ class DeadLetterListScreen(MessagesScreen):
         "thing.delete",
         "view.detail",
         "thing.pair",
+        "nav.next_tab",
         "view.decode",
         "view.wrap",
         "thing.copy",

@@ -35,6 +35,7 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         "list.filter",
         "thing.pair",
         "list.order",
+        "view.detail",
         "letters.redrive",
         "thing.delete",
     )
@@ -92,6 +93,17 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
         await self.console.go.letters(event.item.target, event.item.broker, event.item.destination)
+
+    def action_title(self, action: Action) -> str:
+        return "describe" if action.id == "view.detail" else super().action_title(action)
+
+    @handles("view.detail")
+    async def describe(self) -> None:
+        """Show what the broker says of the row."""
+        item = self.table.current
+        broker_session = None if item is None else self.console.go.broker_session(item.target, item.broker)
+        if item is not None and broker_session is not None:
+            await self.console.go.properties(broker_session, item.destination.ref)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:

@@ -39,6 +39,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         "list.filter",
         "read.follow",
         "list.next",
+        "view.detail",
         "list.order",
         "thing.pair",
         "letters.redrive",
@@ -85,6 +86,17 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
                 return f"{action.title}: there is no row to do it to"
             return self.console.go.why_no_write(self.console.target, item.broker, action)
         return reason
+
+    def action_title(self, action: Action) -> str:
+        return "describe" if action.id == "view.detail" else super().action_title(action)
+
+    @handles("view.detail")
+    async def describe(self) -> None:
+        """Show what the broker says of the row."""
+        item = self.table.current
+        broker_session = None if item is None else self.console.go.broker_session("", item.broker)
+        if item is not None and broker_session is not None:
+            await self.console.go.properties(broker_session, item.destination.ref)
 
     @handles("thing.pair")
     def pair(self) -> None:

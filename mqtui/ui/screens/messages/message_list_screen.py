@@ -17,6 +17,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow, group_lines
 from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destination_tab import TAB_STEPS, DestinationTab
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.messages.message_copy import MessageCopier
 from mqtui.ui.session.sessions import BrokerSession
@@ -30,8 +31,10 @@ NARROW = 100
 """Terminal columns below which there is room for one pane."""
 
 
-class MessageListScreen(ListScreen[Message]):
+class MessageListScreen(DestinationTab, ListScreen[Message]):
     """Messages and one of them in detail. Subclasses read them, and may give `renderer`."""
+
+    tab_name = "messages"
 
     DEFAULT_CSS = """
     #messages { width: 58fr; }
@@ -254,14 +257,26 @@ class MessageListScreen(ListScreen[Message]):
         await self.console.go.publish(self.broker_session, self.ref)
 
     @handles("nav.next_tab")
-    def next_tab(self) -> None:
-        """Show the next tab: value, headers, report."""
-        self.detail_pane.show_next_tab(1)
+    async def next_tab(self) -> None:
+        """Show the next tab of what has the focus: a message has value, headers and report, else the destination's."""
+        if self.focused_view is None:
+            await super().next_tab()
+        else:
+            self.detail_pane.show_next_tab(1)
 
     @handles("nav.previous_tab")
-    def previous_tab(self) -> None:
-        """Show the previous tab."""
-        self.detail_pane.show_next_tab(-1)
+    async def previous_tab(self) -> None:
+        """Show the previous tab of what has the focus."""
+        if self.focused_view is None:
+            await super().previous_tab()
+        else:
+            self.detail_pane.show_next_tab(-1)
+
+    def action_title(self, action: Action) -> str:
+        """With the focus on a message, its own tabs."""
+        return (
+            action.title if action.id in TAB_STEPS and self.focused_view is not None else super().action_title(action)
+        )
 
     @handles("nav.next_item")
     def next_message(self) -> None:

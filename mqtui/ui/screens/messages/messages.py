@@ -38,6 +38,7 @@ class MessagesScreen(MessageListScreen):
         "read.follow",
         "read.hold",
         "view.detail",
+        "nav.next_tab",
         "message.publish",
         "view.decode",
         "view.wrap",

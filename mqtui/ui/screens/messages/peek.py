@@ -41,6 +41,7 @@ class PeekScreen(MessageListScreen):
         "read.again",
         "list.filter",
         "view.detail",
+        "nav.next_tab",
         "view.decode",
         "thing.copy",
         "message.publish",
