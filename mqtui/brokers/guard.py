@@ -102,7 +102,7 @@ class Guard:
         from mqtui.brokers.restricted_writer import RestrictedWriter
 
         await self._permit(plan, consent)
-        writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan)
+        writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan, self._adapter.broker.kind)
         async with self._recorded(plan, writer):
             yield writer
 

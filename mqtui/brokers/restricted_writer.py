@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence, Sized
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 from mqtui.brokers.blocking import run_to_end_in_thread
 from mqtui.brokers.port import (
@@ -19,6 +20,7 @@ from mqtui.brokers.port import (
     StoresFirst,
     Writer,
 )
+from mqtui.brokers.request_log import log_request
 from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
 from mqtui.domain.figure import pluralize
@@ -36,7 +38,7 @@ from mqtui.domain.plan import (
     Take,
 )
 from mqtui.domain.redrive import LeaseOptions, LetterClaim, PublishStatus, Receipt, Source, Transfer
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import BrokerKind, Ref
 
 DONE = "done"
 
@@ -72,16 +74,17 @@ class RestrictedRegistrar(WriteResult):
 class RestrictedWriter(WriteResult):
     """A writer that refuses everything its plan does not name, so that a write permit is good for that plan only."""
 
-    def __init__(self, writer: Writer, plan: Plan) -> None:
+    def __init__(self, writer: Writer, plan: Plan, broker: BrokerKind) -> None:
         self._writer = writer
         self._plan = plan
+        self._broker = broker
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
         """A publisher to the plan's targets."""
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Send))
         async with self._writer.publisher() as publisher:
-            yield RestrictedPublisher(publisher, targets)
+            yield RestrictedPublisher(publisher, targets, self._broker)
 
     @asynccontextmanager
     async def lease(self, source: Source, options: LeaseOptions) -> AsyncIterator[Lease]:
@@ -96,7 +99,7 @@ class RestrictedWriter(WriteResult):
                 restricted = RestrictedClaimingLease
             if isinstance(lease, StoresFirst):
                 restricted = RestrictedStoringLease
-            yield restricted(lease, targets, removes=removes)
+            yield restricted(lease, targets, RequestLog(self._broker, f" of {source.ref.name}"), removes=removes)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Peek at a queue, which uses up deliveries: at most as many messages as the plan says."""
@@ -116,28 +119,45 @@ class RestrictedWriter(WriteResult):
         """Apply one of the plan's steps."""
         if not any(step is known or step == known for known in self._plan.steps):
             raise Refused("The plan does not have that step")
-        return await self._writer.apply(step)
+        with log_request(self._broker, lambda: f"{self._plan.verb}, plan {self._plan.id[:4].upper()}"):
+            return await self._writer.apply(step)
+
+
+class RequestLog(NamedTuple):
+    """Notes the batches that a broker is sent; `place` is where their letters are."""
+
+    broker: BrokerKind
+    place: str = ""
+
+    def note(self, done: str, batch: Sized) -> AbstractContextManager[None]:
+        """Note one batch, by what is done to it."""
+        return log_request(self.broker, lambda: f"{done} {pluralize(len(batch), 'letter')}{self.place}")
 
 
 class RestrictedPublisher:
     """A publisher that sends to the plan's targets only."""
 
-    def __init__(self, publisher: Publisher, targets: frozenset[Ref]) -> None:
+    def __init__(self, publisher: Publisher, targets: frozenset[Ref], broker: BrokerKind) -> None:
         self._publisher = publisher
         self._targets = targets
+        self._broker = broker
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
-        require_targets(self._targets, {outgoing.target for outgoing in batch})
-        return await self._publisher.send(batch)
+        wanted = {outgoing.target for outgoing in batch}
+        require_targets(self._targets, wanted)
+        names = ", ".join(sorted(ref.name for ref in wanted))
+        with log_request(self._broker, lambda: f"publish {pluralize(len(batch), 'message')} to {names}"):
+            return await self._publisher.send(batch)
 
 
 class RestrictedLease:
     """A lease that moves to the plan's targets only, and removes only where the plan says so."""
 
-    def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
+    def __init__(self, lease: Lease, targets: frozenset[Ref], log: RequestLog, *, removes: bool) -> None:
         self._lease = lease
         self._targets = targets
+        self._log = log
         self._removes = removes
 
     @property
@@ -156,13 +176,15 @@ class RestrictedLease:
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """As `Lease.move`, to the plan's targets."""
         require_targets(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
-        return await self._lease.move(batch)
+        with self._log.note("move", batch):
+            return await self._lease.move(batch)
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """As `Lease.settle`, if the plan removes letters."""
         if not self._removes:
             raise Refused("The plan does not remove letters without storing them")
-        return await self._lease.settle(letters)
+        with self._log.note("remove", letters):
+            return await self._lease.settle(letters)
 
     async def release(self, letters: Batch) -> None:
         """As `Lease.release`."""
@@ -175,21 +197,23 @@ class RestrictedClaimingLease(RestrictedLease):
     async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
         """As `ClaimsLetters.claim`."""
         assert isinstance(self._lease, ClaimsLetters)
-        return await self._lease.claim(letters)
+        with self._log.note("claim", letters):
+            return await self._lease.claim(letters)
 
 
 class RestrictedStoringLease(RestrictedLease):
     """A restricted lease that stores letters first: it may also remove those that it has stored."""
 
-    def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
-        super().__init__(lease, targets, removes=removes)
+    def __init__(self, lease: Lease, targets: frozenset[Ref], log: RequestLog, *, removes: bool) -> None:
+        super().__init__(lease, targets, log, removes=removes)
         self._stored: set[Position] = set()
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """As `StoresFirst.store`, to the plan's targets."""
         assert isinstance(self._lease, StoresFirst)
         require_targets(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
-        receipts = await self._lease.store(batch)
+        with self._log.note("store", batch):
+            receipts = await self._lease.store(batch)
         self._stored.update(
             transfer.letter.position
             for transfer, receipt in zip(batch, receipts, strict=True)
@@ -203,7 +227,8 @@ class RestrictedStoringLease(RestrictedLease):
         if not positions <= self._stored:
             return await super().settle(letters)
         self._stored -= positions
-        return await self._lease.settle(letters)
+        with self._log.note("remove", letters):
+            return await self._lease.settle(letters)
 
 
 class RestrictedBulkLease(RestrictedLease):
@@ -216,7 +241,8 @@ class RestrictedBulkLease(RestrictedLease):
     async def move_raw(self, batch: RawBatch) -> BulkResult:
         """As `BulkLease.move_raw`, to the plan's targets."""
         require_targets(self._targets, {route.target for route in batch.routes})
-        return await self._bulk_lease.move_raw(batch)
+        with self._log.note("move", batch):
+            return await self._bulk_lease.move_raw(batch)
 
     @property
     def _bulk_lease(self) -> BulkLease:

@@ -16,6 +16,7 @@ from textual.worker import Worker
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.loop_yield import LOOP_YIELDER
+from mqtui.brokers.request_log import REQUEST_HISTORY
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
@@ -120,6 +121,7 @@ class Console(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Set the keys, and show the first screen."""
+        REQUEST_HISTORY.start()
         self.set_keymap(self.keymap.user_bindings)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.sessions.notify(note, "warn")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mqtui.brokers.request_log import log_request
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Property
@@ -200,6 +202,22 @@ async def test_a_destination_is_described(dev: MemoryShop) -> None:
             await user.presses("g", "d").is_at("PropertiesScreen").sees("topic orders.DLQ")
             await user.presses("full_stop").is_at("CausesScreen").presses("full_stop").is_at("DeadLetterListScreen")
             await user.presses("comma", "comma").is_at("PropertiesScreen")
+
+
+async def test_requests_of_this_session_are_a_tab_of_the_audit(dev: MemoryShop) -> None:
+    """What was sent, when and how long it took; the newest first, by name only, and no more than are kept."""
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").presses("6").is_at("AuditScreen").sees(". requests").presses("full_stop")
+        await user.is_at("RequestsScreen").sees("nothing was sent to a broker yet")
+        with suppress(RuntimeError), log_request("kafka", lambda: "publish 1 message to orders"):
+            raise RuntimeError("s3cret")
+        with log_request("redis", lambda: "XADD at cache:6379"):
+            pass
+        await user.then_calls(user.screen.refresh_figures).on_some_row("publish 1 message to orders")
+        assert "XADD at cache:6379" in user.rows[0] and "RuntimeError" in user.rows[1]
+        assert "s3cret" not in user.screen_text and [*wrongly_compared(user.table)] == []
+        await user.presses("/").types("took<1s !error:Runtime").sees("1 of 2").presses("esc", "full_stop")
+        await user.is_at("AuditScreen").presses("comma").is_at("RequestsScreen").presses("esc").is_at("AuditScreen")
 
 
 async def test_copies_of_a_row(dev: MemoryShop) -> None:

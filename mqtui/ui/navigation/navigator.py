@@ -328,6 +328,10 @@ class Navigator:
         """The audit, with the cursor on a line."""
         await self._show("nav.view_6", number)
 
+    async def requests(self) -> None:
+        """What this console sent to the brokers."""
+        await self._console.history.to_view(screen_class("requests"))
+
     # -- lists
 
     async def order(self, table: RowTable[Any], own_order: str) -> None:

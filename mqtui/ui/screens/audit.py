@@ -53,7 +53,7 @@ class AuditScreen(ListScreen[AuditRow]):
 
     screen_name = "Audit"
 
-    hint_actions = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
+    hint_actions = ("nav.open", "nav.next_tab", "list.filter", "list.order", "read.again", "thing.copy", "run.restore")
     empty_text = "nothing was changed from this machine yet"
     own_order = "newest first"
 
@@ -160,6 +160,14 @@ class AuditScreen(ListScreen[AuditRow]):
             if self._record(item) is None:
                 return f"a {item.begin.verb} is no run: the journal keeps no letters of it"
         return reason
+
+    def action_title(self, action: Action) -> str:
+        return "requests" if action.id == "nav.next_tab" else super().action_title(action)
+
+    @handles("nav.next_tab", "nav.previous_tab")
+    async def requests(self) -> None:
+        """Show what this console sent to the brokers."""
+        await self.console.go.requests()
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:

@@ -134,13 +134,13 @@ class RabbitSession:
         self._server = ServerInfo(str(reported.get("version", "")), str(reported.get("cluster_name", "")))
         return connection
 
-    async def on_channel(self, work: Callable[[Channel], Awaitable[Result]]) -> Result:
+    async def on_channel(self, what: str, work: Callable[[Channel], Awaitable[Result]]) -> Result:
         """Run `work` on a throw-away channel: one that the broker closes over it disturbs nothing else."""
 
         async def run() -> Result:
             channel = await self._shared_channel()
             try:
-                with log_request("rabbitmq", lambda: "an AMQP request"):
+                with log_request("rabbitmq", lambda: what):
                     return await work(channel)
             finally:
                 await channel.close()
@@ -162,7 +162,7 @@ class RabbitSession:
     async def server_info(self) -> ServerInfo:
         """Version and cluster name; connects where nothing has connected before."""
         if self._server is None:
-            await self.on_channel(_do_nothing)
+            await self.on_channel("open a channel", _do_nothing)
         if self._server is None:
             raise RuntimeError("a connection opened without server properties")
         return self._server
@@ -190,7 +190,7 @@ class RabbitSession:
         """
         if not name_bytes(queue).isascii() and name_bytes(queue).decode(errors="replace") != queue:
             raise NotFound(f"There is no queue {queue!r}", "Names of queues are UTF-8.")
-        return await self.on_channel(lambda channel: channel.queue_counts(queue))
+        return await self.on_channel(f"ask queue {queue} for its counts", lambda channel: channel.queue_counts(queue))
 
     async def close(self) -> None:
         """Requeue what is unacknowledged and close everything."""

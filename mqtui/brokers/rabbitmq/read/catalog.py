@@ -164,7 +164,7 @@ class RabbitCatalog:
 
     async def _exchange(self, name: str) -> Destination:
         if not self._session.management.is_configured:
-            await self._session.on_channel(lambda channel: channel.require_exchange(name))
+            await self._session.on_channel(f"ask for exchange {name}", lambda channel: channel.require_exchange(name))
             return Destination(Ref(Kind.EXCHANGE, name), UNKNOWN, messages=HOLDS_NOTHING, backlog=HOLDS_NOTHING)
         row = await self._session.management.exchange(name)
         return exchange_row(row, await exchange_policy(self._session.management, row))

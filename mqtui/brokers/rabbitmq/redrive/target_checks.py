@@ -44,7 +44,7 @@ class TargetInspection:
 
     async def _check_exchange(self, name: str) -> list[Risk]:
         if not self._session.management.is_configured:
-            await self._session.on_channel(lambda channel: channel.require_exchange(name))
+            await self._session.on_channel(f"ask for exchange {name}", lambda channel: channel.require_exchange(name))
             copies = Risk("fan-out", f"every queue bound to {name} gets a copy; which ones can't be read")
             return [unchecked_risk(f"bindings and alternate exchange of {name}", ""), copies]
         row = await self._session.management.exchange(name)
