@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import BulkLease, RawBatch
 from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.errors import MqtuiError
@@ -165,8 +166,10 @@ class MessageMoveBatch:
         counter, may_duplicate = self._recorder.counter, self._recorder.may_duplicate
         outcomes: list[OutcomeRow] = []
         in_doubt: list[int] = []
-        moved = 0
+        moved, slices = 0, TimeSlices()
         for index, (key, transfer, receipt) in enumerate(zip(self._keys, self._transfers, self._receipts, strict=True)):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                await slices.yield_to_loop()
             sent_again = may_duplicate and key.was_in_flight and index not in self._already_stored
             possible_duplicate = (
                 sent_again or index in self._taken_by_others or receipt.reason.startswith(STORED_BEFORE)

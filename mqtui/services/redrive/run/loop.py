@@ -144,7 +144,7 @@ class RedriveLoop:
         transfers: list[Transfer] = []
         rest: list[Message] = []
         unroutable: list[tuple[JournalKey, str]] = []
-        all_keys = [self._counter.key_for(letter) for letter in batch]
+        all_keys = await self._keys_for(batch)
         wanted = await self._select(
             [letter for letter, key in zip(batch, all_keys, strict=True) if not key.was_in_flight]
         )
@@ -171,6 +171,14 @@ class RedriveLoop:
                 0, [(key.name, Outcome.REFUSED, "", reason) for key, reason in unroutable]
             )
         return MessageMoveBatch(self._recorder, transport, keys, transfers) if transfers else None
+
+    async def _keys_for(self, batch: Batch) -> list[JournalKey]:
+        keys, slices = list[JournalKey](), TimeSlices()
+        for index, letter in enumerate(batch):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                await slices.yield_to_loop()
+            keys.append(self._counter.key_for(letter))
+        return keys
 
     async def _select(self, letters: Batch) -> list[bool]:
         """Which letters are selected, counted off the budget. A stop ends the jq program: then none is."""
