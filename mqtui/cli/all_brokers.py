@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -114,6 +113,8 @@ class OpenBrokers:
     async def _ask_all(
         self, look: Callable[[Session], Awaitable[Answer]]
     ) -> tuple[list[tuple[str, Answer]], list[tuple[str, MqtuiError]]]:
+        import asyncio
+
         async def one(session: Session | MqtuiError) -> Answer:
             if isinstance(session, MqtuiError):
                 raise session
@@ -158,6 +159,8 @@ async def open_all_brokers(output: Output, target: str) -> AsyncIterator[OpenBro
         BadInput: the target is no profile and no URL, or the profiles file has a mistake.
         NotFound: there is no such profile.
     """
+    import asyncio
+
     from mqtui.services.session import list_brokers, open_session
 
     targets = await asyncio.to_thread(list_brokers, target)
@@ -198,6 +201,8 @@ async def open_holder(output: Output, target: str, resource: ParsedName) -> Asyn
         BadInput: several brokers have one of that name.
         NotFound: there is no such profile, or none of several brokers has the resource.
     """
+    import asyncio
+
     from mqtui.services.session import list_brokers, open_session
 
     if len(await asyncio.to_thread(list_brokers, target)) == 1:

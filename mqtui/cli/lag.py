@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,6 +45,8 @@ async def _once(output: Output, target: str, group: ParsedName | None, warn: int
 
 
 async def _watch(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
+    import asyncio
+
     async with open_all_brokers(output, target) as brokers:
         while True:
             answers = await _ask(brokers, group, _limits(warn, fail))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -96,6 +95,8 @@ def _check(address: Address) -> None:
     Raises:
         BadInput: an option's value is not valid, or it needs another option, or TLS, that is not given.
     """
+    import asyncio
+
     from mqtui.brokers.registry import connect
 
     adapter = connect(address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator, Mapping
@@ -67,6 +66,8 @@ async def _run_saved_plan(
     output: Output, session: Session, remote: Session | None, planned: PlannedRedrive, flags: ConsentFlags, file: Path
 ) -> int:
     """With a plan file: a dry run saves the plan where the file is new; else the plan has to be the saved one."""
+    import asyncio
+
     from mqtui.services.redrive.planning.saved_plan import encode_plan, require_same_terms
 
     now = await encode_plan(session, planned, remote, flags.allowed_risks)

@@ -1,19 +1,24 @@
-"""Runs a command: errors become messages and exit codes, signals end it in order."""
+"""Runs a command: errors become messages and exit codes, signals end it in order.
+
+A command that is only completed or explained runs nothing: asyncio, which takes longest to load, is loaded to run it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mqtui.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED, exit_code_of
 from mqtui.cli.output import Output, OutputNotWritten
 from mqtui.domain.errors import MqtuiError
+
+if TYPE_CHECKING:
+    import asyncio
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GC_THRESHOLD = 50_000
@@ -30,7 +35,7 @@ def exit_on_error(output: Output) -> Iterator[None]:
         output.progress_done()
         output.error(error, exit_code)
         sys.exit(exit_code)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except _interrupts():
         output.progress_done()
         sys.exit(INTERRUPTED)
     except OutputNotWritten:
@@ -47,8 +52,16 @@ def exit_on_error(output: Output) -> Iterator[None]:
         sys.exit(INCOMPLETE)
 
 
+def _interrupts() -> tuple[type[BaseException], ...]:
+    """What an interrupted command raises."""
+    running = sys.modules.get("asyncio")
+    return (KeyboardInterrupt,) if running is None else (KeyboardInterrupt, running.CancelledError)
+
+
 def run_command(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and exit with its code."""
+    import asyncio
+
     gc.set_threshold(GC_THRESHOLD)
     with exit_on_error(output):
         sys.exit(asyncio.run(work()))
@@ -59,6 +72,8 @@ def stop_on_interrupt() -> asyncio.Event:
 
     A second signal cancels the command, which requeues its deliveries before it ends; a third one ends the process.
     """
+    import asyncio
+
     loop, command = asyncio.get_running_loop(), asyncio.current_task()
     stop = asyncio.Event()
 

@@ -95,6 +95,17 @@ def test_a_secret_that_a_program_prints_is_not_asked_for(known: Mqtui) -> None:
     assert not told.exists()
 
 
+def test_a_completion_loads_nothing_that_talks_or_draws(known: Mqtui) -> None:
+    """Once the names are fresh it reads two files: no event loop, no client library, no terminal."""
+    line = {"_MQTUI_COMPLETE": "bash_complete", "COMP_WORDS": "mqtui peek shop ", "COMP_CWORD": "3"}
+    offered(known, "mqtui peek shop ")
+    asking = [sys.executable, "-X", "importtime", "-m", "mqtui"]
+    told = subprocess.run(asking, env=known.environment() | line, capture_output=True, text=True, check=True).stderr
+    loaded = {row.rpartition("|")[2].strip() for row in told.splitlines()}
+    heavy = {"asyncio", "textual", "rich", "confluent_kafka", "kafka", "pika", "redis", "httpx2", "cryptography"}
+    assert "mqtui.cli.completers" in loaded and not loaded & heavy
+
+
 def test_a_completion_costs_little_more_than_a_start(known: Mqtui) -> None:
     line = {"_MQTUI_COMPLETE": "bash_complete", "COMP_WORDS": "mqtui peek shop ", "COMP_CWORD": "3"}
     offered(known, "mqtui peek shop ")
