@@ -224,8 +224,9 @@ async def _test(output: Output, name: str) -> int:
             words = f"✓ {kind} {cluster.version}, {told['ms']} ms"
         except MqtuiError as error:
             worst = max(worst, exit_code_of(error))
-            told |= {"ok": False, "title": error.title, "detail": error.detail, "hint": error.hint}
-            steps = describe_steps(address, await failed_step(error, address))
+            step = await failed_step(error, address)
+            told |= {"ok": False, "failed_step": step, "title": error.title, "detail": error.detail, "hint": error.hint}
+            steps = describe_steps(address, step)
             words = "  ".join(part for part in (f"✗ {kind}", steps, error.title, error.detail, error.hint) if part)
         if output.json:
             output.json_line(told)

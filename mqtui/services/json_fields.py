@@ -272,6 +272,9 @@ FIELDS = {
     "ok": JsonField(BOOLEAN, "whether it connected"),
     "version": JsonField(TEXT, "the broker's version"),
     "ms": JsonField(INTEGER, "how long connecting took"),
+    "failed_step": JsonField(
+        TEXT_OR_NULL, "name, port, TLS, login, space or rights; null: the error is none of connecting"
+    ),
     # the schema registry
     "subject": JsonField(NAME, "subject of the schema registry"),
     "schema_versions": JsonField(_list(INTEGER), "versions of the subject"),

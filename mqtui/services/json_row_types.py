@@ -88,7 +88,7 @@ ROWS = {
     "connection": _row(
         "Whether one broker of a profile could be reached.",
         "profile broker ok",
-        "version ms title detail hint",
+        "version ms failed_step title detail hint",
     ),
     "subject": _row(
         "A subject of the schema registry, with one version; null is what could not be asked.",

@@ -69,7 +69,7 @@ def test_a_profile_that_can_not_connect(mqtui: Mqtui) -> None:
     done = mqtui("profile", "test", "gone", "--json")
     assert done.code == 3
     (told,) = done.rows()
-    assert not told["ok"]
+    assert (told["ok"], told["failed_step"]) == (False, "port")
     assert "127.0.0.1:1" in json.dumps(told)
 
 
