@@ -39,7 +39,7 @@ It is looked for where a word begins, since at each of its characters it would t
 """
 
 AFTER_COLON = re.compile(r":(?![\d/\s…]).*", re.DOTALL)
-NO_PORT = re.compile(r"(://[^/?#@]*?):(?!\d+(?:[,/?#]|$))[^/?#@]*(?=[/?#]|$)")
+NO_PORT = re.compile(r"(://[^/?#@\s]*?):(?!\d+(?:[,/?#\s'\")]|$))[^/?#@]*(?=[/?#]|$)")
 
 
 def mask(text: str) -> str:

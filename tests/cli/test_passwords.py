@@ -41,6 +41,8 @@ def test_an_error_text_and_the_audits_command_are_masked(target: str) -> None:
         "Invalid value for '-H' / '--header': There is no = in it",
         "Got unexpected extra arguments (a b)",
         "kafka://h:9092,h2:9093",
+        "mqtui ls kafka://h:9092 --log FILE",
+        "Error: 'kafka://h:9092,h2:9093' has no topic (redis://h:6379).",
         "No such option '-k'.",
         "topic:orders",
     ],
