@@ -20,6 +20,15 @@ async def test_a_message_that_was_not_sent(dev: MemoryShop) -> None:
         await user.sees("work.invoices.dlq").sees_no("first line")
 
 
+async def test_what_is_typed_goes_on_behind_a_draft_of_several_lines(dev: MemoryShop) -> None:
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").moves_to("payments").presses("P").is_at("PublishScreen").types("a=1")
+        await (
+            user.presses("esc").is_at("DestinationsScreen").presses("P").is_at("PublishScreen").types("2").sees("a=12")
+        )
+        await user.presses("ctrl+u").sees_no("a=1")
+
+
 async def test_terms_of_a_plan(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen").sees("Start with 1")

@@ -108,7 +108,9 @@ class Form(VerticalScroll):
         self.put(field.key, field.choices[place % len(field.choices)])
 
     def on_mount(self) -> None:
-        """Put the texts back that are too large to draw."""
+        """Put the texts back that are too large to draw; the cursor stands behind each text, as in one-line fields."""
+        for area in self.query(LargeTextArea):
+            area.move_to_end()
         for key, text in [*self.draft.items()]:
             if len(text) > MAX_DRAWN:
                 self.put(key, text)

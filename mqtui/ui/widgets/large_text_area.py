@@ -24,6 +24,11 @@ class LargeTextArea(TextArea):
         self.held = text if len(text) > MAX_DRAWN else None
         self.read_only = self.held is not None
         self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"
+        self.move_to_end()
+
+    def move_to_end(self) -> None:
+        """Put the cursor behind the text: what is typed goes on with it."""
+        self.move_cursor(self.document.end)
 
     def update_suggestion(self) -> None:
         """Suggest the rest of the first name that begins as the line does."""
