@@ -22,7 +22,6 @@ PATIENCE = 30.0
 LOOK = 0.02
 MOST_STEPS_BACK = 10
 MOST_LOOKS = 100
-PAINTED = 0.4
 LONGEST = 14
 """Signs typed into a prompt or a form."""
 
@@ -110,6 +109,7 @@ class Player:
             if burst.opener not in REFUSED:
                 assert noted[-1]["text"] == burst.text, f"the field has {noted[-1]['text']!r}"
         except (AssertionError, ValueError) as error:
+            self.terminal.catch_up()
             shown = "\n".join(self.terminal.screen.display)
             raise AssertionError(f"seed {seed}: {burst.keys!r}: {error}, {actions}, {noted[-1]}\n{shown}") from error
         if burst.opener in FORMS:
@@ -131,12 +131,14 @@ class Player:
         raise AssertionError(f"after seed {seed} there is no way back: {now}")
 
     def opened(self) -> dict[str, Any]:
-        """Wait until a profile is open: where that leads. The key that is pressed does nothing."""
+        """Wait until a profile is open: where that leads. The key that is pressed is refused nowhere.
+
+        Behind one that is refused keys are dropped until its answer is painted.
+        """
         for _ in range(MOST_LOOKS):
             sleep(LOOK)
-            if (now := self.types("u")[-1])["screen"] != "HomeScreen":
+            if (now := self.types("g")[-1])["screen"] != "HomeScreen":
                 break
-        sleep(PAINTED)  # keys are dropped until the answer to the one that was refused is painted
         return now
 
 
