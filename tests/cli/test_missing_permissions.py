@@ -29,6 +29,7 @@ def guarded(brokers: Brokers) -> Iterator[tuple[KafkaCluster, Ref, int]]:
     commit(kafka, GROUP, topic)
     allow(kafka, ResourceType.TOPIC, topic.name, "watcher", AclOperation.DESCRIBE, AclOperation.READ)
     yield kafka, topic, brokers.servers.ports("hidden")["sasl"]
+    kafka.leave()
     brokers.servers.discard("hidden")
 
 

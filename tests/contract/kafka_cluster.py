@@ -129,6 +129,10 @@ class KafkaCluster:
         producer.produce(self.state, json.dumps(value).encode(), key.encode())
         assert producer.flush(WAIT) == 0
 
+    def leave(self) -> None:
+        """Let go of the client, where the broker itself ends: it would go on trying to reach it."""
+        del self.admin
+
     def close(self) -> None:
         names = [name for name in self.names() if name.startswith(self.prefix)]
         if names:

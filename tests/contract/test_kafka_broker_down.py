@@ -89,6 +89,7 @@ class TwoBrokers:
 def two_brokers(brokers: Brokers) -> Iterator[TwoBrokers]:
     made = TwoBrokers(brokers)
     yield made
+    made.cluster.leave()
     for name in ("pair-2", "pair"):
         made.servers.discard(name)
 
@@ -306,4 +307,5 @@ async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.Mo
     finally:
         brokers.servers.resume("silent")
     await connection.close()
+    kafka.leave()
     brokers.servers.discard("silent")

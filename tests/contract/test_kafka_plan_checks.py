@@ -156,6 +156,7 @@ def acl_cluster(brokers: Brokers) -> Iterator[KafkaCluster]:
     name = "kafka-acl"
     kafka = KafkaCluster(brokers.servers.start_kafka(name, sasl_users={USER: SECRET}))
     yield kafka
+    kafka.leave()
     brokers.servers.discard(name)
 
 

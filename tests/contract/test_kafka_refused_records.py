@@ -155,4 +155,5 @@ async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:
     await adapter.close()
     assert states(receipts) == {PublishStatus.STORED: 400}
     assert Counter(kafka.values(target)) == Counter(values)
+    kafka.leave()
     brokers.servers.discard(name)
