@@ -31,6 +31,7 @@ from mqtui.ui.key_queue import KeyQueue
 from mqtui.ui.navigation import global_actions
 from mqtui.ui.navigation.history import ScreenHistory
 from mqtui.ui.navigation.screen_classes import screen_class
+from mqtui.ui.render.broker_status import is_not_read
 from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.screens.overlays.toasts import Toasts
 from mqtui.ui.session.demo_tour import DemoTour
@@ -172,6 +173,8 @@ class Console(App[None], inherit_bindings=False):
             self._fresh, self._drawn = False, monotonic() if shown else 0.0
             screen.refresh_figures()
             screen.draw_frame()
+        elif screen is not None and screen.is_ready and any(map(is_not_read, self.broker_sessions)):
+            screen.show_waiting()
         self.gc_scheduler.on_tick()
         if terminal_is_gone():
             self.exit()

@@ -23,7 +23,7 @@ VIEWS = ("dest", "groups", "dead", "", "runs", "audit")
 
 def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
     """Left and right part: profile, environment, mode and links; backlog, dead letters, runs, clock."""
-    left = [BarItem(f" {console.target or 'mqtui'} ", "text", bold=True)]
+    left = [BarItem(f" {console.target or 'mqtui'} ", "text", bold=True, shrinks=True)]
     policy = console.policy
     if policy is not None and policy.environment is not Environment.NONE:
         word = policy.environment.upper()
@@ -32,8 +32,10 @@ def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
     if policy is not None and (policy.read_only or policy.protected):
         left.append(BarItem(" read-only " if policy.read_only else " protected ", "warn"))
     for broker_session in console.broker_sessions if console.target else ():
-        left.append(BarItem(f" {broker_session.kind}", _link_tone(broker_session), 3))
-        left.append(BarItem(f" {_link(broker_session)} ", _link_tone(broker_session), 1))
+        tone, (sign, took) = _link_tone(broker_session), _link(broker_session)
+        left.append(BarItem(f" {broker_session.kind} {sign}", tone, 1))
+        left.append(BarItem(took, tone, 3))
+        left.append(BarItem(" ", tone, 1))
     return tuple(left), _badges(console)
 
 
@@ -72,13 +74,14 @@ def views(console: ConsoleApi) -> Side:
     return tuple(pieces)
 
 
-def _link(broker_session: BrokerSession) -> str:
+def _link(broker_session: BrokerSession) -> tuple[str, str]:
+    """The link's sign, and how long the last poll took or what is wrong."""
     snapshot = broker_session.snapshot
     if broker_session.error is not None:
-        return "✗"
+        return "✗", ""
     if snapshot is None or not snapshot.as_of:
-        return "✗ retry" if snapshot is not None and snapshot.error is not None else "·"
-    return "✗ lost" if snapshot.error is not None else f"●{snapshot.poll_seconds * 1000:.0f}ms"
+        return ("✗", " retry") if snapshot is not None and snapshot.error is not None else ("·", "")
+    return ("✗", " lost") if snapshot.error is not None else ("●", f"{snapshot.poll_seconds * 1000:.0f}ms")
 
 
 def _link_tone(broker_session: BrokerSession) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -63,7 +64,8 @@ class DestinationConsole:
         return self.picture[-2].strip()
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and wait until they are handled."""
+        """Press keys once what they answer is painted, and wait until they are handled."""
+        await self.until(lambda: getattr(self.screen, "painted_at", 0.0) < inf, "what is asked")
         await self.pilot.press(*keys)
         await self.pilot.pause()
 

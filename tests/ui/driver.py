@@ -26,7 +26,9 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.ui.app import Console
 from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.widgets.prompt_line import PromptLine
-from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from mqtui.ui.widgets.row_canvas import GUTTER
+from mqtui.ui.widgets.row_model import Notice
+from mqtui.ui.widgets.row_table import RowTable
 
 PATIENCE = 10.0
 """Seconds a step waits for what it names."""
@@ -211,10 +213,10 @@ class User:
 
     @property
     def rows(self) -> list[str]:
-        """All rows of the list as they are drawn; none where there is no list yet."""
+        """All rows of the list as they are drawn, without notices; none where there is no list yet."""
         if not isinstance(self.console.screen, ConsoleScreen) or self.screen.focused_table is None:
             return []
-        return [self.row_at(line) for line in range(len(self.table.model.shown))]
+        return [self.row_at(line) for line, item in enumerate(self.table.model.shown) if not isinstance(item, Notice)]
 
     def row_at(self, line: int) -> str:
         """A row of the list as it is drawn, also where it is scrolled away."""

@@ -119,6 +119,10 @@ class ListApp(App[None]):
         """All lines of the screen, drawn now."""
         return [self.table.render_line(line) for line in range(self.table.size.height)]
 
+    def struck(self, screen_line: int) -> bool:
+        """Whether the cells of a line are struck through."""
+        return any(each.style is not None and each.style.strike for each in self.table.render_line(screen_line))
+
     def drawn(self, screen_line: int) -> str:
         """A line of the list as it is drawn."""
         return self.table.render_line(screen_line).text

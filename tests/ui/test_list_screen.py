@@ -19,8 +19,9 @@ from mqtui.ui.actions import ACTIONS
 from mqtui.ui.render.home.profiles import OTHER_WAYS
 from mqtui.ui.render.table_model import Measure
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
+from mqtui.ui.widgets.row_canvas import GUTTER
 from mqtui.ui.widgets.row_sort import sort_key
-from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from mqtui.ui.widgets.row_table import RowTable
 from tests.memory.roles import MemoryCatalog
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop

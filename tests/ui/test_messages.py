@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
+from mqtui.brokers.port import Batch
 from mqtui.domain.resource import Ref
+from mqtui.ui.screens.messages.message_source import MessageSource
 from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.memory import MemoryKafka, MemoryWorld
 from tests.ui.destination_console import NARROW, message, open_destination, order
@@ -88,6 +92,90 @@ async def test_following_sticks_to_the_end_and_a_move_holds_it() -> None:
         await opened.see("held")
         await opened.press("t")
         await opened.until(lambda: not opened.screen.table.following)
+
+
+async def test_row_detail_and_prompt_line_speak_of_one_message() -> None:
+    """At every paint while new ones come, also of large ones, whose value comes later."""
+    world = MemoryWorld()
+    server, ref = orders(world, 10)
+    painted: set[tuple[str, ...]] = set()
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 10)
+
+        def note() -> None:
+            item, detail = opened.screen.table.current, opened.screen.detail_pane
+            titled, told = detail.head.name_shown.split()[1], opened.line.split(":")[0]
+            painted.add((str(item.position), str(detail.message.position), titled, told))
+            opened.user.painted.set()
+
+        opened.console.post_display_hook = note  # type: ignore[method-assign]  # made for this
+        await opened.press("t")
+        await opened.see("▼ following")
+        for number in range(10, 16):
+            server.store(order(ref, number) if number % 2 else message(ref, b'{"large": "' + b"x" * 300_000 + b'"}'))
+            await opened.see(f"0/{number}: ")
+    assert len(painted) > 5
+    assert [each for each in painted if len(set(each)) > 1] == []
+
+
+async def test_no_row_is_under_the_cursor_before_the_newest_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a first reading goes on its rows are in sight; at its end the newest has the cursor, unless a key chose."""
+    read = MessageSource.read
+    gate = asyncio.Event()
+
+    async def slowly(source: MessageSource) -> AsyncGenerator[Batch]:
+        async for batch in read(source):
+            yield batch[:30]
+            await gate.wait()
+            yield batch[30:]
+
+    monkeypatch.setattr(MessageSource, "read", slowly)
+    world = MemoryWorld()
+    _, ref = orders(world, 40)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see('"id":29,')
+        assert opened.screen.table.current is None and '"id":0,' not in opened.text
+        gate.set()
+        await opened.until(lambda: opened.screen.table.current is not None)
+        assert '"id": 39,' in opened.text
+        gate.clear()
+        await opened.press("r", "k", "k")
+        gate.set()
+        await opened.until(lambda: not opened.screen.is_reading)
+        await opened.see('"id": 37,')
+    gate.clear()
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see('"id":29,')
+        await opened.press("k")
+        gate.set()
+        await opened.until(lambda: opened.screen.table.model.count == 40)
+        await opened.see('"id": 29,')
+
+
+async def test_a_message_that_left_the_list_is_struck_through() -> None:
+    """Dropped because others came, or not there when it is read again: row, detail and line say so until a key."""
+    world = MemoryWorld()
+    server, ref = orders(world, 10)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 10)
+        table = opened.screen.table
+        await opened.press("t")
+        await opened.see("▼ following")
+        await opened.press("k", "k")
+        kept = table.current.position
+        table.model.most = 20
+        for number in range(100, 130):
+            server.put(order(ref, number))
+        await opened.until(lambda: table.is_gone, "the row is dropped")
+        await opened.see(f"orders {kept} · gone", "is not in the list any more", "▌ ✗ ")
+        assert (table.current.position, table.model.count) == (kept, 20)
+        await opened.press("P")
+        await opened.until(lambda: type(opened.screen).__name__ == "PublishScreen")
+        await opened.press("escape")
+        await opened.until(lambda: opened.screen.table is table)
+        await opened.press("j")
+        await opened.until(lambda: not table.is_gone and " · gone" not in opened.text)
+        assert table.cursor == 0
 
 
 async def test_what_came_before_following_began_is_not_left_out() -> None:

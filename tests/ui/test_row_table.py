@@ -13,10 +13,11 @@ from rich.style import Style
 from textual.events import MouseScrollDown
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.table_model import LEAST, Column, align, fit_columns
+from mqtui.ui.render.table_model import LEAST, Column, align, fit_columns, shorten_middle
 from mqtui.ui.widgets.cell_segments import title_segments
 from mqtui.ui.widgets.pane import ColumnTitles
-from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from mqtui.ui.widgets.row_canvas import GUTTER
+from mqtui.ui.widgets.row_table import RowTable
 from tests.ui.list_app import ListApp, Row, RowsRenderer, list_app, rows
 
 # -- the cursor keeps its row and its screen line
@@ -144,30 +145,121 @@ async def test_at_random_the_row_under_the_cursor_never_changes() -> None:
         kept, line = app.here, app.screen_line
         app.highlighted.clear()
         for _ in range(100):
-            chosen = [item for item in items if item.name == kept or dice.random() < 0.9]
+            chosen = [item for item in items if dice.random() < 0.9]
             app.table.show([Row(item.name, dice.randrange(9999), dice.randrange(3)) for item in chosen])
             assert app.here == kept
+            assert app.table.is_gone == (kept not in {item.name for item in chosen})
         await pilot.pause()
-        assert app.highlighted == []
+        assert set(app.highlighted) <= {kept}
         inner = app.table.size.height
         assert app.screen_line == line or app.table.scroll_offset.y in (0, len(app.table.model.shown) - inner)
 
 
-async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
-    """The list says so: the sentence is about the row that is there now."""
+async def test_a_row_that_vanished_stays_struck_through_until_the_user_moves() -> None:
+    """The list tells of it once; no other row comes under the cursor, whatever else comes and goes."""
     items = rows(50)
     async with list_app(items) as (app, pilot):
         app.table.move_to(10)
         await pilot.pause()
         app.highlighted.clear()
-        app.table.show(items[:10] + items[11:])
+        for left in (items[:10] + items[11:], inserted(items[:10] + items[12:]), items[:10] + items[13:]):
+            app.table.show(left)
+            await pilot.pause()
+            assert (app.here, app.screen_line, app.table.is_gone) == ("thing-000010", 10, True)
+            assert app.drawn(10).startswith("▌ ✗") and app.struck(10) and not app.struck(9) and not app.struck(11)
+            assert app.table.model.count == len(left) == len(app.table.model.rows)
+        assert app.highlighted == ["thing-000010"]
+        app.table.mark()
+        assert (app.here, app.table.model.marks, app.table.is_gone) == ("thing-000013", set(), False)
+        assert "thing-000010" not in app.names
+
+
+@pytest.mark.parametrize(
+    ("key", "there"),
+    [
+        ("nav.down", "thing-000011"),
+        ("nav.up", "thing-000009"),
+        ("nav.top", "thing-000000"),
+        ("nav.bottom", "thing-000049"),
+    ],
+)
+async def test_a_key_leads_from_a_vanished_row_to_its_neighbours(key: str, there: str) -> None:
+    items = rows(50)
+    async with list_app(items) as (app, pilot):
+        app.table.move_to(10)
         await pilot.pause()
-        assert app.here == "thing-000011"
-        assert app.highlighted == ["thing-000011"]
+        app.table.show(items[:10] + items[11:])
+        app.table.perform(key)
+        await pilot.pause()
+        assert (app.here, app.table.is_gone, len(app.names)) == (there, False, 49)
+
+
+async def test_a_vanished_row_may_come_back_or_be_the_last_one() -> None:
+    """A click on it leaves it; another list, or a filter of the user, keeps nothing of it."""
+    items = rows(20)
+    async with list_app(items) as (app, pilot):
+        await pilot.pause()
+        app.table.show(items[1:])
+        assert (app.here, app.table.is_gone, app.names[1]) == ("thing-000000", True, "thing-000001")
+        await pilot.click(app.table, offset=(8, 0))
+        assert (app.here, app.table.is_gone) == ("thing-000000", True)
+        app.table.show(items)
+        assert (app.here, app.table.is_gone) == ("thing-000000", False)
+        app.table.placeholder = [[("nothing here", "")]]
         app.table.show([])
         await pilot.pause()
-        assert app.table.model.count == 0
-        assert app.highlighted[-1] is None
+        assert (app.here, app.table.model.count) == ("thing-000000", 0)
+        assert "thing-000000" in app.drawn(0) and "nothing here" in app.drawn(1)
+        app.table.move_by(1)
+        await pilot.pause()
+        assert (app.here, app.highlighted[-1]) == (None, None) and "nothing here" in app.drawn(0)
+        app.table.show(items)
+        app.table.move_to(3)
+        await pilot.pause()
+        app.table.show(items[4:])
+        app.table.only(lambda thing: thing.name.endswith("7"))
+        assert (app.names, app.table.is_gone) == (["thing-000007", "thing-000017"], False)
+        await pilot.pause()
+        app.table.replace(rows(3))
+        assert (app.names, app.table.is_gone) == ([], False)
+
+
+async def test_a_row_that_no_longer_matches_the_filter_says_so() -> None:
+    items = rows(20)
+    async with list_app(items) as (app, pilot):
+        app.table.only(lambda thing: (thing.size or 0) < 10)
+        app.table.move_to(3)
+        await pilot.pause()
+        app.table.show([item.sized(99) if item.name == "thing-000003" else item for item in items])
+        assert (app.here, app.table.is_gone) == ("thing-000003", True)
+        assert "filter" in app.table.why_gone
+        app.table.show(items[4:])
+        assert "not there" in app.table.why_gone
+
+
+async def test_notices_stand_above_the_rows_and_move_nothing_under_the_cursor() -> None:
+    """They are no rows: the cursor skips them, and the first row brings them into sight."""
+    items = rows(200)
+    async with list_app(items) as (app, pilot):
+        app.table.move_to(2)
+        await pilot.pause()
+        for count in (2, 1, 3):
+            app.table.show_notices(
+                [[("  ✗ ", "danger"), (f"redis: lost, {number}" + "." * 200, "")] for number in range(count)]
+            )
+            await pilot.pause()
+            assert (app.here, app.table.model.count) == ("thing-000002", 200)
+            assert app.drawn(0).startswith("  ✗ redis: lost, 0") and app.drawn(0).rstrip().endswith("…")
+            assert "thing-000000" in app.drawn(count) and app.drawn(count + 2).startswith("▌")
+        app.table.show(items[3:])
+        assert (app.here, app.table.is_gone, app.table.cursor) == ("thing-000002", True, 3)
+        app.table.show_notices([])
+        assert (app.here, app.table.is_gone, app.table.cursor) == ("thing-000002", True, 0)
+        app.table.show_notices([[("  lost", "")]])
+        app.table.move_to_end()
+        app.table.move_to(0)
+        await pilot.pause()
+        assert app.here == "thing-000003" and app.drawn(0).startswith("  lost")
 
 
 async def test_before_a_key_the_cursor_stands_on_the_worst_row() -> None:
@@ -361,7 +453,9 @@ def test_columns_need_exactly_what_there_is(width: int) -> None:
 
 
 def test_names_give_way_with_an_ellipsis() -> None:
+    """Names of things in their middle: what they end with tells them apart."""
     assert align("a long name", 6, right=False) == "a lon…"
+    assert shorten_middle("shop.checkout.orders.DLQ", 12) == "shop.c…s.DLQ"
     assert align("12", 6, right=True) == "    12"
 
 

@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import BrokerEndpoint, Profile
+from mqtui.profiles.store import ProfileStore
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
 from mqtui.ui.render.table_model import RowRenderer, fit_columns
@@ -78,8 +81,19 @@ async def test_the_top_bar_keeps_what_must_not_go(dev: MemoryShop) -> None:
         for width in (200, 160, 140, 120, 100, 90, 80, 70, 60, 50, 40):
             await resized(user, width)
             top = lines(user)[0]
-            for word in ("shop", "STAGE", "protected", "† 54", "▸ 0"):
+            for word in ("shop", "STAGE", "protected", "† 54", "▸ 0", *(BrokerKind if width >= 80 else ())):
                 assert word in top, (width, word)
+
+
+async def test_a_broker_keeps_its_name_where_the_profiles_is_shortened(shop: MemoryShop) -> None:
+    """In its middle, once everything else has left."""
+    name = "prod-eu-checkout-and-payments-west-2"
+    ProfileStore().add(Profile(name, {BrokerKind.KAFKA: BrokerEndpoint("kafka://memory:9092")}))
+    async with at_console(shop.console(name), (60, 24)) as user:
+        await user.on_row("orders.DLQ").sees("† 31")
+        assert lines(user)[0].startswith(f" {name}  kafka ●")
+        await user.resizes(48, 24).sees("prod-eu-chec…")
+        assert lines(user)[0].rstrip() == " prod-eu-chec…ments-west-2  kafka ●   † 31  ▸ 0"
 
 
 def test_pieces_leave_from_the_highest_priority_on() -> None:

@@ -37,8 +37,8 @@ class Measure(StrEnum):
 class Column(NamedTuple):
     """One column. `width` is in terminal cells; the highest `priority` is dropped first; `grows` takes spare room.
 
-    It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept. Without a `measure`
-    figures, which stand on the right, are counts, and all else is text.
+    It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept, of a name (`is_name`)
+    both ends. Without a `measure` figures, which stand on the right, are counts, and all else is text.
     """
 
     key: str
@@ -50,6 +50,7 @@ class Column(NamedTuple):
     least: int = 0
     trend: bool = False
     measure: Measure | None = None
+    is_name: bool = False
 
     @property
     def measures(self) -> Measure:
@@ -168,6 +169,19 @@ def align(text: str, width: int, *, right: bool) -> str:
         length = cell_len(text)
     blank = " " * (width - length)
     return blank + text if right else text + blank
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """A name in less room: what it begins and ends with stays."""
+    if (len(text) if text.isascii() else cell_len(text)) <= width:
+        return text
+    if width < LEAST // 2:
+        return "…"[:width]
+    tail = (width - 1) // 2
+    end = text[-tail:]
+    while cell_len(end) > tail:
+        end = end[1:]
+    return f"{set_cell_size(text, width - 1 - cell_len(end))}…{end}"
 
 
 def shorten(text: str, width: int) -> str:

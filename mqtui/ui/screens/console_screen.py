@@ -111,6 +111,9 @@ class ConsoleScreen(Screen[None]):
     def refresh_figures(self) -> None:
         """Show new figures; called at most four times a second, and only while the screen is shown."""
 
+    def show_waiting(self) -> None:
+        """Show how long is waited for brokers that are opening; called once a second while one is."""
+
     @property
     def console(self) -> ConsoleApi:
         return cast("ConsoleApi", self.app)

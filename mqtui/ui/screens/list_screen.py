@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual import on
 
-from mqtui.domain.errors import MqtuiError
 from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import Ref
-from mqtui.ui.actions import BY_ID
-from mqtui.ui.render.figures import age
+from mqtui.ui.actions import BY_ID, Action
+from mqtui.ui.render.broker_status import (
+    broker_error_lines,
+    error_lines,
+    error_of,
+    is_not_read,
+    name_of,
+    slow_openings,
+)
+from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.render.table_model import Cell, row_as_text
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.session.sessions import BrokerSession
@@ -23,8 +30,6 @@ if TYPE_CHECKING:
     from mqtui.ui.screens.copy import CopyChoices
 
 Item = TypeVar("Item")
-SLOW_OPENING_SECONDS = 2.0
-"""Seconds after which a broker that is still opening is named."""
 
 FILTER_HINT = "enter keeps it, esc clears it"
 
@@ -48,6 +53,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     _in_state = False
     """Whether the prompt line shows the list's status instead of a row's description."""
 
+    def on_mount(self) -> None:
+        self.table.row_changed = self.show_row
+
     def items(self) -> list[Item]:
         """The rows, from what is known now."""
         return []
@@ -56,10 +64,16 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         """What matters about a row, in one sentence for the prompt line."""
         return ""
 
+    def row_status(self, item: Item) -> Cell:
+        """The prompt line's text and tone for the row under the cursor; of one that vanished first that."""
+        if self.table.is_gone:
+            return f"this row {self.table.why_gone}. As seen last: {self.describe_row(item)}", "warn"
+        return self.describe_row(item), ""
+
     def facts(self) -> str:
         """Order, counts and missing parts, shown on the right of the pane's title."""
         shown, there = self.table.model.count, max(0, len(self.table.model.items) - self.uncounted_rows)
-        if not there and self.is_unread:
+        if not there and (self.is_unread or any(map(error_of, self.shown_brokers))):
             return ""
         parts = [self.order_fact]
         parts.append(f"{shown:,} of {there:,}" if self.filter_text else f"{there:,}")
@@ -69,8 +83,8 @@ class ListScreen(ConsoleScreen, Generic[Item]):
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
         parts += [
             f"reading {broker_session.kind} …"
-            for broker_session in self.console.broker_sessions
-            if there and is_not_read(broker_session)
+            for broker_session in self.shown_brokers
+            if there and is_not_read(broker_session) and error_of(broker_session) is None
         ]
         parts += [
             f"ø {missing.partition(':')[0]}"
@@ -87,28 +101,38 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self.table.show(self.items())
         self.draw_status()
 
+    @property
+    def shown_brokers(self) -> Sequence[BrokerSession]:
+        """The brokers whose rows it shows."""
+        return self.console.broker_sessions
+
     def draw_status(self) -> None:
-        """Draw what depends on the rows: stale ones, the pane's title, the list's status."""
-        lost = [
-            broker_session
-            for broker_session in self.console.broker_sessions
-            if broker_session.snapshot is not None and broker_session.snapshot.error is not None
-        ]
+        """Draw what depends on the rows: stale ones, brokers with an error, the pane's title, the list's status."""
+        lost = [each for each in self.shown_brokers if each.snapshot is not None and each.snapshot.error is not None]
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)
+        self.table.show_notices(self.broker_errors())
         self.draw_facts()
         self._draw_state(lost)
 
+    def broker_errors(self) -> list[StyledLine]:
+        """A row for each broker that can't be used. The only one of an empty list is told of in its middle instead."""
+        brokers = self.shown_brokers
+        if len(brokers) == 1 and not self.table.model.items:
+            return []
+        with_target = not self.console.target
+        return [line for each in brokers for line in broker_error_lines(each, name_of(each, with_target=with_target))]
+
     def _draw_state(self, lost: Sequence[BrokerSession]) -> None:
         """Show the list's status: in its middle where it has no rows, else in the prompt line."""
-        state = self.status_lines(lost)
+        state, item = self.status_lines(lost), self.table.current
         self.table.placeholder = () if self.table.model.count else [(line,) for line in state]
         if state and self.table.model.count:
             self.prompt_line.set_status_quietly(*state[0])
+        elif item is not None and (self._in_state or self.table.is_gone):
+            self.prompt_line.set_status_quietly(*self.row_status(item))
         elif state and not self._in_state:
             self.prompt_line.set_status_quietly("")
-        elif self._in_state and self.table.current is not None:
-            self.prompt_line.set_status_quietly(self.describe_row(self.table.current))
         self._in_state = bool(state)
 
     def is_stale(self, item: Item, lost: Sequence[BrokerSession]) -> bool:
@@ -116,67 +140,59 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         return True
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
-        """The list's status as lines with tones: loading, empty, filtered, failed, lost; none where all is well."""
-        snapshot = lost[0].snapshot if lost else None
-        if snapshot is not None and snapshot.error is not None:
-            again = max(0, int(snapshot.retry_at - time()))
-            if not snapshot.as_of:
-                return (*error_lines(snapshot.error), (f"tried again in {again}s", "muted"))
-            gone = age(time() - snapshot.unreachable_since)
-            where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
-            return (
-                (
-                    f"{where}: lost {gone} ago · retry {snapshot.retry_number} in {again}s · {snapshot.error.title}",
-                    "warn",
-                ),
-            )
-        if not self.table.model.items:
-            starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.broker_startup.items())
-            troubles = [
-                broker_session.error
-                for broker_session in self.console.broker_sessions
-                if broker_session.error is not None
-            ]
-            if troubles and not self.is_unread:
-                return error_lines(troubles[0])
-            return self._slow_brokers() or (
-                (starting or ("reading …" if self.is_unread else self.empty_text), "muted"),
-            )
-        if not self.table.model.count:
+        """The list's status as lines with tones: loading, empty, filtered, failed; none where all is well."""
+        slow = slow_openings(self.shown_brokers, with_target=not self.console.target)
+        if self.table.model.count:
+            return slow
+        if self.table.model.items:
             hidden = len(self.table.model.items)
             return ((f"nothing matches {self.filter_text}: {hidden:,} hidden; esc clears it", "muted"),)
-        return self._slow_brokers()
+        failed = [each for each in self.shown_brokers if error_of(each) is not None]
+        if failed and len(self.shown_brokers) == 1:
+            return self._only_broker_failed(failed[0])
+        starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.broker_startup.items())
+        if slow or starting or self.is_unread:
+            return slow or ((starting or "reading …", "muted"),)
+        return (("what is there is not known" if failed else self.empty_text, "muted"),)
 
-    def _slow_brokers(self) -> tuple[Cell, ...]:
-        """The brokers that are still opening after `SLOW_OPENING_SECONDS` seconds."""
-        now = monotonic()
-        late = [
-            f"{each.kind if self.console.target else f'{each.target} {each.kind}'} is still opening, "
-            f"{now - each.opening_since:.0f} s"
-            for each in self.console.broker_sessions
-            if is_not_read(each) and now - each.opening_since >= SLOW_OPENING_SECONDS
-        ]
-        return ((" · ".join(late), "warn"),) if late else ()
+    def _only_broker_failed(self, broker_session: BrokerSession) -> tuple[Cell, ...]:
+        error, snapshot = error_of(broker_session), broker_session.snapshot
+        assert error is not None
+        if snapshot is None or broker_session.error is not None:
+            return error_lines(error)
+        return (*error_lines(error), (f"tried again in {max(0, int(snapshot.retry_at - time()))}s", "muted"))
 
     @property
     def is_unread(self) -> bool:
         """Whether a broker is still to be read for the first time."""
-        return any(map(is_not_read, self.console.broker_sessions))
+        return any(is_not_read(each) and error_of(each) is None for each in self.shown_brokers)
 
     def draw_facts(self) -> None:
         """Draw the pane's title."""
         pane = next((each for each in self.table.ancestors if isinstance(each, Pane)), None)
         if pane is not None:
-            pane.title(pane.head.name_shown, self.facts())
+            pane.title(pane.head.name_shown, self.facts(), self.order_fact)
 
-    @on(RowTable.Highlighted)
-    def _highlighted(self, event: RowTable.Highlighted) -> None:
-        if event.table is self.table:
-            item: Any = event.item
+    def show_row(self, event: RowTable.Highlighted) -> None:
+        """Show what is said of the row under the cursor; an answer to a key stays until the cursor is moved."""
+        if not self.is_ready:
+            return
+        item = self.table.current
+        if item is not None:
             tell = self.prompt_line.set_status if event.moved else self.prompt_line.set_status_quietly
-            if item is not None:
-                tell(self.describe_row(item))
-            self.draw_hints()
+            tell(*self.row_status(item))
+        self.draw_hints()
+
+    opens_gone = False
+    """Whether a row that vanished can be opened: what it shows is in memory."""
+
+    def disabled_reason(self, action: Action) -> str | None:
+        """What acts on a row needs one that is there."""
+        table = self.focused if isinstance(self.focused, RowTable) else self.table
+        opens = action.id == "nav.open" and not self.opens_gone
+        if table.is_gone and not table.model.marks and (opens or (action.changes and action.acts_on_row)):
+            return f"{action.title}: the row {table.why_gone}"
+        return super().disabled_reason(action)
 
     @on(RowTable.MarksChanged)
     def _marks_changed(self, event: RowTable.MarksChanged) -> None:
@@ -352,17 +368,6 @@ class ListScreen(ConsoleScreen, Generic[Item]):
             self._filter_by("")
             return
         await self.console.back()
-
-
-def is_not_read(broker_session: BrokerSession) -> bool:
-    """Whether a broker is opening, or was not polled yet."""
-    return broker_session.opening or (broker_session.snapshot is not None and not broker_session.snapshot.as_of)
-
-
-def error_lines(error: MqtuiError) -> tuple[Cell, ...]:
-    """An error as lines: title, detail, hint."""
-    said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
-    return tuple((text, tone) for text, tone in said if text)
 
 
 def resource_copy_choices(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:

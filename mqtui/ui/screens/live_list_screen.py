@@ -7,14 +7,15 @@ from time import monotonic
 from typing import TypeVar
 
 from mqtui.brokers.loop_yield import yield_to_loop
-from mqtui.ui.screens.list_screen import ListScreen, is_not_read
+from mqtui.ui.render.broker_status import is_not_read
+from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.sessions import BrokerSession
 
 Item = TypeVar("Item")
 MAX_ROWS_AT_ONCE = 1_000
 """Rows up to which a list is rebuilt in one step."""
 
-MAX_LOADING_SECONDS = 10.0
+MAX_LOADING_SECONDS = 30.0
 """Seconds for which the cursor stays off the rows while their order is not final."""
 
 
@@ -47,6 +48,13 @@ class LiveListScreen(ListScreen[Item]):
         else:
             self._showing = True
             self.run_worker(self._show_in_turns(), group="figures", exit_on_error=False)
+
+    def show_waiting(self) -> None:
+        """Say how long brokers have been opening; after `MAX_LOADING_SECONDS` the order counts as final."""
+        if self.table.is_loading and not any(map(_expects_figures, self.console.broker_sessions)):
+            self.refresh_figures()
+        else:
+            self.draw_status()
 
     async def _show_in_turns(self) -> None:
         """Rebuild a long list in slices, so that keys are answered; again where figures changed meanwhile."""

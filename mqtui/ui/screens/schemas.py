@@ -124,11 +124,15 @@ class SchemasScreen(ListScreen[SubjectRow]):
         words = ("schema", "show" if self.face == FACES[0] else "diff", item.target, f"{named.subject}@{named.version}")
         return join(("mqtui", *words))
 
+    def show_row(self, event: RowTable.Highlighted) -> None:
+        """Of another subject the newest version, here and in the prompt line."""
+        if event.moved:
+            self.version = 0
+        super().show_row(event)
+
     @on(RowTable.Highlighted)
-    def _show_newest(self, event: RowTable.Highlighted) -> None:
+    def _show_version(self, event: RowTable.Highlighted) -> None:
         if event.table is self.table:
-            if event.moved:
-                self.version = 0
             self.draw_version()
 
     def _named(self, row: SubjectRow) -> SubjectName:

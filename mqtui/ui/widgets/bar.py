@@ -14,13 +14,18 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.table_model import shorten_middle
 from mqtui.ui.widgets import theme_styles
+
+SHRUNK = 14
+"""Cells that an item which shrinks keeps."""
 
 
 class BarItem(NamedTuple):
     """An item of a bar. Items of the highest `priority` are dropped first, together; 0 stays. A click does `action`.
 
-    `ground` is its background, where that is not the bar's.
+    `ground` is its background, where that is not the bar's. One that `shrinks` is shortened in its middle before those
+    of priority 1 are dropped.
     """
 
     text: str
@@ -29,6 +34,7 @@ class BarItem(NamedTuple):
     action: str = ""
     bold: bool = False
     ground: str = ""
+    shrinks: bool = False
 
 
 class Bar(Widget):
@@ -57,13 +63,14 @@ class Bar(Widget):
         left, right = (
             [piece._replace(text=self.glyphs(piece.text)) for piece in side] for side in (self.left, self.right)
         )
-        while _length(left) + _length(right) + 1 > width:
-            last = max((piece.priority for piece in (*left, *right)), default=0)
-            if not last:
+        while last := max((piece.priority for piece in (*left, *right)), default=0):
+            spare = sum(max(0, cell_len(piece.text) - SHRUNK) for piece in left if piece.shrinks and last == 1)
+            if _length(left) + _length(right) + 1 - spare <= width:
                 break
             left = [piece for piece in left if piece.priority != last]
             right = [piece for piece in right if piece.priority != last]
-        return left, right
+        over = max(0, _length(left) + _length(right) + 1 - width)
+        return [_shortened(piece, over) if piece.shrinks and over else piece for piece in left], right
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -93,6 +100,11 @@ class Bar(Widget):
             if start <= event.x < end:
                 self.post_message(self.Pressed(action))
                 return
+
+
+def _shortened(piece: BarItem, over: int) -> BarItem:
+    name = piece.text.strip()
+    return piece._replace(text=f" {shorten_middle(name, max(SHRUNK - 2, cell_len(name) - over))} ")
 
 
 def _length(pieces: Sequence[BarItem]) -> int:

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.table_model import GAP, Cell, Column, FittedColumns, align
+from mqtui.ui.render.table_model import GAP, Cell, Column, FittedColumns, align, shorten_middle
 from mqtui.ui.widgets.theme_styles import segment
 
 
@@ -22,6 +22,8 @@ def cell_segments(
         if number:
             segments.append(gap)
         text, tone = cells[index]
+        if column.is_name:
+            text = shorten_middle(glyphs(text), width)
         shown = align(glyphs(text[-width:] if column.trend else text), width, right=column.right)
         segments.append(segment(glyphs.cut(shown), style(tone)))
     return segments

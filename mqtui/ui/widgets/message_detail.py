@@ -74,6 +74,9 @@ class MessageDetailPane(Vertical):
         self.headers_head = PaneTitle(id="headers-head")
         self.headers = PayloadView(id="headers")
         self.message: Message | None = None
+        self._drawn: Message | None = None
+        """The message whose parts are shown, perhaps without its value yet."""
+
         self.form = VALUE_FORMS[0]
         self.tab = TABS[0]
         self.look: DecodedValue | None = None
@@ -114,6 +117,8 @@ class MessageDetailPane(Vertical):
         if message is None:
             self._put(None, None)
         elif is_large(message):
+            if message is not self._drawn:
+                self._put(message, None)  # nothing of another message stays
             self.run_worker(self._draw_later(message), exclusive=True, group="detail", exit_on_error=False)
         else:
             self.workers.cancel_group(self, "detail")
@@ -133,7 +138,7 @@ class MessageDetailPane(Vertical):
             self.value.show(FixedLines([[(f"reading {figures.size(self.message.size)} …", "muted")]]))
 
     def _put(self, message: Message | None, look: DecodedValue | None) -> None:
-        self.look = look
+        self.look, self._drawn = look, message
         self._listed = [*properties(message), *headers(message, self._conventions)] if message is not None else []
         self.caption.text = "" if message is None or look is None else caption(message, look, self.form)
         self._draw_rule()

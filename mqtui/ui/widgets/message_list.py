@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 from textual.message import Message as TextualMessage
@@ -16,6 +17,7 @@ from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.message import Message
 from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.widgets.row_model import RowModel
+from mqtui.ui.widgets.row_sort import slices
 from mqtui.ui.widgets.row_table import RowTable
 
 MAX_MESSAGES = 100_000
@@ -37,8 +39,6 @@ MAX_QUEUED = 10_000
 """Messages that may be queued for a paint; `take` waits above that."""
 
 SLICE = 500
-HIGHLIGHT_SECONDS = 0.25
-"""Seconds between two `Highlighted` events while the end is followed."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,15 @@ class MessageRowModel(RowModel[Message]):
     """Rows dropped that had been shown."""
 
     def append(self, batch: Sequence[Message]) -> int:
-        """Append messages; how many rows were dropped at the top."""
+        """Append messages; how many rows were dropped at the top. One that vanished before stays the row it was."""
+        gone, line = self.gone, self.gone_line
+        self.drop_gone()
+        rows = self._append(batch)
+        if gone is not None:
+            self.put_gone(gone, max(0, line - rows))
+        return rows
+
+    def _append(self, batch: Sequence[Message]) -> int:
         wanted = self.wanted
         self.items += batch
         self.held += sum(map(memory_size, batch))
@@ -85,9 +93,8 @@ class MessageRowModel(RowModel[Message]):
         self.hidden += rows
         return rows
 
-    def line_of(self, position: Hashable) -> int | None:
-        """The line of a message; None where it is not shown."""
-        number = self.positions.get(position)
+    def _row_number(self, name: Hashable) -> int | None:
+        number = self.positions.get(name)
         return None if number is None else number - self.hidden
 
     def arrange(self) -> None:
@@ -97,12 +104,13 @@ class MessageRowModel(RowModel[Message]):
     def show_only(self, chosen: Sequence[Message]) -> None:
         """Show exactly these messages."""
         self.shown = list(chosen)
-        self.hidden = 0
+        self.hidden, self.gone, self.gone_line = 0, None, -1
         self.positions = {message.position: number for number, message in enumerate(chosen)}
 
     def clear(self) -> None:
         """Remove all messages; marks stay."""
         self.items, self.shown, self.positions = [], [], {}
+        self.gone, self.gone_line = None, -1
         self.held = self.dropped = self.hidden = 0
 
 
@@ -151,8 +159,9 @@ class MessageList(RowTable[Message]):
         self._unseen = 0
         self._shown_at = 0.0
         self._room = asyncio.Event()
-        self._telling_end = False
         self._filtering = 0
+        self.end_in_sight = False
+        """Whether a first reading shows the last of the rows that it has brought so far."""
 
     # -- what is shown
 
@@ -168,6 +177,11 @@ class MessageList(RowTable[Message]):
         self.model.clear()
         self.cursor, self.below = 0, 0
         self._sized()
+
+    def begin_loading(self, *, end_in_sight: bool) -> None:
+        """Empty the list, which a first reading fills: until its end, no row is under the cursor but by a key."""
+        self.begin()
+        self.is_loading, self.end_in_sight, self.cursor = True, end_in_sight, -1
 
     def render_as(self, renderer: MessageRenderer) -> None:
         self.renderer = self.messages = self.model.renderer = renderer
@@ -203,22 +217,30 @@ class MessageList(RowTable[Message]):
 
     def _take_in(self, batch: Sequence[Message]) -> None:
         self.messages.widen(batch)
-        before = len(self.model.shown)
+        item, line, before = self.current, self.cursor, len(self.model.shown)
         gone = self.model.append(batch)
         came = len(self.model.shown) - before + gone
         self._unseen += came
+        vanished = item is not None and gone > line and self.model.gone is None and not self.follows_end
+        if item is not None and vanished:
+            self.model.put_gone(item, 0)
         if gone:
             self._shift(gone)
         if self.following and not self.follows_end:
             self.below += came
         if before == 0 and not self.follows_end:
             self.note_other_row()
-            self.post_message(self.Highlighted(self, self.current, moved=False))
+        if vanished or (before == 0 and not self.follows_end):
+            self._tell()
 
     def _show_new(self) -> None:
         self._showing, self._shown_at = False, monotonic()
         if self.follows_end:
             self._to_the_end()
+        elif self._shows_end_so_far:
+            self._sized()
+            self._into_sight()
+            self.refresh()
         else:
             self._sized()
             if len(self.model.shown) - self._unseen < self.scroll_offset.y + self.size.height:
@@ -226,16 +248,27 @@ class MessageList(RowTable[Message]):
         self._unseen = 0
         self.post_message(self.Grown(self))
 
+    @property
+    def _shows_end_so_far(self) -> bool:
+        return self.is_loading and self.end_in_sight and self.cursor < 0
+
+    def _into_sight(self) -> None:
+        if self._shows_end_so_far:
+            self.scroll_to(y=len(self.model.shown), animate=False, immediate=True, force=True)
+        else:
+            super()._into_sight()
+
     def _shift(self, rows: int) -> None:
         """Rows at the top were dropped: scroll by as many, so that the picture stays."""
         lost = min(rows, self.scroll_offset.y)
-        self.cursor = max(0, self.cursor - rows)
+        self.cursor = max(0, self.cursor - rows) if self.cursor >= 0 else -1
         self.set_reactive(RowTable.scroll_y, self.scroll_y - lost)
         self.set_reactive(RowTable.scroll_target_y, self.scroll_target_y - lost)
         if lost < rows:
             self.refresh()
 
     def _to_the_end(self) -> None:
+        self.model.drop_gone()
         last = len(self.model.shown) - 1
         if last < 0:
             return
@@ -245,13 +278,7 @@ class MessageList(RowTable[Message]):
         self._sized()
         self.scroll_to(y=last, animate=False, immediate=True, force=True)
         self.refresh()
-        if not self._telling_end:
-            self._telling_end = True
-            self.set_timer(HIGHLIGHT_SECONDS, self._tell_end, name="newest")
-
-    def _tell_end(self) -> None:
-        self._telling_end = False
-        self.post_message(self.Highlighted(self, self.current, moved=False))
+        self._tell()
 
     async def settle(self) -> None:
         """Add all queued messages, in slices."""
@@ -259,13 +286,25 @@ class MessageList(RowTable[Message]):
             self.flush()
             await yield_to_loop()
 
-    def go_to(self, wanted: Hashable) -> bool:
-        """Move the cursor to a message; whether it is shown."""
-        line = self.model.line_of(wanted)
-        if line is None:
-            return False
-        self.move_to(line)
-        return True
+    async def show_anew(self, messages: Sequence[Message]) -> None:
+        """Show messages that were read again, filtered in slices; the cursor stays on its message."""
+        old = self.model
+        model = MessageRowModel(self.messages, False, old.wanted, most=old.most, most_bytes=old.most_bytes)
+        for part in slices(messages):
+            self.messages.widen(part)
+            model.append(part)
+            await yield_to_loop()
+        if model.wanted is not self.model.wanted:
+            model.wanted = self.model.wanted
+            model.arrange()
+        self._filtering += 1
+        self._waiting.clear()
+        self._change(partial(self._keep_row, partial(self._put, model)), self._here)
+        self.post_message(self.Grown(self))
+
+    def _put(self, model: MessageRowModel) -> None:
+        model.marks, model.pinned = self.model.marks, self.model.pinned
+        self.model = model
 
     # -- following
 
@@ -288,6 +327,18 @@ class MessageList(RowTable[Message]):
             self.scroll_to(y=seen, animate=False, immediate=True, force=True)
         if self.following and not self.held and self.cursor < len(self.model.shown) - 1:
             self.hold(still=True)
+
+    @property
+    def why_gone(self) -> str:
+        """Why the message under the cursor is struck through."""
+        return "is not in the list any more: deleted, trimmed, or older than what is kept"
+
+    def move_by(self, lines: int) -> None:
+        """Move the cursor by lines; from none to the last row."""
+        if self.cursor < 0 and self.end_in_sight:
+            self.move_to_end()
+        else:
+            super().move_by(lines)
 
     def move_to_end(self) -> None:
         """Move the cursor to the last row, and go on following."""
@@ -329,10 +380,11 @@ class MessageList(RowTable[Message]):
         self.model.show_only(chosen)
         index = self.model.line_of(now.position) if now is not None else None
         self._sized()
-        self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if index is None else index
+        if index is not None or not (self.is_loading and self.cursor < 0):
+            self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if index is None else index
         self.scroll_to(y=max(0, self.cursor - max(0, above)), animate=False, immediate=True, force=True)
         if self.follows_end:
             self._to_the_end()
         self.refresh()
-        self.post_message(self.Highlighted(self, self.current, moved=False))
+        self._tell()
         self.post_message(self.Grown(self))

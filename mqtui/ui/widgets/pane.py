@@ -12,11 +12,12 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mqtui.domain.printable import printable
 from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.pane_title import fit_title
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.cell_segments import column_at, title_segments
-from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from mqtui.ui.widgets.row_canvas import GUTTER
+from mqtui.ui.widgets.row_table import RowTable
 
 LEFT = 1
 """The left button of a mouse."""
@@ -29,6 +30,11 @@ class PaneTitle(Widget):
 
     name_shown: reactive[str] = reactive("")
     facts: reactive[str] = reactive("")
+    """What is known of the whole, parted by ` · `, the most important first."""
+
+    least: reactive[str] = reactive("")
+    """The fact that leaves first where there is little room."""
+
     focused_pane: reactive[bool] = reactive(False)
 
     def render_line(self, y: int) -> Strip:
@@ -36,10 +42,9 @@ class PaneTitle(Widget):
         drawn = theme_styles.styles_of(self.app)
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
         sign = "═" if self.focused_pane and self.app.no_color else "─"
-        name = printable(f"{sign} {self.name_shown} " if self.name_shown else sign)
-        facts = printable(f" {self.facts} {sign}" if self.facts else sign)
-        if cell_len(name) + cell_len(facts) > width:
-            facts = sign
+        fitting, known = fit_title(self.name_shown, self.facts, width, self.least)
+        name = f"{sign} {fitting} " if fitting else sign
+        facts = f" {known} {sign}" if known else sign
         rule = sign * max(0, width - cell_len(name) - cell_len(facts))
         tone = "accent" if self.focused_pane else "rule"
         return Strip(
@@ -105,7 +110,7 @@ class Pane(Vertical):
         if self._titles is not None:
             self._titles.refresh()
 
-    def title(self, name: str, facts: str = "") -> None:
-        """Set name and facts in the title line."""
-        self.head.name_shown, self.head.facts = name, facts
+    def title(self, name: str, facts: str = "", least: str = "") -> None:
+        """Set name and facts in the title line; the fact `least` leaves first."""
+        self.head.name_shown, self.head.facts, self.head.least = name, facts, least
         self._turned()

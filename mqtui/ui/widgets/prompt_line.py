@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.styled_text import BREAKS
 
 ANSWER_SECONDS = 3.0
 """Seconds for which an answer to a key is shown."""
@@ -139,7 +140,7 @@ class PromptLine(Horizontal):
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)
-        said.update(self.glyphs(text), layout=False)
+        said.update(self.glyphs(BREAKS.sub(" ", text)), layout=False)
         said.set_classes(f"-{tone}" if tone else "")
 
     async def ask(

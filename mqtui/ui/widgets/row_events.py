@@ -21,7 +21,7 @@ class RowEvent(Message, namespace="row_table"):
 
 
 class Highlighted(RowEvent, namespace="row_table"):
-    """The cursor is on another row, or on none: it was `moved`, or the rows changed under it."""
+    """The cursor is on another row, or on none: it was `moved`, or the rows changed. Or its row vanished."""
 
     def __init__(self, table: Widget, item: Any, *, moved: bool) -> None:
         super().__init__(table)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
+from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.render.table_model import Column, HasUncertainty, Measure, RowRenderer
 from mqtui.ui.widgets.row_sort import SLICE, slices, sort_in_slices
 
@@ -18,6 +19,14 @@ class Divider:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+class Notice(Divider):
+    """A row that is about none of the items, with a text in tones."""
+
+    def __init__(self, line: StyledLine) -> None:
+        super().__init__("")
+        self.line = line
 
 
 BELOW_TROUBLE = Divider(" nothing wrong below ")
@@ -71,6 +80,15 @@ class RowModel(Generic[Item]):
     turn: int = 0
     """Counts changes of filter and order, and arrangements shown: one made before the last of them is out of date."""
 
+    notices: Sequence[Notice] = ()
+    """The rows on top that are about none of the items."""
+
+    gone: Item | None = None
+    """A row that vanished under the cursor and is still shown, until the user moves."""
+
+    gone_line: int = -1
+    """Its line; -1 where there is none."""
+
     def take(self, items: Sequence[Item]) -> None:
         """Replace the items; the same id is the same row."""
         self.items = list(items)
@@ -85,6 +103,48 @@ class RowModel(Generic[Item]):
     def put(self, arranged: ArrangedRows[Item]) -> None:
         self.turn += 1
         self.items, self.shown, self.positions = arranged
+        self.shown[:0] = self.notices
+        self.gone, self.gone_line = None, -1
+
+    def put_notices(self, notices: Sequence[Notice]) -> None:
+        """Show other rows on top."""
+        self.shown[: len(self.notices)] = notices
+        self.gone_line += (len(notices) - len(self.notices)) * (self.gone is not None)
+        self.notices = notices
+
+    def line_of(self, name: Hashable) -> int | None:
+        """The line of an item by id; None where it is not shown."""
+        line = self._row_number(name)
+        if line is None:
+            return self.gone_line if self.gone is not None and self.renderer.id(self.gone) == name else None
+        return line + (0 <= self.gone_line <= line)
+
+    def _row_number(self, name: Hashable) -> int | None:
+        """The line of an item that is one of the items."""
+        number = self.positions.get(name)
+        return None if number is None else number + len(self.notices)
+
+    def keep_gone(self, item: Item, line: int, before: Sequence[Item | Divider]) -> None:
+        """Go on showing an item that is none of the items any more, beside the neighbours it had on a line `before`."""
+        above = (self._line_in(each) for each in reversed(before[:line]))
+        below = (self._line_in(each) for each in before[line + 1 :])
+        last = next((at for at in above if at is not None), None)
+        first = len(self.notices)
+        self.put_gone(item, last + 1 if last is not None else next((at for at in below if at is not None), first))
+
+    def put_gone(self, item: Item, line: int) -> None:
+        """Go on showing an item that is none of the items any more, on a line."""
+        self.shown.insert(line, item)
+        self.gone, self.gone_line = item, line
+
+    def _line_in(self, each: Item | Divider) -> int | None:
+        return None if isinstance(each, Divider) else self.line_of(self.renderer.id(each))
+
+    def drop_gone(self) -> None:
+        """Show the vanished row no longer."""
+        if self.gone_line >= 0:
+            del self.shown[self.gone_line]
+            self.gone, self.gone_line = None, -1
 
     def arrange_in_slices(self, items: list[Item]) -> Iterator[ArrangedRows[Item] | None]:
         """Filter and order items in steps: None after each, at last the arrangement, to be shown by `put`."""
@@ -165,7 +225,7 @@ class RowModel(Generic[Item]):
     def mark_between(self, one: int, other: int) -> None:
         """Mark the items from one line to the other."""
         first, last = sorted((one, other))
-        between = [self.at(line) for line in range(first, last + 1)]
+        between = [self.at(line) for line in range(first, last + 1) if line != self.gone_line]
         self.marks |= {self.renderer.id(item) for item in between if item is not None}
 
     def mark_all(self) -> None:
@@ -183,7 +243,8 @@ class RowModel(Generic[Item]):
     @property
     def rows(self) -> list[Item]:
         """The items shown, in their order."""
-        return [item for item in self.shown if not isinstance(item, Divider)]
+        lines = enumerate(self.shown)
+        return [item for line, item in lines if not isinstance(item, Divider) and line != self.gone_line]
 
     @property
     def count(self) -> int:

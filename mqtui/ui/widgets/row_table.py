@@ -1,6 +1,7 @@
 """A table of any length in one widget: only visible rows are drawn.
 
-The cursor keeps its row while rows come, go and move, and its screen line too once somebody moved it. Marks are by id.
+The cursor keeps its row while rows come, go and move, and its screen line too once somebody moved it. A row that
+vanishes under the cursor stays, struck through, until the user moves. Marks are by id.
 """
 
 from __future__ import annotations
@@ -8,55 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from math import inf
-from time import monotonic
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-from rich.segment import Segment
 from textual import events
-from textual.geometry import Size
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 from textual.worker import WorkType
 
 from mqtui.brokers.loop_yield import yield_to_loop
-from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.column_window import ColumnWindow
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.render.table_model import Column, FittedColumns, RowRenderer
-from mqtui.ui.widgets import row_events, theme_styles
-from mqtui.ui.widgets.cell_segments import cell_segments
-from mqtui.ui.widgets.placeholder import render_placeholder
-from mqtui.ui.widgets.row_model import Divider, RowModel
-from mqtui.ui.widgets.safe_render import render_or_report
+from mqtui.ui.render.table_model import Column, RowRenderer
+from mqtui.ui.widgets import row_events
+from mqtui.ui.widgets.row_canvas import GUTTER, RowCanvas
+from mqtui.ui.widgets.row_model import ArrangedRows, Notice
 
 Item = TypeVar("Item")
-GUTTER = 4
-"""Columns on the left: cursor, mark, state, blank."""
-
-MARGIN = 1
-"""Blank columns on the right."""
-
 DOUBLE = 2
 MAX_ROWS_AT_ONCE = 1_000
 """Rows up to which filter and order are applied in one step."""
 
 
-class RowTable(ScrollView, Generic[Item], can_focus=True):
+class RowTable(RowCanvas[Item], can_focus=True):
     """Items as rows with a cursor. `show` gives it items; it posts `Highlighted`, `Opened` and `MarksChanged`."""
 
     DEFAULT_CSS = """
     RowTable { height: 1fr; background: $surface; overflow-x: hidden; scrollbar-size-vertical: 1; }
     """
-
-    cursor: reactive[int] = reactive(0, repaint=False)
-    """The line of the cursor, the first is 0; -1 where nothing is shown."""
-
-    stale: reactive[bool] = reactive(False)
-    """Whether figures are dimmed, as the last known ones of a lost connection."""
-
-    placeholder: reactive[Sequence[StyledLine]] = reactive(())
-    """Lines shown where the list has no rows: why, and what to do."""
 
     Highlighted: TypeAlias = row_events.Highlighted
     Opened: TypeAlias = row_events.Opened
@@ -69,13 +45,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, with_divider: bool = True) -> None:  # noqa: A002
         """With `with_divider` a line separates rows with a problem from the others."""
-        super().__init__(id=id)
-        self.renderer = renderer
-        self.model: RowModel[Item] = RowModel(renderer, with_divider)
-        self.glyphs = Glyphs()
-        self.stale_row: Callable[[Item], bool] | None = None
-        """Which rows are of a lost connection; None: all."""
-
+        super().__init__(renderer, id=id, with_divider=with_divider)
         self._range_from: int | None = None
         self._touched = False
         """Whether somebody moved the cursor. Until then the list stays at its top, and a filter moves it there."""
@@ -83,24 +53,29 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.is_loading = False
         """Whether only names are known, so that the order will change: no row is under the cursor before a key."""
 
-        self._row_seen_at = inf
-        """When the row was painted that came under the cursor by itself; inf where it is not painted yet."""
-
-        self._tones = theme_styles.ThemeStyles({}, colour=False)
-        self.column_window = ColumnWindow(self._turned)
+        self.row_changed: Callable[[row_events.Highlighted], None] | None = None
+        """Called with `Highlighted` in the step in which the row changes: what tells of it is painted with the row."""
 
     # -- what is shown
 
     def show(self, items: Sequence[Item]) -> None:
-        """Replace the items. The cursor stays on its row."""
+        """Show the same list as it is now. The cursor stays on its row, also on one that vanished."""
+        self._change(lambda: self._keep_row(lambda: self.model.take(items)), self._here)
+
+    def replace(self, items: Sequence[Item]) -> None:
+        """Show another list: of the one before nothing stays."""
         self._change(lambda: self.model.take(items), self._here)
 
     async def show_in_slices(self, items: Sequence[Item]) -> None:
-        """Replace many items in slices, so that keys are answered; again where a key changed filter or order."""
+        """As `show`, in slices, so that keys are answered; again where a key changed filter or order."""
         rows = list(items)
-        await self._show_in_slices(lambda: rows, lambda: self._here)
 
-    async def _show_in_slices(self, rows: Callable[[], list[Item]], kept: Callable[[], Hashable | None]) -> None:
+        def put(arranged: ArrangedRows[Item]) -> None:
+            self._change(lambda: self._keep_row(lambda: self.model.put(arranged)), self._here)
+
+        await self._show_in_slices(lambda: rows, put)
+
+    async def _show_in_slices(self, rows: Callable[[], list[Item]], put: Callable[[ArrangedRows[Item]], None]) -> None:
         turn = -1
         while turn != self.model.turn:
             turn = self.model.turn
@@ -110,8 +85,24 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
                 if turn != self.model.turn:
                     break
                 if arranged is not None:
-                    self._change(partial(self.model.put, arranged), kept())
+                    put(arranged)
                     return
+
+    def _keep_row(self, change: Callable[[], None]) -> None:
+        """Change the rows without the user's doing: one that was painted under the cursor stays though it vanished."""
+        item, line, before = self.current, self.cursor, self.model.shown
+        change()
+        if item is not None and self._row_seen_at != inf and self.model.line_of(self.renderer.id(item)) is None:
+            self.model.keep_gone(item, line, before)
+
+    def show_notices(self, lines: Sequence[StyledLine]) -> None:
+        """Show these lines above the rows: what is true of all of them, or of rows that are not there."""
+        notices, at_top = [Notice(line) for line in lines], self.scroll_offset.y == 0
+        if [each.line for each in notices] == [each.line for each in self.model.notices]:
+            return
+        self._change(lambda: self.model.put_notices(notices), self._here)
+        if at_top and self.cursor < self.scrollable_content_region.height:
+            self.scroll_to(y=0, animate=False, force=True, immediate=True)
 
     def only(self, wanted: Callable[[Item], bool] | None) -> None:
         """Apply a filter; None removes it."""
@@ -129,13 +120,25 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """The item under the cursor."""
         return self.model.at(self.cursor)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the row under the cursor vanished, and is shown as it was seen last."""
+        return 0 <= self.model.gone_line == self.cursor
+
+    @property
+    def why_gone(self) -> str:
+        """Why the row under the cursor is struck through, in words."""
+        wanted, name = self.model.wanted, self._here
+        still_there = wanted is not None and any(self.renderer.id(each) == name for each in self.model.items)
+        return "does not match the filter any more" if still_there else "is not there any more"
+
     def chosen(self) -> list[Item]:
         """The marked items, else the one under the cursor."""
         return self.model.chosen(self.cursor)
 
     def go_to(self, wanted: Hashable) -> bool:
         """Move the cursor to a row by id; whether it is shown."""
-        index = self.model.positions.get(wanted)
+        index = self.model.line_of(wanted)
         if index is None:
             return False
         self.move_to(index)
@@ -158,15 +161,18 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.run_worker(arranging, exclusive=True, group="arrange", exit_on_error=False)
 
     async def _arrange_in_slices(self, kept: Callable[[], Hashable | None]) -> None:
-        await self._show_in_slices(lambda: self.model.items, kept)
+        def put(arranged: ArrangedRows[Item]) -> None:
+            self._change(lambda: self.model.put(arranged), kept())
+
+        await self._show_in_slices(lambda: self.model.items, put)
         self.post_message(self.Arranged(self))
 
     def _change(self, change: Callable[[], None], kept: Hashable | None) -> None:
         """Change the rows; the cursor stays on the row `kept`, where that is still shown."""
-        name, above = self._here, self.cursor - self.scroll_offset.y
+        name, was_gone, above = self._here, self.is_gone, self.cursor - self.scroll_offset.y
         change()
         self._sized()
-        index = None if kept is None else self.model.positions.get(kept)
+        index = None if kept is None else self.model.line_of(kept)
         found = self._unkept() if index is None else index
         moved = found != self.cursor
         self.cursor = found
@@ -175,10 +181,18 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         elif moved and index is not None:
             self._into_sight()
         self.refresh()
-        now = self.current
-        if name is None or now is None or self.renderer.id(now) != name:
+        if name is None or self._here != name:
             self.note_other_row()
-            self.post_message(self.Highlighted(self, now, moved=False))
+            self._tell()
+        elif was_gone != self.is_gone:
+            self._tell()
+
+    def _tell(self, *, moved: bool = False) -> None:
+        """Tell of the row that is under the cursor now."""
+        event = self.Highlighted(self, self.current, moved=moved)
+        if self.row_changed is not None:
+            self.row_changed(event)
+        self.post_message(event)
 
     def note_other_row(self) -> None:
         """Another row came under the cursor, not by a key: it is not seen before it is painted."""
@@ -201,26 +215,24 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- moving
 
     def move_to(self, line: int, step: int = 1) -> None:
-        """Move the cursor to a line, or to the next one with an item."""
-        index = self.model.nearest(line, step)
-        if index < 0:
+        """Move the cursor to a line, or to the next one with an item. A row that vanished goes."""
+        gone = self.model.gone_line
+        if gone >= 0:
+            self.model.drop_gone()
+            self._sized()
+        index = self.model.nearest(line - (0 <= gone < line), step)
+        if index < 0 and gone < 0:
             return
         self._touched = True
         before, top = self.cursor, self.scroll_offset.y
         self.cursor = index
         self._into_sight()
-        if self.scroll_offset.y == top:
+        if self.scroll_offset.y == top and gone < 0:
             self.refresh_line(before)
             self.refresh_line(index)
         else:
             self.refresh()
-        self.post_message(self.Highlighted(self, self.current, moved=True))
-
-    def _into_sight(self) -> None:
-        height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
-        seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
-        if seen != top:
-            self.scroll_to(y=seen, animate=False, immediate=True, force=True)
+        self._tell(moved=True)
 
     def move_by(self, lines: int) -> None:
         self.move_to(self.cursor + lines, 1 if lines > 0 else -1)
@@ -245,14 +257,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Mark or unmark the row under the cursor, and move to the next."""
         item = self.current
         if item is not None:
-            self.model.marks ^= {self.renderer.id(item)}
+            self.model.marks ^= set() if self.is_gone else {self.renderer.id(item)}
             self.move_by(1)
             self._marked()
 
     def pin(self) -> bool:
         """Pin the row under the cursor to the top, or unpin it; whether it is pinned now."""
         item = self.current
-        if item is None:
+        if item is None or self.is_gone:
             return False
         name = self.renderer.id(item)
         self.model.pinned ^= {name}
@@ -314,77 +326,6 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         else:
             self.move_to(0)
 
-    # -- drawing
-
-    def on_mount(self) -> None:
-        """Read the theme's colours."""
-        self.notify_style_update()
-
-    def notify_style_update(self) -> None:
-        """The theme may be another one."""
-        super().notify_style_update()
-        if self.is_attached:
-            self._tones = theme_styles.styles_of(self.app)
-            self.refresh()
-
-    def _turned(self) -> None:
-        self.refresh()
-        self.post_message(self.ColumnsChanged())
-
-    def on_resize(self) -> None:
-        """Columns come and go with the room; the cursor stays in sight."""
-        self._sized()
-        self._into_sight()
-
-    def _sized(self) -> None:
-        """Set the list's length; a new layout is made only where the scrollbar appears or disappears."""
-        size, height = Size(self.size.width, len(self.model.shown)), self.scrollable_content_region.height
-        if self.show_vertical_scrollbar and size.height > height and self.virtual_size.height > height:
-            self.set_reactive(RowTable.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-            self.scroll_y = self.validate_scroll_y(self.scroll_y)
-        else:
-            self.virtual_size = size
-
-    @property
-    def fitted(self) -> FittedColumns:
-        """The columns that have room."""
-        return self.column_window.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
-
-    def render_line(self, y: int) -> Strip:
-        """One line of the list."""
-        width, line = self.scrollable_content_region.width, self.scroll_offset.y + y
-        if not self.model.shown and self.placeholder:
-            return render_placeholder(self.placeholder, y, width, GUTTER, self.glyphs, self._tones)
-        if not 0 <= line < len(self.model.shown):
-            return Strip.blank(width, self._tones.style("text"))
-        item = self.model.shown[line]
-        if isinstance(item, Divider):
-            text = self.glyphs(item.text.center(width, "─"))
-            return Strip([theme_styles.segment(text, self._tones.style("rule"))], width)
-        ground = self._tones.style("text", "cursor" if line == self.cursor else "surface")
-        return render_or_report(lambda: Strip(self._segments(item, line)), width, ground)
-
-    def _segments(self, item: Item, line: int) -> list[Segment]:
-        under = line == self.cursor
-        if under and self._row_seen_at == inf:
-            self._row_seen_at = monotonic()
-        ground = "cursor" if under else "surface"
-        style, glyphs = self._tones.style, self.glyphs
-        marked = self.renderer.id(item) in self.model.marks
-        sign, sign_tone = self.renderer.sign(item)
-        focused = under and self.has_focus
-        segments = [
-            theme_styles.segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
-            theme_styles.segment(glyphs("●") if marked else " ", style("mark", ground)),
-            theme_styles.segment(glyphs(sign) or " ", style(sign_tone, ground)),
-            theme_styles.segment(" ", style("text", ground)),
-        ]
-        stale = self.stale and (self.stale_row is None or self.stale_row(item))
-        cells = self.renderer.cells(item)
-        shown = [(text, "stale") for text, _ in cells] if stale else cells
-        return segments + cell_segments(shown, self.fitted, glyphs, lambda tone: style(tone, ground))
-
     # -- mouse
 
     def on_click(self, event: events.Click) -> None:
@@ -393,6 +334,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if self.model.at(line) is None:
             return
         self.focus()
+        if line == self.model.gone_line:
+            return
         self.move_to(line)
         if event.x < GUTTER - 1:
             self.mark()

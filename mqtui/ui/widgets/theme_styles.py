@@ -42,6 +42,10 @@ class ThemeStyles:
         return Style(color=self._tokens.get(tone or "text"), bgcolor=self._tokens[ground], italic=italic) + weight
 
 
+STRUCK = Style(strike=True)
+"""Added to the style of a row that is not there any more."""
+
+
 def segment(text: str, style: Style | None) -> Segment:
     """Text in a style, without control characters: every line that a widget draws is made of these (C12)."""
     return Segment(printable(text), style)

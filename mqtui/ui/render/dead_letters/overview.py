@@ -30,8 +30,8 @@ class DeadLetterRenderer:
     """How dead-letter destinations are shown in a list."""
 
     columns = (
-        Column("where", "WHERE", 20, grows=True),
-        Column("profile", "PROFILE", 10, priority=3),
+        Column("where", "WHERE", 20, grows=True, is_name=True),
+        Column("profile", "PROFILE", 10, priority=3, is_name=True),
         Column("letters", "LETTERS", 8, right=True),
         Column("new", "NEW", 6, right=True, priority=2),
         Column("trend", "TREND", 15, priority=3, trend=True, measure=Measure.COUNT),

@@ -75,7 +75,7 @@ class DestinationRenderer:
     """How destinations are shown in a list."""
 
     columns = (
-        Column("name", "NAME", 18, grows=True),
+        Column("name", "NAME", 18, grows=True, is_name=True),
         Column("kind", "KIND", 8, priority=2),
         Column("backlog", "BACKLOG", 10, right=True),
         Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.COUNT),

@@ -79,7 +79,7 @@ class GroupRenderer:
     """How consumer groups are shown in a list."""
 
     columns = (
-        Column("group", "GROUP", 16, grows=True),
+        Column("group", "GROUP", 16, grows=True, is_name=True),
         Column("state", "STATE", 12, least=8),
         Column("lag", "LAG", 9, right=True),
         Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.RATE),
@@ -262,7 +262,7 @@ class ConsumerRenderer:
     """How the consumers of a Redis group are shown in a list, stuck ones first."""
 
     columns = (
-        Column("name", "CONSUMER", 14, grows=True),
+        Column("name", "CONSUMER", 14, grows=True, is_name=True),
         Column("pending", "PENDING", 8, right=True),
         Column("idle", "IDLE", 8, right=True, measure=Measure.DURATION),
         Column("inactive", "INACTIVE", 8, right=True, priority=2, measure=Measure.DURATION),

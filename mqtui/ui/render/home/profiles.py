@@ -11,6 +11,7 @@ from mqtui.brokers.traits import UrlPath
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render import figures
+from mqtui.ui.render.broker_status import error_of
 from mqtui.ui.render.table_model import Cell, Column, Measure
 from mqtui.ui.session.sessions import BrokerSession
 
@@ -95,7 +96,7 @@ class ProfileRenderer:
     """How profiles are shown in a list."""
 
     columns = (
-        Column("name", "NAME", 14, grows=True),
+        Column("name", "NAME", 14, grows=True, is_name=True),
         Column("env", "ENV", 5),
         Column("brokers", "BROKERS", 12, priority=3),
         Column("where", "WHERE", 24, priority=4, least=14),
@@ -126,19 +127,13 @@ class ProfileRenderer:
         )
 
     def sign(self, item: ProfileRow) -> Cell:
-        """† has dead letters, ✗ a broker does not open."""
-        if any(broker_session.error for broker_session in item.broker_sessions):
+        """† has dead letters, ✗ a broker does not open, or is lost."""
+        if any(map(error_of, item.broker_sessions)):
             return "✗", "danger"
         return ("†", "dead") if item.letters.number else (" ", "")
 
     def severity(self, item: ProfileRow) -> int:
-        return (
-            2
-            if item.letters.number
-            else 1
-            if any(broker_session.error for broker_session in item.broker_sessions)
-            else 0
-        )
+        return 2 if item.letters.number else 1 if any(map(error_of, item.broker_sessions)) else 0
 
     def text(self, item: ProfileRow) -> str:
         return "" if item.about is None else f"{item.name} {item.environment} {' '.join(item.urls)}"
@@ -195,6 +190,8 @@ def _link(item: ProfileRow) -> Cell:
         return "○ closed", "muted"
     if any(broker_session.error for broker_session in item.broker_sessions):
         return "✗ refused", "danger"
+    if any(map(error_of, item.broker_sessions)):
+        return "✗ lost", "danger"
     took = [
         broker_session.snapshot.poll_seconds
         for broker_session in item.broker_sessions

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import pluralize
 from mqtui.domain.name_quoting import command
+from mqtui.domain.resource import Ref
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.groups import (
     GroupRenderer,
@@ -38,6 +39,8 @@ class GroupsScreen(LiveListScreen[GroupRow]):
     hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order")
     empty_text = "no consumer groups"
     shows_members = True
+    _parts_of: Ref | None = None
+    """The group whose partitions are shown."""
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
@@ -99,13 +102,14 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         """Draw the partitions of the group under the cursor."""
         item = self.table.current
         if item is None:
-            self.parts.show([])
+            self.parts.replace([])
             return
-        self.parts.show(part_lines(item))
+        (self.parts.show if item.group.ref == self._parts_of else self.parts.replace)(part_lines(item))
+        self._parts_of = item.group.ref
         reads = ", ".join(ref.name for ref in item.group.reads)
-        name = item.group.ref.name.rpartition("/")[2]
+        name, gone = item.group.ref.name.rpartition("/")[2], " · gone" if self.table.is_gone else ""
         self.side_pane.title(
-            f"{name} on {reads}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}"
+            f"{name} on {reads}{gone}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}"
         )
 
     @handles("thing.pair")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
 from textual import on
@@ -64,6 +64,9 @@ class PendingScreen(ListScreen[PendingRow]):
         self.group = line
         self.entries: list[PendingRow] = []
         self.consumer = ""
+        self._entries_of = ""
+        """The consumer whose entries are shown."""
+
         self.whole = True
 
     @property
@@ -77,6 +80,10 @@ class PendingScreen(ListScreen[PendingRow]):
     def group_name(self) -> str:
         """The group's name without its stream."""
         return self.group.group.ref.name.rpartition("/")[2]
+
+    @property
+    def shown_brokers(self) -> Sequence[BrokerSession]:
+        return (self.broker_session,)
 
     def body(self) -> Iterable[Widget]:
         self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", with_divider=False)
@@ -178,7 +185,8 @@ class PendingScreen(ListScreen[PendingRow]):
         padded = texts + ["…"] * (len(found) - len(texts))
         self.entries = [PendingRow(entry, text) for entry, text in zip(found, padded, strict=True)]
         self.whole = whole
-        self.table.show(self.entries)
+        (self.table.show if consumer == self._entries_of else self.table.replace)(self.entries)
+        self._entries_of = consumer
         self.draw_facts()
         self.draw_hints()
 

@@ -9,12 +9,13 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Property
+from mqtui.ui.render.broker_status import error_lines
 from mqtui.ui.render.destinations.groups import GroupRow, describe_group, group_lines
 from mqtui.ui.render.destinations.properties import PropertyRenderer, describe_property, shown_value
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.destination_tab import DestinationTab
-from mqtui.ui.screens.list_screen import ListScreen, error_lines, resource_copy_choices
+from mqtui.ui.screens.list_screen import ListScreen, resource_copy_choices
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable

@@ -16,10 +16,12 @@ from mqtui.domain.name_quoting import join
 from mqtui.profiles.model import Profile
 from mqtui.ui.actions import Action
 from mqtui.ui.profile_draft import ProfileDraft
+from mqtui.ui.render.broker_status import error_lines, error_of, on_one_line
 from mqtui.ui.render.home.profiles import WAYS, OpenTarget, ProfileRenderer, ProfileRow
+from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.list_screen import ListScreen, error_lines
+from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -93,10 +95,14 @@ class HomeScreen(ListScreen[ProfileRow]):
                 self.table.go_to(self.console.ui_state.last)
             self.read.set()
 
+    def broker_errors(self) -> list[StyledLine]:
+        """None: the row of a profile tells of its brokers."""
+        return []
+
     def describe_row(self, item: ProfileRow) -> str:
         for broker_session in item.broker_sessions:
-            if broker_session.error is not None:
-                return f"{broker_session.kind}: {broker_session.error.title}. {broker_session.error.detail}"
+            if (error := error_of(broker_session)) is not None:
+                return on_one_line(f"{broker_session.kind}: {error.title}. {error.detail}")
         return " · ".join(item.urls.values()) or f"{WAYS}: enter shows them"
 
     def copy_choices(self, item: ProfileRow) -> dict[str, tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import on
@@ -65,6 +65,10 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     def renderer(self) -> MessageRenderer:
         """How messages are shown in the list."""
         return MessageRenderer(self.broker_session.kind, lambda: self.broker_session.decoder)
+
+    @property
+    def shown_brokers(self) -> Sequence[BrokerSession]:
+        return (self.broker_session,)
 
     def body(self) -> Iterable[Widget]:
         self.table: MessageList = MessageList(self.renderer())
@@ -149,11 +153,15 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
             return
         item = self.table.current
         place = str(item.position).removeprefix("delivery ") if item is not None else ""
-        self.detail_pane.show(item, f"{self.ref.name} {place}".rstrip())
+        gone = " · gone" if self.table.is_gone else ""
+        self.detail_pane.show(item, f"{self.ref.name} {place}".rstrip() + gone)
 
-    @on(RowTable.Highlighted)
-    def _show_detail(self, event: RowTable.Highlighted) -> None:
-        if event.table is self.table:
+    opens_gone = True
+
+    def show_row(self, event: RowTable.Highlighted) -> None:
+        """The detail shows the message that the cursor and the prompt line are on."""
+        super().show_row(event)
+        if self.is_ready:
             self.draw_detail()
 
     @on(MessageList.Grown)
@@ -248,8 +256,7 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     def export(self) -> None:
         """Export the marked messages, else all that are shown."""
         lines = self.table.model
-        shown = [item for item in lines.shown if isinstance(item, Message)]
-        self.copier.export(self.table.chosen() if lines.marks else shown)
+        self.copier.export(self.table.chosen() if lines.marks else lines.rows)
 
     @handles("message.publish")
     async def publish(self) -> None:

@@ -55,6 +55,8 @@ class MessagesScreen(MessageListScreen):
         self.position = None if isinstance(position, Edge | Since) else position
         self.source: MessageSource | None = None
         self.is_reading = False
+        self._read_under_way = object()
+        """The read that began last: one that was cancelled ends later."""
 
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
@@ -82,50 +84,52 @@ class MessagesScreen(MessageListScreen):
             self.say_in_place("✗ the broker is not open", "press 0 for another profile")
             return
         late = self.set_timer(SHOW_READING_AFTER, self._say_reading, name="late")
-        before = table.current
-        fresh: list[Message] = []
-        self.is_reading = True
+        self.is_reading, self._read_under_way = True, (this := object())
         try:
-            async for batch in reading.read():
-                fresh += batch
-                if not table.model.items or not before:
+            if table.model.items and table.cursor >= 0:
+                await table.show_anew([message async for batch in reading.read() for message in batch])
+            else:
+                table.begin_loading(end_in_sight=self.position is None)
+                async for batch in reading.read():
                     await table.take(batch)
-                    fresh.clear()
+                await table.settle()
         except MqtuiError as error:
             self.fail(error)
             return
         finally:
             late.stop()
-            self.is_reading = False
-        if not self.is_attached:
-            return
-        if before is not None:
-            table.begin()
-            await table.take(fresh)
-        await table.settle()
-        self._finished(before)
+            if self._read_under_way is this:
+                self.is_reading = table.is_loading = False
+        if self.is_attached:
+            self._finished()
 
     def _say_reading(self) -> None:
         if self.is_reading and not self.table.model.items:
             self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
 
-    def _finished(self, before: Message | None) -> None:
+    def _finished(self) -> None:
         self.read_failed = False
         self.refresh_figures()
-        table, wanted = self.table, before.position if before is not None else self.position
-        if not table.model.items:
+        if not self.table.model.items:
             why = self.source.why_nothing if self.source is not None else "the broker is not open"
             self.say_in_place(why, "t follows what arrives")
-        elif wanted is None or not table.go_to(wanted):
-            table.move_to_end()
-            if self.position is not None and before is None:
-                self.prompt_line.flash(f"{self.position} is not there: this is what follows it")
-                table.move_to(0)
+        self._choose_row()
         self.draw_facts()
         self.draw_hints()
         if self.follows:
             self.follows = False
             self.call_later(self.follow)
+
+    def _choose_row(self) -> None:
+        """Where no key chose a row during the first reading: the one that was asked for, else the last."""
+        table = self.table
+        if table.cursor >= 0 or not table.model.count:
+            return
+        if self.position is None:
+            table.move_to_end()
+        elif not table.go_to(self.position):
+            table.move_to(0)
+            self.prompt_line.flash(f"{self.position} is not there: this is what follows it")
 
     def fail(self, error: MqtuiError) -> None:
         """Show an error; messages that were read stay, dimmed."""
@@ -134,6 +138,7 @@ class MessagesScreen(MessageListScreen):
         self.read_failed = True
         self.refresh_figures()
         if self.table.model.items:
+            self._choose_row()
             self.show_error(error)
         else:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r reads again")
@@ -190,7 +195,8 @@ class MessagesScreen(MessageListScreen):
         """Stop following or reading; what is there stays."""
         if not super().stop_reading():
             return False
-        self.table.following = self.table.held = False
+        self.table.following = self.table.held = self.table.is_loading = False
+        self._choose_row()
         self.prompt_line.flash("stopped: what was read stays", "text")
         self.draw_facts()
         return True

@@ -73,7 +73,7 @@ class ManualPopup(Popup):
         return "tab into the page and back · esc"
 
     def show_items(self) -> None:
-        self.names.show([MenuItem(page.name, page.title, "", self.leave) for page in self.pages.values()])
+        self.names.replace([MenuItem(page.name, page.title, "", self.leave) for page in self.pages.values()])
         self.names.focus()
 
     def describe_item(self, item: MenuItem | None) -> str:

@@ -60,7 +60,7 @@ class OrderPopup(Popup):
     def show_items(self) -> None:
         """Show the columns, in a box of their height, with the cursor on the one that is chosen."""
         found = [self._own_item(), *map(self._item, self._columns())]
-        self.table.show(found)
+        self.table.replace(found)
         self.query_one("#box").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))
         self.table.go_to(self.ordered.model.order.column or OWN_ORDER)
 

@@ -14,10 +14,10 @@ from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
+from mqtui.ui.render.broker_status import error_lines
 from mqtui.ui.render.plan import PlanText, plan_identity, plan_place, plan_title, render_plans
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.list_screen import error_lines
 from mqtui.ui.screens.redrive.consent import ask_consent
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane

@@ -82,7 +82,7 @@ class PalettePopup(Popup):
 
     def show_items(self) -> None:
         """Show the items that are known so far."""
-        self.table.show(self.items)
+        self.table.replace(self.items)
 
     async def _find(self) -> None:
         query, offered = self.query_one(Input).value, self.items
@@ -92,7 +92,7 @@ class PalettePopup(Popup):
             found = await asyncio.to_thread(rank, query, offered, _words)
         if self.is_attached and query == self.query_one(Input).value:
             self._found_for = query
-            self.table.show(found)
+            self.table.replace(found)
             self.table.move_to(0)
             if not found:
                 self.set_status(f"nothing is called {query}")
