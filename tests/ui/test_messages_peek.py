@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mqtui.domain.figure import exact
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.services.deadletters import DeadLetterDestination
+from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from mqtui.ui.screens.messages.peek import PeekScreen
 from tests.memory import MemoryRabbitMQ, MemoryWorld
-from tests.ui.destination_console import message, open_destination
+from tests.ui.destination_console import NARROW, message, open_destination
 
 PROFILE = """
 [[profile]]
@@ -80,6 +83,35 @@ async def test_again_asks_again_and_esc_spends_nothing() -> None:
         await opened.press("enter")
         await opened.until(lambda: opened.screen.focused_view is not None)
         assert deliveries(server) == [1] * 7
+
+
+async def test_the_price_is_whole_before_enter_at_80_columns() -> None:
+    """The first time, and when it is asked again over messages that are shown; then they are back."""
+    world = MemoryWorld()
+    _, ref = invoices(world)
+    async with open_destination(world, "amqp://memory:5672", ref, NARROW) as opened:
+        await opened.see("PRICE")
+        for turn in range(2):
+            words = " ".join(opened.text.split())
+            for sentence in opened.screen.offer.price.text.split("; "):
+                assert sentence in words
+            assert "[ Read 5 ] enter [ Read all 7 ] a [ Cancel ] esc" in words
+            assert opened.line.endswith("esc no")
+            await opened.press("a" if turn == 0 else "escape")
+            await opened.see("7 read", '{"inv":9918')
+            await opened.press("r")
+            await opened.see("PRICE")
+
+
+async def test_the_price_of_causes_is_whole_at_80_columns() -> None:
+    world = MemoryWorld()
+    _, ref = invoices(world)
+    async with open_destination(world, "amqp://memory:5672", ref, NARROW) as opened:
+        letters = DeadLetterDestination(ref, exact(7), (), "its name")
+        await opened.console.show(CausesScreen(opened.broker_session, letters))
+        await opened.see("PRICE", "[ Read all 7 ]")
+        words = " ".join(opened.text.split())
+        assert all(sentence in words for sentence in opened.screen.price.text.split("; "))
 
 
 async def test_leaving_at_the_price_costs_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from mqtui.domain.figure import Figure, pluralize
@@ -15,6 +16,7 @@ from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, preview_value, routing
 from mqtui.ui.render.messages.payload import clean
+from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.render.table_model import Cell, Column, Measure
 
 MOVED_TO_TAIL = "moved to the tail, confirmed"
@@ -26,6 +28,12 @@ COSTS_DELIVERIES = (
     "limit. How many deliveries a message has left is known when it arrives. One that arrives with none left is copied "
     "to the tail, confirmed, then acknowledged."
 )
+LABEL = 11
+"""Cells of the labels before what a peek costs."""
+
+SENTENCE = 50
+"""Cells of a sentence behind its label: with it a line fits into the list of a screen of 80 or 120 columns."""
+
 COSTS_NOTHING = "A look into a queue: messages are delivered and requeued in their place. It uses nothing up."
 
 
@@ -114,20 +122,28 @@ def now_left(item: Message, *, rescued: bool) -> Figure:
 
 def price_words(price: PeekCost) -> str:
     """The cost in a few words, for the prompt line."""
-    first = price.text.split("; ")[0]
-    return (
-        f"PRICE {first}"
-        if price.spends
-        else "PRICE nothing is used up; messages are requeued and marked as redelivered"
-    )
+    if not price.spends:
+        return "PRICE nothing is used up"
+    first = price.text.split("; ")[0].partition(":")[0]
+    return f"PRICE {first.replace(' of each message', ' each')}"
 
 
-def price_lines(price: PeekCost, refusal: str) -> list[list[Cell]]:
-    """What a peek does and costs, as lines; first why it is refused, where it is."""
-    lines: list[list[Cell]] = [[(refusal, "danger")], []] if refusal else []
-    lines += [[(COSTS_DELIVERIES if price.spends else COSTS_NOTHING, "")], []]
-    lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
-    return lines
+def price_lines(price: PeekCost, reading: str, answers: str, consumers: object = None) -> list[StyledLine]:
+    """What a peek does and costs, in full; then the keys that answer."""
+    nobody = " (there are none now)" if consumers == 0 else ""
+    parts = [("reading", [reading], ""), ("price", price.text.split("; "), "price" if price.spends else "")]
+    if price.spends:
+        parts.append(("meanwhile", [f"consumers do not see what is read{nobody}"], ""))
+    lines: list[StyledLine] = [[(COSTS_DELIVERIES if price.spends else COSTS_NOTHING, "")], []]
+    for label, sentences, tone in parts:
+        rows = [row for text in sentences for row in wrap(text, SENTENCE)]
+        lines += [[(f"{'' if number else label:<{LABEL}}", "muted"), (row, tone)] for number, row in enumerate(rows)]
+    return [*lines, [], [(" " * LABEL, ""), (answers, "accent")]]
+
+
+def refusal_lines(price: PeekCost, refusal: str) -> list[StyledLine]:
+    """Why a peek is refused, and what it would cost."""
+    return [[(refusal, "danger")], [], *([(sentence, "price")] for sentence in price.text.split("; ") if sentence)]
 
 
 def facts(row: Destination, price: PeekCost, snapshot: BrokerSnapshot | None) -> str:

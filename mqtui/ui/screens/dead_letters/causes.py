@@ -26,6 +26,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minute
 from mqtui.ui.render.dead_letters.letter_preview import sample_lines
+from mqtui.ui.render.messages.peek import price_lines, price_words
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.destination_tab import DestinationTab
@@ -83,6 +84,10 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         self.price: PeekCost | None = None
         self.unread_lines: tuple[Cell, ...] = ()
         """What stands where the causes would, until they are read: the price, or why it is refused."""
+
+    @property
+    def shown_brokers(self) -> Sequence[BrokerSession]:
+        return (self.broker_session,)
 
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), with_divider=False)
@@ -144,18 +149,21 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         self.stage = NOT_READ
         self.draw_facts()
         refusal = why_no_peek(session.policy, price)
-        cost = cost_lines(price, count)
         if refusal:
             self.unread_lines = ((f"✗ {refusal}", "danger"), (price.text, "price"), ("nothing was spent", "muted"))
             self.prompt_line.flash(f"✗ {refusal}", "danger")
             return False
-        self.text_view.write([[line] for line in cost])
-        self.unread_lines = cost if self.has_class("-narrow") else ()
+        consumers = None if self.letters.readers is None else len(self.letters.readers)
+        reading, buttons = f"all {count:,}, to count them by cause", f"[ Read all {count:,} ] enter  [ Cancel ] esc"
+        self.table.cover = price_lines(price, reading, buttons, consumers)
+        self.remove_class("-detail")
         self.refresh_figures()
-        self.side_pane.title("Price", f"{count:,} ready")
-        words = price.text.split("; ")[0] if price.spends else "nothing is used up"
-        beside = f"enter reads all {count:,} · esc no"
-        answer = await self.prompt_line.ask(f"PRICE {words}", beside=beside, pastes=False)
+        self.ignore_keys_until_painted()
+        try:
+            beside = f"enter reads all {count:,} · esc no"
+            answer = await self.prompt_line.ask(price_words(price), beside=beside, pastes=False)
+        finally:
+            self.table.cover = ()
         if answer is None:
             self.unread_lines = ((NOTHING_SPENT, "price"),)
             self.prompt_line.set_status(NOTHING_SPENT, "price")
@@ -244,8 +252,9 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         case = self.report.samples.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.letters:
             if not self.prompt_line.is_asking:
-                self.text_view.write([])
-                self.side_pane.title("Sample")
+                gone = self.table.is_gone
+                self.text_view.write([[(f"this row {self.table.why_gone}", "muted")]] if gone else [])
+                self.side_pane.title("Sample · gone" if gone else "Sample")
             return
         self.sample %= len(case.letters)
         letter, death = case.letters[self.sample], case.deaths[self.sample]
@@ -334,14 +343,3 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         case = self.report.samples.get(event.item.cause.id)
         if case is not None:
             await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
-
-
-def cost_lines(price: PeekCost, count: int) -> tuple[Cell, ...]:
-    """What a peek costs, as lines (R3)."""
-    return (
-        ("There is no free look into a queue: messages are delivered and requeued.", "price"),
-        ("", ""),
-        (price.text, ""),
-        ("", ""),
-        (f"enter reads all {count:,} by cause; esc has cost nothing.", "muted"),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +21,15 @@ from mqtui.services import browse
 from mqtui.services.browse import PeekRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.navigator import NO_TAIL
-from mqtui.ui.render.messages.peek import DEFAULT_COUNT, PeekedMessageRenderer, facts, price_lines, price_words
+from mqtui.ui.render.messages.peek import (
+    DEFAULT_COUNT,
+    PeekedMessageRenderer,
+    facts,
+    price_lines,
+    price_words,
+    refusal_lines,
+)
+from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -85,32 +93,41 @@ class PeekScreen(MessageListScreen):
         if session is None:
             self.say_in_place("✗ the broker is not open")
             return
+        name = ParsedName(self.ref.name, self.ref.kind)
         try:
-            self.offer = await browse.prepare_peek(
-                session, ParsedName(self.ref.name, self.ref.kind), DEFAULT_COUNT, None, None
-            )
-            self.row = await session.broker.catalog.describe(self.ref)
+            offer = await browse.prepare_peek(session, name, DEFAULT_COUNT, None, None)
+            row = await session.broker.catalog.describe(self.ref)
         except MqtuiError as error:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
             return
-        if not self.is_attached:
-            return
-        if not self.table.model.items:
-            self.table.placeholder = price_lines(self.offer.price, self.refusal())
-        self.draw_price()
+        if self.is_attached:
+            self.offer, self.row = offer, row
+            self.draw_price()
 
     def draw_price(self) -> None:
         """Show the cost and the keys that answer, or why the queue can't be read."""
-        refusal = self.refusal()
-        if refusal:
+        refusal, offer = self.refusal(), self.offer
+        if offer is not None and refusal:
+            if not self.table.model.items:
+                self.table.placeholder = refusal_lines(offer.price, refusal)
             self.offer = None
             self.prompt_line.set_status(refusal, "danger")
-        elif self.offer is not None:
-            words = price_words(self.offer.price)
-            answers = f"enter read {min(DEFAULT_COUNT, self.ready)}   a read all {self.ready:,}   esc no"
-            self.prompt_line.set_status(f"{words}      {answers}", "price")
+        elif offer is not None:
+            few, consumers = min(DEFAULT_COUNT, self.ready), self.row.facts.get("consumers") if self.row else None
+            reading = f"{few}, or all {self.ready:,}" if few < self.ready else f"all {self.ready:,}"
+            buttons = f"[ Read {few} ] enter   [ Read all {self.ready:,} ] a   [ Cancel ] esc"
+            self.cover_list(price_lines(offer.price, reading, buttons, consumers))
+            answers = f"enter reads {few} · a all {self.ready:,} · esc no"
+            self.prompt_line.set_status(f"{price_words(offer.price)} · {answers}", "price")
+            self.ignore_keys_until_painted()
         self.draw_facts()
         self.draw_hints()
+
+    def cover_list(self, lines: Sequence[StyledLine] = ()) -> None:
+        """Show lines in place of the messages, and nothing beside; without lines the messages again."""
+        self.table.cover = lines
+        self.full_pane = "list" if lines or not self.table.model.items else ""
+        self.place_panes()
 
     @property
     def ready(self) -> int:
@@ -159,8 +176,7 @@ class PeekScreen(MessageListScreen):
         table.render_as(self._peeked)
         table.begin()
         table.model.marks.clear()
-        self.full_pane = ""
-        self.is_reading = True
+        table.cover, self.full_pane, self.is_reading = (), "", True
         self.place_panes()
         self.prompt_line.set_status("reading one by one; ctrl+c stops and requeues what was delivered", "price")
         self.draw_hints()
@@ -268,6 +284,7 @@ class PeekScreen(MessageListScreen):
         """Decline the cost where it is asked, else as in every list."""
         if self.offer is not None and self.table.model.items and not self.prompt_line.is_asking:
             self.offer = None
+            self.cover_list()
             self.prompt_line.set_status("not read again: nothing was spent", "text")
             self.draw_facts()
             self.draw_hints()
