@@ -44,6 +44,12 @@ ASCII_FORMS = {
     "▏": "|",
     "−": "-",
 }
+DRAWING = frozenset("▌─═│→├└┌┐┘░…⇄←−")
+"""Glyphs that frame and join, and mean nothing by themselves."""
+
+SIGNS = frozenset(ASCII_FORMS) - DRAWING
+"""Glyphs with a meaning of their own: the help tells it."""
+
 PLAIN = ("C", "POSIX")
 """Locales without UTF-8."""
 

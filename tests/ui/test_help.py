@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mqtui.ui.actions import ACTIONS
+from mqtui.ui.glyphs import BARS, SIGNS
 from mqtui.ui.render.overlays.legend import LEGEND
-from mqtui.ui.render.runs.runs import END_SIGNS
+from mqtui.ui.widgets.row_model import Notice
+from mqtui.ui.widgets.wrapped_table import WrappedTable
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -33,10 +35,30 @@ async def test_the_signs_have_a_legend(shop: MemoryShop, size: tuple[int, int]) 
             )
 
 
-def test_every_sign_of_a_row_is_in_the_legend() -> None:
-    known = "".join(sign for sign, _ in LEGEND)
-    signs = {sign for sign, _ in END_SIGNS.values()} | set("†▲✗✓?▸●○ø≈≥≤")
-    assert not [sign for sign in signs if sign not in known]
+@pytest.mark.parametrize("key", ["question_mark", "m"])
+async def test_descriptions_are_whole_at_80_columns(dev: MemoryShop, key: str) -> None:
+    """Long ones go on below, also why an action is dim; the cursor goes from action to action."""
+    async with at_console(dev.console("dev"), (80, 24)) as user:
+        await user.on_row("orders.DLQ").presses(key)
+        tables = user.console.screen.query(WrappedTable)
+        await user.until(
+            lambda: any(Notice in map(type, table.model.shown) for table in tables), "sees long ones go on"
+        )
+        for table in tables:
+            drawn = [table.render_line(line - table.scroll_offset.y).text for line in range(len(table.model.shown))]
+            text = " ".join(" ".join(drawn).split())
+            for item in table.model.rows:
+                said = " ".join((f"dim: {item.reason}" if item.reason else item.help).split())
+                assert said in text, said
+        table = tables.first()
+        for row in table.model.rows[:6]:
+            assert table.current == row
+            await user.presses("j")
+
+
+def test_every_sign_is_in_the_legend_and_no_other() -> None:
+    told = {sign for signs, _ in LEGEND for sign in signs if not sign.isascii()}
+    assert told - set(BARS) == SIGNS - set(BARS)
 
 
 async def test_a_word_finds_and_enter_does_it(shop: MemoryShop) -> None:

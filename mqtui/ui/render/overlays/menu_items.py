@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from mqtui.ui.render.table_model import Cell, Column
@@ -32,7 +33,10 @@ class MenuItem:
 
 
 class ActionRenderer:
-    """How menu items are shown in help and menu; disabled ones say why."""
+    """How menu items are shown in help and menu; disabled ones say why. Long descriptions are wrapped."""
+
+    _room = 0
+    """Cells of the last column; 0 before it is known."""
 
     columns: tuple[Column, ...] = (
         Column("key", "KEY", 9),
@@ -43,10 +47,22 @@ class ActionRenderer:
     def id(self, item: MenuItem) -> Hashable:
         return item.id
 
+    def wrap_at(self, width: int) -> None:
+        self._room = width
+
+    def more_lines(self, item: MenuItem) -> Sequence[str]:
+        """The description's lines after the first."""
+        return self._description(item)[1:]
+
+    def _description(self, item: MenuItem) -> list[str]:
+        text = f"dim: {item.reason}" if item.reason else item.help
+        return (wrap(text, self._room) if self._room else []) or [text]
+
     def cells(self, item: MenuItem) -> Sequence[Cell]:
+        described = (self._description(item)[0], "muted")
         if item.reason:
-            return (item.key, "muted"), (item.title, "muted"), (f"dim: {item.reason}", "muted")
-        return (item.key, "warn" if item.changes else "accent"), (item.title, ""), (item.help, "muted")
+            return (item.key, "muted"), (item.title, "muted"), described
+        return (item.key, "warn" if item.changes else "accent"), (item.title, ""), described
 
     def sign(self, item: MenuItem) -> Cell:
         return " ", ""

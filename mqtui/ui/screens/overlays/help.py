@@ -16,7 +16,7 @@ from mqtui.ui.screens.overlays.menu_items import menu_items
 from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.pane import Pane, PaneTitle
-from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.widgets.wrapped_table import WrappedTable
 
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
@@ -44,8 +44,8 @@ class HelpPopup(Popup):
 
     def inside(self) -> Iterable[Widget]:
         """Two lists, the signs, and the field that finds."""
-        self.looks: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="looks")
-        self.changes: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="changes")
+        self.looks: WrappedTable[MenuItem] = WrappedTable(ActionRenderer(), id="looks")
+        self.changes: WrappedTable[MenuItem] = WrappedTable(ActionRenderer(), id="changes")
         yield Pane(self.looks, name="look: never changes anything", id="look-pane")
         yield Pane(self.changes, name="CHANGE: the plan first, always", id="change-pane")
         yield PaneTitle()
@@ -72,8 +72,8 @@ class HelpPopup(Popup):
         found = rank(
             self.query_one(Input).value, menu_items(self.screen_below), lambda item: f"{item.key} {item.words}"
         )
-        self.looks.show([item for item in found if not item.changes])
-        self.changes.show([item for item in found if item.changes])
+        self.looks.replace([item for item in found if not item.changes])
+        self.changes.replace([item for item in found if item.changes])
 
     async def perform(self, action_id: str) -> None:
         """`/` asks for words; esc clears them first."""

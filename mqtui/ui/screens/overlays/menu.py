@@ -10,7 +10,7 @@ from textual.widget import Widget
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
 from mqtui.ui.screens.overlays.menu_items import row_menu_items
 from mqtui.ui.screens.overlays.popup import Popup
-from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.widgets.wrapped_table import WrappedTable
 
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
@@ -34,13 +34,17 @@ class MenuPopup(Popup):
     """
 
     def inside(self) -> Iterable[Widget]:
-        yield RowTable[MenuItem](ActionRenderer(), with_divider=False)
+        yield WrappedTable[MenuItem](ActionRenderer())
 
     def box_title(self) -> str:
         return self.screen_below.crumbs()[-1] if self.screen_below.crumbs() else "menu"
 
     def show_items(self) -> None:
         """Show the actions, in a box of their height."""
-        found = row_menu_items(self.screen_below)
-        self.table.show(found)
-        self.query_one("#box").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))
+        self.table.replace(row_menu_items(self.screen_below))
+        self._fit()
+        self.watch(self.table, "virtual_size", self._fit, init=False)  # how many lines is known once there is a width
+
+    def _fit(self) -> None:
+        lines = len(self.table.model.shown)
+        self.query_one("#box").styles.height = min(lines + FRAME, max(FRAME + 1, self.size.height - 3))
