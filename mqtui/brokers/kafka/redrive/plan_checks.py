@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
-from mqtui.brokers.kafka.connection.transaction_state import describe_transaction
+from mqtui.brokers.kafka.connection.transaction_state import TransactionState, describe_transaction
 from mqtui.brokers.kafka.read.offsets import explain_missing, known_offsets, list_offsets
 from mqtui.brokers.kafka.read.topic_metadata import (
     Topic,
@@ -28,6 +28,9 @@ from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Strength
 from mqtui.domain.resource import Ref
 from mqtui.domain.times import format_time
+
+TRANSACTION_TOPIC = "__transaction_state"
+"""Kafka's own topic of transactional ids; a cluster has it from the first question about one on."""
 
 
 def describe_guarantee(missing: Sequence[str] = ()) -> Guarantee:
@@ -90,7 +93,7 @@ async def _check_state_topic(clients: KafkaClients, source: Source) -> tuple[lis
             if right not in topic.rights:
                 missing.append(f"{right.name.capitalize()} on topic {name} is missing")
         risks += await _check_state_topic_config(clients, topic)
-    seen = await describe_transaction(clients, ours)
+    seen = await _describe_transaction(clients, ours)
     if seen is not None and not seen.allowed:
         missing.append(f"Write and Describe on TransactionalId {ours} are missing")
     if missing:
@@ -98,6 +101,17 @@ async def _check_state_topic(clients: KafkaClients, source: Source) -> tuple[lis
     if seen is not None and seen.is_ongoing and source.lock_owner is None:
         risks.append(Risk("open-transaction", f"a transaction of {ours} is open; the run will end it"))
     return missing, steps, risks
+
+
+async def _describe_transaction(clients: KafkaClients, transactional_id: str) -> TransactionState | None:
+    """The state of an id; None where the cluster has none yet: asked for one, it creates their topic (K9)."""
+    try:
+        await describe_topic(clients, TRANSACTION_TOPIC)
+    except NotFound:
+        return None
+    except NotAuthorised:
+        pass
+    return await describe_transaction(clients, transactional_id)
 
 
 def _can_create_topics(clients: KafkaClients) -> bool:
