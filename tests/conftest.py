@@ -1,7 +1,7 @@
 """Fixtures every test may use: real brokers, started when first asked for."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,21 @@ def rank(path: Path) -> int:
     """The place in `LONG` of a file; of all others the one behind."""
     name = path.relative_to(ROOT).as_posix()
     return next((place for place, start in enumerate(LONG) if name.startswith(start)), len(LONG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A worker sends its reports as UTF-8: a name that is not would end the whole run."""
+    report = yield
+    report.sections = [(name, sendable(text)) for name, text in report.sections]
+    if report.longrepr is not None and sendable(told := str(report.longrepr)) != told:
+        report.longrepr = sendable(told)
+    return report
+
+
+def sendable(text: str) -> str:
+    """The text with escapes for what UTF-8 can't hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def pytest_collection_finish() -> None:

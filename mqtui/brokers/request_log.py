@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from time import perf_counter, time
 from typing import NamedTuple
 
+from mqtui.domain.printable import printable
+
 LOGGER = logging.getLogger("mqtui.requests")
 LOGGER.addHandler(logging.NullHandler())
 
@@ -81,16 +83,16 @@ def log_request(broker: str, describe: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        title = getattr(error, "title", "") or type(error).__name__
-        seconds = perf_counter() - began
-        LOGGER.warning("%s %s failed after %.1f ms: %s", broker, describe(), seconds * 1000, title)
-        REQUEST_HISTORY.add(broker, describe(), seconds, title)
+        title = printable(getattr(error, "title", "") or type(error).__name__)
+        seconds, text = perf_counter() - began, printable(describe())
+        LOGGER.warning("%s %s failed after %.1f ms: %s", broker, text, seconds * 1000, title)
+        REQUEST_HISTORY.add(broker, text, seconds, title)
         raise
-    seconds = perf_counter() - began
-    LOGGER.info("%s %s took %.1f ms", broker, describe(), seconds * 1000)
-    REQUEST_HISTORY.add(broker, describe(), seconds, "")
+    seconds, text = perf_counter() - began, printable(describe())
+    LOGGER.info("%s %s took %.1f ms", broker, text, seconds * 1000)
+    REQUEST_HISTORY.add(broker, text, seconds, "")
 
 
 def log_retry(broker: str, request: str, reason: object) -> None:
     """Log that a request is tried again, and why."""
-    LOGGER.warning("%s %s is tried again: %s", broker, request, reason)
+    LOGGER.warning("%s %s is tried again: %s", broker, printable(request), printable(str(reason)))
