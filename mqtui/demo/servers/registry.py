@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 from contextlib import closing, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mqtui.demo.servers import java
 from mqtui.demo.servers.errors import KafkaMissing, RegistryMissing
@@ -58,11 +58,17 @@ def _unpack(home: Path, tell: Tell) -> None:
     try:
         archive = context.project(GROUP, ARTIFACT).at_version(VERSION).artifact("all", "tar.gz").resolve()
         with tarfile.open(archive) as packed:
-            packed.extractall(home / "app", filter="data")
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's Python has none
+            packed.extractall(home / "app", [member for member in packed if _lies_inside(member)])
     except (RuntimeError, ValueError, AssertionError, tarfile.TarError) as error:
         raise RegistryMissing(f"the registry could not be downloaded: {error}") from error
     finally:
         shutil.rmtree(home / "repository", ignore_errors=True)
+
+
+def _lies_inside(member: tarfile.TarInfo) -> bool:
+    path = PurePosixPath(member.name)
+    return (member.isfile() or member.isdir()) and not path.is_absolute() and ".." not in path.parts
 
 
 def server_spec(name: str, folder: Path, runtime: java.Java, app: Path) -> ServerSpec:
