@@ -127,9 +127,9 @@ async def test_the_console_fetches_the_schema_that_its_rows_need(
         server.put(message(ref, b"\0\0\0\0\x63" + body, b"u45"))
         async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref) as opened:
             await opened.see('confluent+avro: {"id":"AB-991', "00 00 00 00 63")
-            await opened.press("full_stop", "full_stop")
+            await opened.press("tab", "full_stop", "full_stop")
             await opened.see("✗ confluent  The schema registry has no")
-            await opened.press("g")
+            await opened.press("escape", "g")
             await opened.see("✓ confluent", "✓ avro")
         assert registry.asked[f"/schemas/ids/{number}"] == 1
 
