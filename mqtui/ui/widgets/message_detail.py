@@ -160,16 +160,24 @@ class MessageDetailPane(Vertical):
         self.headers_head.name_shown = counted(self.message, len(self._listed))
         self.headers_head.display = bool(self._listed) and self.tab != "report"
         self.headers.display = bool(self._listed) and self.tab != "report"
+        self.set_class(self._shows_headers_alone, "-headers")
+
+    @property
+    def _shows_headers_alone(self) -> bool:
+        """A message without headers keeps its value in sight on that tab."""
+        return self.tab == "headers" and bool(self._listed)
 
     # -- ways of looking
 
     def show_next_tab(self, step: int) -> None:
         """Show another tab: value, headers, report."""
+        has_focus = self.value.has_focus or self.headers.has_focus
         self.tab = TABS[(TABS.index(self.tab) + step) % len(TABS)]
-        self.set_class(self.tab == "headers", "-headers")
         self.set_class(self.tab == "report", "-report")
         self._draw_rule()
         self._draw_value()
+        if has_focus:
+            self.focus_content()
 
     def show_next_form(self) -> str:
         """Show the value in the next form; its name."""
@@ -186,7 +194,7 @@ class MessageDetailPane(Vertical):
 
     def focus_content(self) -> None:
         """Focus the tab that is shown."""
-        (self.headers if self.tab == "headers" else self.value).focus()
+        (self.headers if self._shows_headers_alone else self.value).focus()
 
 
 def caption(message: Message, look: DecodedValue, form: str) -> str:
