@@ -201,11 +201,6 @@ def _load_decoder(profile: Profile | None, address: Address | None) -> Decoder:
     return Decoder(keys, FilesAndRegistry(files, registry), rules, problems, registry)
 
 
-def decode_message(message: Message, keys: FernetKeys = NO_KEYS) -> Decoded:
-    """The decoded value of a message; of a Redis entry an object of its fields, each decoded."""
-    return Decoder(keys).decode(message) if keys else PLAIN.decode(message)
-
-
 def decode_fields(
     listed: Sequence[Field],
     keys: FernetKeys = NO_KEYS,
