@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -73,14 +73,16 @@ class RabbitMQDeadLetters(RabbitMQWorld):
         No consumer is not enough: the last letters of a lease are taken by `basic.get`.
         """
         seen, since = (-1, -1), monotonic()
-        until = since + PATIENCE
-        while seen[1] or monotonic() - since < QUIET:
-            assert monotonic() < until, f"{ref} is not quiet after {PATIENCE:.0f} s: {seen}"
+
+        def is_quiet() -> bool:
+            nonlocal seen, since
             counted = self._channel.queue_declare(ref.name, passive=True).method
             now = (counted.message_count or 0, counted.consumer_count or 0)
             if now != seen:
                 seen, since = now, monotonic()
-            sleep(0.05)
+            return not seen[1] and monotonic() - since >= QUIET
+
+        wait_until(is_quiet, PATIENCE)
 
     @contextmanager
     def holding_all(self, ref: Ref) -> Iterator[None]:
