@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections, HostPort
-from mqtui.brokers.kafka.connection.wire_format import NO_TAGS, NULL_ARRAY, ResponseDecoder
+from mqtui.brokers.kafka.connection.wire_format import INT8, INT16, INT32, NO_TAGS, NULL_ARRAY, ResponseDecoder
 
 METADATA, METADATA_VERSION = 3, 9
 """The first flexible version, that of Kafka 2.4."""
 
 NO_LEADER: HostPort = ("", 0)
-INT32, BROKER_ID = struct.Struct(">i"), struct.Struct(">i")
-TOPIC_ERROR, IS_INTERNAL, AUTHORIZED_OPERATIONS = struct.Struct(">h"), struct.Struct(">b"), struct.Struct(">i")
+BROKER_ID, TOPIC_ERROR, IS_INTERNAL, AUTHORIZED_OPERATIONS = INT32, INT16, INT8, INT32
 PARTITION = struct.Struct(">hiii")
 """Error, partition, leader and leader epoch."""
 

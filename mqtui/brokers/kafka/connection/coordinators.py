@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from enum import IntEnum
 
 from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections, HostPort
-from mqtui.brokers.kafka.connection.wire_format import NO_TAGS, ResponseDecoder, encode_array, encode_string
+from mqtui.brokers.kafka.connection.wire_format import (
+    INT16,
+    INT32,
+    NO_TAGS,
+    ResponseDecoder,
+    encode_array,
+    encode_string,
+)
 
 FIND_COORDINATOR, FIND_COORDINATOR_VERSION = 10, 4
 """The first version with many keys, that of Kafka 3.0."""
-
-INT16, INT32 = struct.Struct(">h"), struct.Struct(">i")
 
 
 class CoordinatorType(IntEnum):

@@ -14,15 +14,20 @@ from confluent_kafka import KafkaError
 from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections, BulkUnavailable
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.connection.coordinators import CoordinatorType, find_coordinators
-from mqtui.brokers.kafka.connection.wire_format import NO_TAGS, ResponseDecoder, encode_array, encode_string
+from mqtui.brokers.kafka.connection.wire_format import (
+    INT16,
+    INT32,
+    NO_TAGS,
+    ResponseDecoder,
+    encode_array,
+    encode_string,
+)
 from mqtui.brokers.request_log import log_retry
 
 DESCRIBE_TRANSACTIONS, DESCRIBE_TRANSACTIONS_VERSION = 65, 0
 """Of Kafka 3.0."""
 
 TRANSACTIONAL_ID_NOT_FOUND = 105
-INT32 = struct.Struct(">i")
-ERROR = struct.Struct(">h")
 TIMEOUT_AND_START = struct.Struct(">iq")
 
 
@@ -78,7 +83,7 @@ def _decode(response: ResponseDecoder) -> TransactionState | None:
     response.skip(INT32.size)
     if response.length() != 1:
         return None
-    (error,) = response.fields(ERROR)
+    (error,) = response.fields(INT16)
     response.skip_string()
     state = response.string()
     _, since = response.fields(TIMEOUT_AND_START)

@@ -13,6 +13,9 @@ NO_TAGS = b"\0"
 
 NULL_ARRAY = b"\0"
 
+INT8, INT16, INT32 = struct.Struct(">b"), struct.Struct(">h"), struct.Struct(">i")
+"""Integers of a fixed size; the error code of an answer is an INT16."""
+
 
 def encode_varint(number: int) -> bytes:
     """An unsigned varint, seven bits a byte."""

@@ -17,6 +17,7 @@ from mqtui.brokers.kafka.connection.broker_connections import (
 )
 from mqtui.brokers.kafka.connection.bulk_metadata import NO_LEADER, Leaders
 from mqtui.brokers.kafka.connection.wire_format import (
+    INT32,
     NO_TAGS,
     ResponseDecoder,
     encode_array,
@@ -34,7 +35,6 @@ MOST_PARTITIONS = 20_000
 LIST_OFFSETS, LIST_OFFSETS_VERSION = 2, 6
 """The first flexible version, that of Kafka 2.7."""
 
-INT32 = struct.Struct(">i")
 ASKED_PARTITION = struct.Struct(">iiqB")
 """Partition, leader epoch, timestamp, and no tagged fields."""
 

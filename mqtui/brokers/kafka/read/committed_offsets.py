@@ -19,6 +19,8 @@ from mqtui.brokers.kafka.connection.broker_connections import BrokerConnections,
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
 from mqtui.brokers.kafka.connection.coordinators import CoordinatorType, find_coordinators
 from mqtui.brokers.kafka.connection.wire_format import (
+    INT16,
+    INT32,
     NO_TAGS,
     NULL_ARRAY,
     ResponseDecoder,
@@ -41,7 +43,6 @@ BULK_GROUPS = 1_000
 OFFSET_FETCH, OFFSET_FETCH_VERSION = 9, 8
 """The first version with many groups, that of Kafka 3.0."""
 
-INT16, INT32 = struct.Struct(">h"), struct.Struct(">i")
 PARTITION_OFFSET = struct.Struct(">iqi")
 """Partition, committed offset and leader epoch."""
 

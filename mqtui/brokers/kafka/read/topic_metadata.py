@@ -31,7 +31,10 @@ LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 URL_SAFE = str.maketrans("+/", "-_")
 
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"})
+TRANSACTION_TOPIC = "__transaction_state"
+"""Of transactional ids; a cluster has it from the first question about one on."""
+
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", TRANSACTION_TOPIC, "__share_group_state", "__cluster_metadata"})
 """Kafka's own topics (`Topic.isInternal`, and the metadata log)."""
 
 

@@ -14,6 +14,7 @@ from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.connection.transaction_state import TransactionState, describe_transaction
 from mqtui.brokers.kafka.read.offsets import explain_missing, known_offsets, list_offsets
 from mqtui.brokers.kafka.read.topic_metadata import (
+    TRANSACTION_TOPIC,
     Topic,
     describe_configs,
     describe_topic,
@@ -28,9 +29,6 @@ from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Strength
 from mqtui.domain.resource import Ref
 from mqtui.domain.times import format_time
-
-TRANSACTION_TOPIC = "__transaction_state"
-"""Kafka's own topic of transactional ids; a cluster has it from the first question about one on."""
 
 
 def describe_guarantee(missing: Sequence[str] = ()) -> Guarantee:
