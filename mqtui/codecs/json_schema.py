@@ -7,12 +7,12 @@ never end: here a reference leads to a registered schema or nowhere, and pattern
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mqtui.codecs.decoded import NotDecoded
-from mqtui.codecs.misfit import NotEncoded, join_path, shown
+from mqtui.codecs.json_schema_patterns import KEYWORDS, LONGEST
+from mqtui.codecs.misfit import NotEncoded, join_path
 from mqtui.domain.schema import Schema
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 """The largest document that is validated."""
-
-LONGEST = 200
 
 
 def require_valid(schema: Schema, content: bytes) -> None:
@@ -59,7 +57,6 @@ def _validator(schema: Schema) -> Validator:
     from referencing import Resource
     from referencing.jsonschema import DRAFT7
 
-    untyped: Any = jsonschema.validators
     registries: Any = referencing
 
     def retrieve(uri: str) -> Resource[Any]:
@@ -78,60 +75,24 @@ def _validator(schema: Schema) -> Validator:
         kind.check_schema(source)
     except SchemaError as error:
         raise NotDecoded(f"{schema.name} is no valid JSON Schema: {error.message[:LONGEST]}") from error
-    bounded = untyped.extend(kind, {name: check for name, check in PATTERNS.items() if name in kind.VALIDATORS})
-    found: Validator = bounded(source, registry=registries.Registry(retrieve=retrieve))
+    found: Validator = _in_linear_time(kind)(source, registry=registries.Registry(retrieve=retrieve))
     return found
 
 
-def _match_pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Any]:
-    from jsonschema.exceptions import ValidationError
+@lru_cache(maxsize=32)
+def _in_linear_time(kind: Any) -> Any:
+    """A class of validators with our keywords; also for the inner schemas, whichever draft they name."""
+    import jsonschema.validators
 
-    if isinstance(instance, str) and not _search(pattern, instance):
-        yield ValidationError(f"{shown(instance)} does not match {pattern[:LONGEST]}")
+    untyped: Any = jsonschema.validators
+    made = untyped.extend(kind, {name: check for name, check in KEYWORDS.items() if name in kind.VALIDATORS})
 
+    def evolve(validator: Any, **changes: Any) -> Any:
+        named = untyped.validator_for(changes.setdefault("schema", validator.schema), default=kind)
+        for each in made.__attrs_attrs__:
+            if each.init:
+                changes.setdefault(each.alias, getattr(validator, each.name))
+        return _in_linear_time(named)(**changes)
 
-def _match_names(validator: Any, patterns: Any, instance: Any, _: Any) -> Iterator[Any]:
-    if not isinstance(instance, dict):
-        return
-    for pattern, inner in patterns.items():
-        for name, value in instance.items():
-            if _search(pattern, name):
-                yield from validator.descend(value, inner, path=name, schema_path=pattern)
-
-
-def _match_others(validator: Any, inner: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    """The properties that neither `properties` nor `patternProperties` name."""
-    from jsonschema.exceptions import ValidationError
-
-    if not isinstance(instance, dict):
-        return
-    named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-    others = [name for name in instance if name not in named and not any(_search(each, name) for each in patterns)]
-    if inner is False and others:
-        yield ValidationError(f"{', '.join(others)[:LONGEST]}: no such properties are allowed")
-    elif isinstance(inner, dict):
-        for name in others:
-            yield from validator.descend(instance[name], inner, path=name)
-
-
-PATTERNS = {"pattern": _match_pattern, "patternProperties": _match_names, "additionalProperties": _match_others}
-"""The keywords that match expressions."""
-
-
-@lru_cache(maxsize=1_000)
-def _search_in(pattern: str) -> Callable[[str], object] | None:
-    """What searches with an expression; None for one that linear time does not allow: it is not checked."""
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        found: Callable[[str], object] = re2.compile(pattern, options).search
-    except re2.error:
-        return None
-    return found
-
-
-def _search(pattern: str, text: str) -> bool:
-    found = _search_in(pattern)
-    return found is None or found(text) is not None
+    made.evolve = evolve
+    return made

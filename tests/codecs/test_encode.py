@@ -118,6 +118,9 @@ JSON_SCHEMA = {
 }
 
 
+DRAFTS = ("https://json-schema.org/draft/2019-09/schema", "https://json-schema.org/draft/2020-12/schema")
+
+
 @pytest.mark.parametrize(
     ("schema", "text", "words"),
     [
@@ -158,12 +161,44 @@ JSON_SCHEMA = {
             json.dumps("a" * 5_000 + "!").encode(),
             "does not match",
         ),
+        (
+            json_schema({"$schema": DRAFTS[1], "pattern": "(a+)+$", "items": {"$ref": "#"}}),
+            json.dumps(["a" * 40 + "!"]).encode(),
+            "does not match",
+        ),
+        *(
+            (
+                json_schema(
+                    {"$schema": draft, "allOf": [{"$ref": "#/$defs/names"}], "unevaluatedProperties": False}
+                    | {"$defs": {"names": {"patternProperties": {"(a+)+$": True, "^b": {"type": "integer"}}}}}
+                ),
+                json.dumps({"a" * 40: 1, "b": 1, "a" * 40 + "!": 1}).encode(),
+                "aaa!: no such properties",
+            )
+            for draft in DRAFTS
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_path(schema: Schema, text: bytes, words: str) -> None:
     with pytest.raises(NotEncoded) as misfit:
         encode_framed(schema, 1, text)
     assert words in str(misfit.value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"if": {"required": ["b"]}, "then": {"properties": {"b": True}}, "else": False, "properties": {"a": True}},
+        {"oneOf": [{"required": ["c"]}, {"properties": {"a": True, "b": True}}]},
+        {"dependentSchemas": {"a": {"additionalProperties": {"type": "integer"}}, "x": False}},
+        {"patternProperties": {"^(?=a)": {"type": "string"}, "^b": {"type": "integer"}}},
+    ],
+)
+def test_properties_that_another_keyword_looked_at_are_no_unevaluated_ones(schema: dict[str, object]) -> None:
+    """A pattern that looks ahead is not checked, and refuses nothing."""
+    schema |= {"$schema": DRAFTS[1], "unevaluatedProperties": False}
+    text = b'{"a":1,"b":2}'
+    assert encode_framed(json_schema(schema), 1, text).endswith(text)
 
 
 def test_a_protobuf_order_that_does_not_fit() -> None:
