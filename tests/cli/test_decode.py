@@ -18,7 +18,7 @@ from mqtui.domain.resource import BrokerKind
 from tests.cli.broker_fixtures import BrokerFixture
 from tests.cli.command_line import Mqtui
 from tests.contract.worlds import Letter
-from tests.schemas.registry_server import RegistryServer, running_registry
+from tests.schemas.registry_server import RegistryServer, guid, running_registry
 
 SCHEMA: Any = {
     "type": "record",
@@ -88,7 +88,7 @@ def test_peek_decodes_by_looks_by_the_profiles_rule_and_by_a_registrys_schema(
 
 
 @pytest.mark.parametrize("broker", [BrokerKind.KAFKA], indirect=True)
-def test_dlq_decodes_the_first_letter_of_a_cause(
+def test_framed_letters_are_decoded_selected_and_sent_home_in_their_frame(
     mqtui: Mqtui, broker: BrokerFixture, profile: str, registry: RegistryServer
 ) -> None:
     dlq, origin = broker.create_pair(3)
@@ -100,11 +100,19 @@ def test_dlq_decodes_the_first_letter_of_a_cause(
     assert rows[0]["plan"]["count"] == 1
     number = registry.register("orders-value", SCHEMA)
     dead = broker.dead_letter(7, origin, "slow")
-    broker.world.put(dlq, [replace(dead, value=b"\0" + number.to_bytes(4, "big") + avro(ORDER))])
-    (row,) = mqtui("redrive", profile, dlq.name, "--where", '.id == "AB-991"', "--dry-run", "--json").ok().rows()
-    assert row["plan"]["count"] == 1
+    framed, by_guid = b"\0" + number.to_bytes(4, "big") + avro(ORDER), ("__value_schema_id", b"\1" + guid(number).bytes)
+    in_headers = replace(dead, value=avro(ORDER), headers=(*dead.headers, by_guid))
+    broker.world.put(dlq, [replace(dead, value=framed), in_headers])
     told = {row["message"]: row["decoded"] for row in mqtui("dlq", profile, dlq.name, "--decode", "--json").ok().rows()}
     assert ORDER in told.values(), told
+    redriven = mqtui("redrive", profile, dlq.name, "--where", '.id == "AB-991"', "--yes", "--json").ok().rows()
+    assert redriven[-1]["moved"] == 2
+    sent = broker.world.contents(origin)
+    assert [letter.value for letter in sent] == [framed, avro(ORDER)]
+    assert by_guid in sent[1].headers
+    rows = mqtui("peek", profile, origin.name, "--decode", "--json").ok().rows()
+    assert [(row["decoded"], row["codec"]) for row in rows] == [(ORDER, "confluent+avro")] * 2
+    assert rows[0]["schema"] == "orders-value v1"
 
 
 @pytest.mark.parametrize("broker", [BrokerKind.KAFKA], indirect=True)
