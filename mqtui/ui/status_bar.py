@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 Side = tuple[BarItem, ...]
-VIEWS = ("dest", "groups", "dead", "", "runs", "audit")
-"""Names of the views from 1 on; blank where this version does not have one."""
+VIEWS = {1: "dest", 2: "groups", 3: "dead", 5: "runs", 6: "audit", 8: "schemas"}
+"""Names of the views that this version has."""
+
+SCHEMAS_VIEW = 8
 
 
 def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
@@ -63,12 +65,13 @@ def _badges(console: ConsoleApi) -> Side:
 
 
 def views(console: ConsoleApi) -> Side:
-    """The views of a session; only their numbers where there is little room."""
+    """The views of a session; only their numbers where there is little room. Schemas only where a registry is named."""
     if not console.target:
         return ()
+    has_registry = any(broker_session.has_registry for broker_session in console.broker_sessions)
     pieces: list[BarItem] = []
-    for number, name in enumerate(VIEWS, 1):
-        if name:
+    for number, name in VIEWS.items():
+        if number != SCHEMAS_VIEW or has_registry:
             pieces.append(BarItem(f" {number}", "accent", 0, f"nav.view_{number}"))
             pieces.append(BarItem(f" {name} ", "muted", 1, f"nav.view_{number}"))
     return tuple(pieces)

@@ -21,6 +21,7 @@ async def test_subjects_versions_and_what_differs() -> None:
         registry.register("orders-value", {"type": "record", "name": "Order", "fields": [*fields, note]})
         registry.register("shop.Money", "long")
         async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref) as opened:
+            await opened.see("8 schemas")
             await opened.press("8")
             await opened.see("orders-value", "topic:orders (value)", "shop.Money")
             await opened.see("orders-value v2 of 2", "null | string, default null")
@@ -43,5 +44,6 @@ async def test_subjects_versions_and_what_differs() -> None:
             await opened.press("J", "full_stop")
             await opened.see("nothing was before it")
         async with open_destination(world, TARGET, ref) as opened:
+            assert "8 schemas" not in opened.text and "6 audit" in opened.text
             await opened.press("8")
             await opened.see("no broker here names a schema registry")

@@ -13,6 +13,7 @@ from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from mqtui.brokers.options import REGISTRY_URL
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.state.crash_report import report_crash
@@ -111,6 +112,11 @@ class BrokerSession:
         if self.session is not None:
             return self.session.target
         return without_secret(self.url) if self.url else self.target
+
+    @property
+    def has_registry(self) -> bool:
+        """Whether its address names a schema registry."""
+        return self.session is not None and REGISTRY_URL in self.session.address.options
 
     @property
     def has_figures(self) -> bool:
