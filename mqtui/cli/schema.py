@@ -94,7 +94,7 @@ def _cells(each: Subject) -> tuple[object, ...]:
     if each.schema is None:
         return each.name, "?", "?", "?", "?", "?", ""
     newest = f"v{each.schema.version}"
-    used_by = ", ".join(each.used_by)
+    used_by = ", ".join(each.used_by) or ("?" if each.why else "")
     return each.name, len(each.versions), newest, each.schema.id, each.schema.kind, each.compatibility, used_by
 
 
@@ -128,7 +128,7 @@ async def _show(output: Output, target: str, named: SubjectName) -> int:
         ("language", str(schema.kind)),
         ("level", found.compatibility or "?"),
         *(("uses", f"{each.name}: {each}") for each in schema.references),
-        *(("used by", each) for each in found.used_by or ("nobody that is known",)),
+        *(("used by", each) for each in found.used_by or ("?" if found.why else "nobody that is known",)),
     ]
     for label, text in facts:
         output.line(f"  {label:<10} {text}")

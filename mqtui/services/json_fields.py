@@ -282,7 +282,7 @@ FIELDS = {
     "schema_id": JsonField(INTEGER_OR_NULL, "id in the registry"),
     "language": JsonField(TEXT_OR_NULL, "avro, protobuf or json"),
     "compatibility": JsonField(TEXT_OR_NULL, "level of the subject, in the registry's words"),
-    "used_by": JsonField(_list(TEXT), "destinations named like it, their groups, schemas: as far as it can be told"),
+    "used_by": JsonField(_or_null(_list(TEXT)), "destinations, their groups, schemas; null where it is not known"),
     "definition": JsonField(TEXT, "the schema's source"),
     "references": JsonField(_list(TEXT), "schemas it uses, by the names it has for them"),
     "path": JsonField(TEXT, "a part of a schema"),

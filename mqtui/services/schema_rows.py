@@ -18,7 +18,7 @@ def subject_row(subject: Subject) -> Json:
         "schema_id": None if schema is None else schema.id,
         "language": None if schema is None else schema.kind.value,
         "compatibility": subject.compatibility or None,
-        "used_by": list(subject.used_by),
+        "used_by": list(subject.used_by) or (None if subject.why else []),
     }
     return row | ({"why": subject.why} if subject.why else {})
 

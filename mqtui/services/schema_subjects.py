@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,12 @@ AT_ONCE = 8
 PARTS = {"-value": "value", "-key": "key"}
 """How the subject of a topic's values or keys ends, where subjects are named after topics."""
 
+EITHER_PART = "key or value"
+FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+"""The full name of a record, which Confluent's record name strategies put into subjects."""
+
+NOT_NAMED_AFTER_TOPIC = "only messages tell who uses it: the subject is named after its record alone"
+
 Answer = TypeVar("Answer")
 
 
@@ -44,8 +51,8 @@ class SubjectName:
 class Subject:
     """A subject. What could not be asked is empty or None, and `why` says why.
 
-    `schema` is the version asked for, else the newest. `used_by` has destinations named like it, and where one subject
-    is asked for, the groups that read them and the schemas that refer to it.
+    `schema` is the version asked for, else the newest. `used_by` has the destinations that it is named after, and where
+    one subject is asked for, the groups that read them and the schemas that refer to it.
     """
 
     name: str
@@ -126,7 +133,9 @@ def _read_subject(client: RegistryClient, named: SubjectName, there: Sequence[Re
         level = client.compatibility(named.subject)
     except MqtuiError as error:
         return Subject(named.subject, why=describe(error))
-    used_by = tuple(f"{ref} ({part})" for ref, part in _named_after(named.subject, there))
+    users = _named_after(schema, named.subject, there)
+    why = why or (NOT_NAMED_AFTER_TOPIC if users is None else "")
+    used_by = tuple(f"{ref} ({part})" for ref, part in users or ())
     return Subject(named.subject, versions, schema, level, used_by, why)
 
 
@@ -144,7 +153,7 @@ async def find_subject(session: Session, named: SubjectName) -> Subject:
         there, why = await _destination_names(session)
         found = await run_in_thread("registry", partial(_read_subject, client, named, there, why))
         used_by = [*found.used_by]
-        for ref, _ in _named_after(named.subject, there):
+        for ref, _ in _named_after(schema, named.subject, there) or ():
             with suppress(MqtuiError):
                 groups = await session.broker.groups.list_groups(ref)
                 used_by += [f"{group.ref}" for group in groups]
@@ -177,13 +186,21 @@ async def _destination_names(session: Session) -> tuple[list[Ref], str]:
     return list(found), ""
 
 
-def _named_after(subject: str, there: Iterable[Ref]) -> list[tuple[Ref, str]]:
-    """The destinations that a subject is named after, and whether it is that of their keys or values."""
+def _named_after(schema: RegisteredSchema, subject: str, there: Iterable[Ref]) -> list[tuple[Ref, str]] | None:
+    """The destinations that a subject is named after, and what it is of theirs; None where its name tells nothing.
+
+    It is `TOPIC-key`, `TOPIC-value`, or `TOPIC-RECORD`: then the topic whose name is the longest that fits.
+    """
     for ending, part in PARTS.items():
         if subject.endswith(ending):
             name = subject.removesuffix(ending)
             return [(ref, part) for ref in there if ref.name == name]
-    return []
+    names = {ref.name for ref in there if subject.startswith(f"{ref.name}-")}
+    topic = max(names, key=len, default="")
+    record = subject[len(topic) + 1 :]
+    if not topic or not (FULL_NAME.fullmatch(record) and record.rpartition(".")[2] in schema.text):
+        return None
+    return [(ref, EITHER_PART) for ref in there if ref.name == topic]
 
 
 def join_local(client: RegistryClient, definition: RegisteredSchema, name: str) -> Schema:

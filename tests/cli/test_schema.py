@@ -45,11 +45,17 @@ def test_subjects_versions_and_what_differs(mqtui: Mqtui, registry: RegistryServ
     registry.register(subject, FIRST)
     registry.register(subject, SECOND)
     registry.register("shop.Money", MONEY)
+    named = f"{topic.name}-shop.Money"
+    for other in (named, f"{topic.name}.gone-value"):
+        registry.register(other, MONEY)
     try:
         rows = {row["subject"]: row for row in mqtui("schema", "list", target, "--json").ok().rows()}
         assert rows[subject]["schema_versions"] == [1, 2] and rows[subject]["schema_id"] == 2
         assert rows[subject]["used_by"] == [f"topic:{topic.name} (value)"]
-        assert (rows["shop.Money"]["used_by"], rows["shop.Money"]["language"]) == ([], "avro")
+        assert (rows["shop.Money"]["used_by"], rows["shop.Money"]["language"]) == (None, "avro")
+        assert "only messages tell" in rows["shop.Money"]["why"]
+        assert rows[named]["used_by"] == [f"topic:{topic.name} (key or value)"]
+        assert rows[f"{topic.name}.gone-value"]["used_by"] == []
         text = mqtui("schema", "list", target, "--filter", "shop.*").ok().text
         assert "shop.Money" in text and subject not in text and "BACKWARD" in text
         (row,) = mqtui("schema", "show", target, f"{subject}@1", "--json").ok().rows()

@@ -48,7 +48,10 @@ class SubjectRenderer:
             (str(subject.schema.id), "muted"),
             (str(subject.schema.kind), ""),
             (subject.compatibility, "muted"),
-            (", ".join(subject.used_by), "" if subject.used_by else "muted"),
+            (
+                ", ".join(subject.used_by) or (f"? {subject.why}" if subject.why else ""),
+                "" if subject.used_by else "muted",
+            ),
         )
 
     def sign(self, item: SubjectRow) -> Cell:

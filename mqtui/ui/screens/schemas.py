@@ -116,8 +116,8 @@ class SchemasScreen(ListScreen[SubjectRow]):
         return self.rows
 
     def describe_row(self, item: SubjectRow) -> str:
-        """The command that shows the version."""
-        return item.subject.why or self.command(item)
+        """The command that shows the version; why the registry has none to show."""
+        return item.subject.why if item.subject.schema is None else self.command(item)
 
     def command(self, item: SubjectRow) -> str:
         named = self._named(item)
