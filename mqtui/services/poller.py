@@ -110,7 +110,8 @@ class Poller:
             self.first_poll_done.set()
             self._on_change()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             self._wake.clear()
 
     def poll_now(self) -> None:

@@ -30,6 +30,7 @@ class RateLimiter:
             await asyncio.sleep(pause)
             return
         try:
-            await asyncio.wait_for(stop.wait(), pause)
+            async with asyncio.timeout(pause):
+                await stop.wait()
         except TimeoutError:
             return

@@ -68,7 +68,8 @@ async def _pipe_to(command: list[str], raw: bytes) -> bool:
     except OSError:
         return False
     try:
-        await asyncio.wait_for(process.communicate(raw), TIMEOUT)
+        async with asyncio.timeout(TIMEOUT):
+            await process.communicate(raw)
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from msgspec import structs
@@ -207,15 +205,14 @@ async def test_a_rate(broker: MemoryFixture, monkeypatch: pytest.MonkeyPatch) ->
     now = 0.0
     pauses: list[tuple[int, float]] = []
 
-    async def passing(waiting: Awaitable[Any], seconds: float) -> None:
+    def passing(seconds: float) -> asyncio.Timeout:
         nonlocal now
-        asyncio.ensure_future(waiting).cancel()
         now += seconds
         pauses.append((len(broker.returned()), seconds))
-        raise TimeoutError
+        return asyncio.timeout(0)
 
     monkeypatch.setattr(rate_limit, "monotonic", lambda: now)
-    monkeypatch.setattr(rate_limit, "asyncio", SimpleNamespace(wait_for=passing, sleep=None))
+    monkeypatch.setattr(rate_limit, "asyncio", SimpleNamespace(timeout=passing, sleep=None))
     broker.add_dead_letters(range(10))
     operator = Operator(broker)
     assert assert_complete(await operator.run(operator.request(rate=4))).moved == 10

@@ -303,7 +303,8 @@ class SessionRegistry:
 
     async def _look(self, poller: Poller) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.first_resource_shown.wait(), FIRST_RESOURCE_TIMEOUT)
+            async with asyncio.timeout(FIRST_RESOURCE_TIMEOUT):
+                await self.first_resource_shown.wait()
         await poller.run()
 
     def _gave_up(self, broker_session: BrokerSession, error: MqtuiError) -> None:

@@ -153,7 +153,8 @@ class Channel:
             if self.close_reason is not None:
                 raise self.close_reason
             send(answered)
-            return await asyncio.wait_for(future, REPLY_TIMEOUT)
+            async with asyncio.timeout(REPLY_TIMEOUT):
+                return await future
         except (pika_errors.AMQPError, OSError) as error:
             raise errors.amqp_error(self.close_reason or error, doing, right) from error
         finally:
@@ -279,7 +280,8 @@ class Channel:
 
         self.on_close.append(on_close)
         self.raw.close()
-        await asyncio.wait_for(closed, REPLY_TIMEOUT)
+        async with asyncio.timeout(REPLY_TIMEOUT):
+            await closed
 
     def _on_get(self, got: RawDelivery | None) -> None:
         self._gets.popleft()(got)

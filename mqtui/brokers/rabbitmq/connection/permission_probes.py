@@ -53,7 +53,8 @@ async def _provoke(channel: Channel, ask: Callable[[Channel], object], doing: st
     channel.on_close.append(lambda reason: None if closed.done() else closed.set_result(reason))
     ask(channel)
     try:
-        reason = await asyncio.wait_for(closed, REPLY_TIMEOUT)
+        async with asyncio.timeout(REPLY_TIMEOUT):
+            reason = await closed
     except TimeoutError as error:
         raise errors.amqp_error(error, doing) from error
     if isinstance(reason, pika_errors.ChannelClosedByBroker) and reason.reply_code == errors.PRECONDITION_FAILED:

@@ -152,7 +152,8 @@ class RabbitSession:
         async with self._connecting:
             if self._shared_connection is not None:
                 try:
-                    return await asyncio.wait_for(self._shared_connection.channel(), HALF_OPEN_TIMEOUT)
+                    async with asyncio.timeout(HALF_OPEN_TIMEOUT):
+                        return await self._shared_connection.channel()
                 except (BrokerTrouble, TimeoutError):
                     await self._shared_connection.close(0.0)
                     self._shared_connection = None

@@ -76,7 +76,8 @@ class StreamConsumer:
         if not self._received:
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
             except TimeoutError:
                 return False
         if self._channel.close_reason is not None:

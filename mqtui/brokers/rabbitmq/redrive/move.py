@@ -139,7 +139,8 @@ class MoveSession:
         trouble: MqtuiError | None = None
         await self.consumer.stop()
         try:
-            await asyncio.wait_for(self.publisher.tracker.wait_all(), FINAL_CONFIRM_TIMEOUT)
+            async with asyncio.timeout(FINAL_CONFIRM_TIMEOUT):
+                await self.publisher.tracker.wait_all()
         except TimeoutError:
             trouble = BrokerTrouble("The broker did not confirm the last messages")
         if self._channel.close_reason is not None:

@@ -202,7 +202,8 @@ class BoundedQueueConsumer:
         """Wait for the next event; False where none comes within `seconds`."""
         self._changed.clear()
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

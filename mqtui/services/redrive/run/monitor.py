@@ -166,7 +166,8 @@ class ConsumptionMonitor:
                 return result
             pause = max(POLL_SECONDS, BACKOFF_FACTOR * (now - began_poll))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), min(pause, max(0.05, seconds - past)))
+                async with asyncio.timeout(min(pause, max(0.05, seconds - past))):
+                    await stop.wait()
 
     async def _result(self, began: float, most: float) -> MonitorResult:
         """What is known now."""

@@ -176,7 +176,8 @@ def url_variables() -> Sequence[str]:
 async def _answers(port: int) -> bool:
     """Whether something listens on a port of this machine."""
     with suppress(OSError, TimeoutError):
-        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), PORT_TIMEOUT)
+        async with asyncio.timeout(PORT_TIMEOUT):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
         return True
     return False
