@@ -75,8 +75,9 @@ def test_letters_that_a_connection_holds_while_the_resume_reads(mqtui: Mqtui, ra
     told = rows[-1]
     assert told["unknown"] == 0, err
     if told["left"]:
+        rabbitmq.wait_until_requeued(dlq)
         code, rows, err = told_by(mqtui.start("runs", "resume", told["run"], "--yes", "--json"))
-    assert (code, rows[-1]["moved"], rows[-1]["unknown"]) == (0, MANY, 0), err
+    assert (code, rows[-1]["moved"], rows[-1]["unknown"]) == (0, MANY, 0), f"{told}\n{rows[-1]}\n{err}"
     seen = Counter(rabbitmq.numbers(origin))
     assert set(seen) == set(range(MANY))
     assert sum(seen.values()) - MANY <= rows[-1]["duplicates_suspected"]

@@ -190,7 +190,7 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
     rabbit.fill(busy, [b"1", b"2", b"3"])
     with rabbit.consumer(busy):
         rabbit.wait_until_ready(busy, 2)
-        until(lambda: "somebody" in rabbit.management.get("/consumers/%2F").text, "the consumer is listed")
+        until(lambda: '"user":"guest"' in rabbit.management.get("/consumers/%2F").text, "the consumer's user is told")
         async with adapter(rabbit.address) as broker:
             groups = {group.ref.name: group for group in await broker.broker.groups.list_groups()}
             wanted = [groups[name].ref for name in (busy, idle, stream)]
