@@ -6,9 +6,10 @@ The newest figures are in `Poller.snapshot`; `changed` is called after each chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic, time
 
 from mqtui.brokers.loop_yield import yield_to_loop
@@ -35,6 +36,9 @@ SERIES_LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
 """How many samples of each time series are kept."""
 
 NOT_READ = unknown("not read yet")
+NAMES_INTERVAL = 0.1
+"""Seconds between two looks at names that still come in: each sorts and shows all that are known by then."""
+
 SAMPLES_PER_SLICE = 500
 """Samples that are taken before the event loop gets a turn."""
 
@@ -164,13 +168,23 @@ class Poller:
     async def _list_names(self, snapshot: BrokerSnapshot) -> None:
         """List the names first, before any figures are known."""
         names: dict[Ref, Destination] = {}
+        shown, shown_at = 0, -inf
         async with aclosing(self.session.broker.catalog.list_destinations()) as pages:
             async for page in pages:
                 if names and (not page.items or any(row.ref in names for row in page.items)):
-                    return
+                    break
                 names |= {row.ref: row for row in page.items}
-                snapshot.destinations = sort_destinations(names.values())
-                self._on_change()
+                if monotonic() - shown_at < NAMES_INTERVAL:
+                    continue
+                shown, shown_at = self._show_names(snapshot, names), monotonic()
+        if len(names) > shown:
+            self._show_names(snapshot, names)
+
+    def _show_names(self, snapshot: BrokerSnapshot, names: Mapping[Ref, Destination]) -> int:
+        """Show names that are known so far; how many."""
+        snapshot.destinations = sort_destinations(names.values())
+        self._on_change()
+        return len(names)
 
     async def _find_dead_letters(self, snapshot: BrokerSnapshot) -> None:
         """By settings, names and earlier findings; then the headers of unclassified destinations are searched."""
