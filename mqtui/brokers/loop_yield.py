@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from time import monotonic
+from weakref import WeakKeyDictionary
 
 TYPING_PAUSE = 0.002
 """Seconds to yield for while the user types. A key passes several queues until its effect is painted; with a pause of
@@ -20,18 +22,50 @@ TYPING_LASTS = 1.0
 
 
 class LoopYielder:
-    """Yields to the event loop of this process, for longer while the user types."""
+    """Yields to the event loop, for longer while the user types.
+
+    Computations that yield at the same time go on one after the other, each in a turn of the loop of its own: several
+    of them beside each other hold a key press up no longer than one.
+    """
 
     def __init__(self) -> None:
         self._key_pressed_at = -TYPING_LASTS
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, deque[asyncio.Future[None]]] = WeakKeyDictionary()
+        """By event loop, the computations that wait for their turn; there only while one does."""
 
     def note_key_press(self) -> None:
         """A key was pressed: the next may follow soon."""
         self._key_pressed_at = monotonic()
 
     async def yield_to_loop(self) -> None:
-        """Let everything that waits on the loop run first."""
-        await asyncio.sleep(TYPING_PAUSE if monotonic() - self._key_pressed_at < TYPING_LASTS else 0)
+        """Let everything else that waits on the loop run first."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        waiting = self._turns.get(loop)
+        if waiting is None:
+            self._turns[loop] = deque([turn])
+            self._schedule_next(loop)
+        else:
+            waiting.append(turn)
+        await turn
+
+    def _schedule_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        if monotonic() - self._key_pressed_at < TYPING_LASTS:
+            loop.call_later(TYPING_PAUSE, self._give_turn, loop)
+        else:
+            loop.call_soon(self._give_turn, loop)
+
+    def _give_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting = self._turns[loop]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                break
+        if waiting:
+            self._schedule_next(loop)
+        else:
+            del self._turns[loop]
 
 
 LOOP_YIELDER = LoopYielder()

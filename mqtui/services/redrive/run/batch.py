@@ -28,7 +28,7 @@ TAKEN_BY_OTHERS = "stored here, and somebody else took it from the source meanwh
 class CopyObserver(Protocol):
     """Gets the positions of stored copies: the monitor, which watches whether consumers pass them."""
 
-    def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
+    async def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Take the receipts of a batch of messages."""
 
     def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
@@ -93,11 +93,12 @@ class MessageMoveBatch:
 
     async def write_journal(self) -> int:
         """With their bytes where the run keeps a bundle."""
-        letters = [transfer.letter for transfer in self._transfers]
-        in_flight: list[InFlight] = [
-            (key.name, key.fingerprint, deliveries_left(letter))
-            for key, letter in zip(self._keys, letters, strict=True)
-        ]
+        in_flight, letters, slices = list[InFlight](), list[Message](), TimeSlices()
+        for index, (key, transfer) in enumerate(zip(self._keys, self._transfers, strict=True)):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                await slices.yield_to_loop()
+            in_flight.append((key.name, key.fingerprint, deliveries_left(transfer.letter)))
+            letters.append(transfer.letter)
         return await self._recorder.journal.write_batch(in_flight, letters)
 
     async def move(self) -> None:
@@ -119,7 +120,7 @@ class MessageMoveBatch:
             raise
         self._set_receipts(fresh, receipts)
         if self._recorder.observer is not None:
-            self._recorder.observer.add_batch(self._transfers, self._receipts)
+            await self._recorder.observer.add_batch(self._transfers, self._receipts)
 
     def _set_receipts(self, fresh: Sequence[int], receipts: Sequence[Receipt]) -> None:
         """Letters that an earlier process stored were not sent again: their receipts say so."""

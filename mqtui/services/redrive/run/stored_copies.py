@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TypeAlias
 
+from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import RawBatch
 from mqtui.domain.bulk import UNKNOWN_POSITION, BulkResult
 from mqtui.domain.convention import Conventions
@@ -145,9 +146,12 @@ class StoredCopies:
         """Whether a copy lies at a position."""
         return any(position in copies for _, copies in self.in_target(target))
 
-    def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
+    async def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Add what a batch stored."""
-        for transfer, receipt in zip(transfers, receipts, strict=True):
+        slices = TimeSlices()
+        for index, (transfer, receipt) in enumerate(zip(transfers, receipts, strict=True)):
+            if not index % CLOCK_INTERVAL and slices.is_over:
+                await slices.yield_to_loop()
             if receipt.state is PublishStatus.STORED:
                 group = self._conventions.layout(transfer.letter).read_last(transfer.letter, "group")
                 position = receipt.position
