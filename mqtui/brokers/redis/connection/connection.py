@@ -96,8 +96,11 @@ class RedisConnection:
             return await self._send_and_receive(commands, timeout)
 
     async def _send_and_receive(self, commands: Sequence[Command], timeout: float | None) -> list[ReplyOrError]:
-        replies, slices = list[ReplyOrError](), TimeSlices()
-        packed = [pack_command(cast("Any", tuple(command))) for command in commands]
+        replies, packed, slices = list[ReplyOrError](), list[bytes](), TimeSlices()
+        for command in commands:
+            packed.append(pack_command(cast("Any", tuple(command))))
+            if slices.is_over:
+                await slices.yield_to_loop()
         timeout = (timeout or self._reply_timeout) + sum(map(len, packed)) / MIN_SEND_RATE
         try:
             async with self._lock, asyncio.timeout(timeout):
