@@ -95,3 +95,12 @@ def rabbitmq_url(brokers: Brokers) -> str:
 def redis_url(brokers: Brokers) -> str:
     """A Redis for the whole run."""
     return brokers.redis()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folders_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the profiles and the journal of who runs it."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("CONFIG", "STATE"):
+            environment.setenv(f"MQTUI_{name}_DIR", str(tmp_path_factory.mktemp(name.lower())))
+        yield
