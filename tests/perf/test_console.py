@@ -1,4 +1,4 @@
-"""The short form of the console's promises; `python -m tests.perf.console` and `tests.perf.ticks` are the long one.
+"""The short form of the console's promises; `python -m tests.perf.console` is the long one.
 
 What is timed is held to twice what is promised, since other work on the machine halves a figure now and then.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.brokers import Brokers
-from tests.perf import console, keys, paint, ticks
+from tests.perf import console, keys, paint
 
 COUNT = 20
 
@@ -32,10 +32,3 @@ def test_a_key_is_painted_soon_whatever_goes_on(brokers: Brokers, scene: Callabl
     waits = scene(brokers.servers.start_redis(f"keys-{id(scene)}"), COUNT)
     print(waits)
     assert keys.p95(waits.busy) < 2 * console.KEY
-
-
-def test_memory_and_widgets_do_not_grow() -> None:
-    growth = ticks.grown("redis", 400, 150)
-    print(growth)
-    assert growth.memory < ticks.MOST
-    assert growth.first.widgets == growth.last.widgets
