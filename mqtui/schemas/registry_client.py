@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ KINDS = {"": SchemaKind.AVRO, "AVRO": SchemaKind.AVRO, "PROTOBUF": SchemaKind.PR
 SERIALIZED = {"format": "serialized"}
 SOURCE: Mapping[str, str] = {}
 """The forms of a Protobuf schema: its descriptor in base64, which not every registry knows, and its source."""
+
+BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 LATEST = "latest"
 APICURIO = "/apis/ccompat"
@@ -266,14 +269,18 @@ class RegistryClient:
             client.close()
 
     def _read_schema(self, path: str, what: str, form: Mapping[str, str]) -> RegisteredSchema:
-        """A schema; where it is Protobuf, in the form asked for, if the registry has that: Apicurio refuses it."""
+        """A schema; where it is Protobuf, in the form asked for, if the registry has that.
+
+        Apicurio refuses it, or writes the descriptor's bytes as text, where those that are no text are lost.
+        """
         source = self._schema(self.get(path, what), what)
         if source.kind is not SchemaKind.PROTOBUF or not form:
             return source
         try:
-            return self._schema(self.get(path, what, form), what)
+            found = self._schema(self.get(path, what, form), what)
         except (BrokerTrouble, NotFound, Refused, BadInput):
             return source
+        return found if BASE64.fullmatch(found.text) else source
 
     def _schema(self, answer: Any, what: str) -> RegisteredSchema:
         row = self._convert(answer, SchemaRow, what)

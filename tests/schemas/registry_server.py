@@ -31,6 +31,9 @@ class RegistryServer:
     schemas: dict[int, dict[str, Any]] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     level: str = "BACKWARD"
+    descriptors: str = ""
+    """What is sent as the schema where `format=serialized` is asked for; "" for its source."""
+
     verdict: tuple[bool, list[str]] = (True, [])
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -125,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         registry, parts = self.registry, urlsplit(self.path)
         if registry.mode == "ok":
             status, row = registry.answer(method, parts.path, body) if self._let_in() else DENIED
+            if registry.descriptors and parts.query == "format=serialized":
+                row = row | {"schema": registry.descriptors}
             self._send(status, json.dumps(row).encode())
             return
         registry.asked[parts.path] += 1

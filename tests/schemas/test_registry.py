@@ -117,7 +117,10 @@ async def test_the_header_form_with_a_guid(registry: RegistryServer, client: Sch
     assert (await decoded(await decoder_of(registry.url), raw + body)).text == found.text
 
 
-async def test_protobuf_sources_are_compiled(registry: RegistryServer) -> None:
+@pytest.mark.parametrize("descriptors", ["", '\n\x08Tracking\x12\x04shop"9'], ids=["source", "as-apicurio"])
+async def test_protobuf_sources_are_compiled(registry: RegistryServer, descriptors: str) -> None:
+    """Where the registry has no descriptors, or writes their bytes as text."""
+    registry.descriptors = descriptors
     money = 'syntax = "proto3"; package shop; message Money { int64 units = 1; }'
     order = 'syntax = "proto3"; package shop; import "shop/money.proto"; message Order { Money total = 1; }'
     registry.register("money", money, "PROTOBUF")
