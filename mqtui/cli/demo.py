@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--only", default="kafka,rabbitmq,redis", show_default=True, metavar="KINDS", help="Comma-separated.")
 @click.option("--headless", is_flag=True, help="Print the URLs as one JSON line when all are ready.")
-def demo(*, only: str, headless: bool) -> None:
+@click.option(
+    "--registry", is_flag=True, help="Apicurio as the schema registry (158 MB the first time), not a small stand-in."
+)
+def demo(*, only: str, headless: bool, registry: bool) -> None:
     """Real brokers with a failing shop in them, until ctrl+c. Nothing of them is left afterwards."""
     output = current_output(json=headless)
     with exit_on_error(output):
         kinds = _kinds(only)
         if not headless and sys.stdin.isatty() and sys.stdout.isatty():
-            sys.exit(_console(kinds))
+            sys.exit(_console(kinds, real_registry=registry))
         with _until_signalled() as over:
-            sys.exit(_demo(output, kinds, over))
+            sys.exit(_demo(output, kinds, over, real_registry=registry))
 
 
 def _kinds(only: str) -> list[str]:
@@ -61,11 +64,11 @@ def _until_signalled() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
+def _demo(output: Output, kinds: list[str], over: threading.Event, *, real_registry: bool) -> int:
     from mqtui.demo.session import DemoSession
 
     progress_line = ProgressLine(output)
-    with DemoSession(kinds, progress=progress_line.update) as session:
+    with DemoSession(kinds, progress=progress_line.update, real_registry=real_registry) as session:
         opener = threading.Thread(target=_open, args=(output, session, over), daemon=True)
         opener.start()
         while opener.is_alive() and not over.is_set():
@@ -77,7 +80,7 @@ def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
         if not urls:
             return INCOMPLETE
         if output.json:
-            output.json_line(urls)
+            output.json_line(urls | _registry(session))
         else:
             _welcome(output, session)
         over.wait()
@@ -86,12 +89,18 @@ def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
     return DONE
 
 
-def _console(kinds: list[str]) -> int:
+def _registry(session: DemoSession) -> dict[str, str]:
+    """The URL of the schema registry, where there is one."""
+    found = next((opened.registry for opened in session.opened.values() if opened.registry), "")
+    return {"registry": found} if found else {}
+
+
+def _console(kinds: list[str], *, real_registry: bool) -> int:
     """The demo in the console: each broker as soon as it is up; quitting leaves nothing of them."""
     from mqtui.cli.console import run_console
     from mqtui.cli.demo_thread import DemoThread
 
-    with DemoThread(kinds) as demo_thread:
+    with DemoThread(kinds, real_registry=real_registry) as demo_thread:
         return run_console(demo_brokers=demo_thread)
 
 
@@ -132,7 +141,7 @@ def _stage(news: Progress) -> str:
 def _welcome(output: Output, session: DemoSession) -> None:
     trouble = session.trouble()
     output.line()
-    for kind, url in session.urls().items():
+    for kind, url in (session.urls() | _registry(session)).items():
         output.line(f"{kind:<10} {url}")
     output.line()
     for sentence in trouble.sentences:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from mqtui.demo.servers.progress import Progress
-from mqtui.demo.session import DemoSession
+from mqtui.demo.session import REGISTRY, WITH_REGISTRY, DemoSession
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import keyring_store
 from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
@@ -24,8 +24,8 @@ class DemoThread:
 
     name = "demo"
 
-    def __init__(self, kinds: Sequence[str]) -> None:
-        self._session = DemoSession(kinds, progress=self._progress)
+    def __init__(self, kinds: Sequence[str], *, real_registry: bool = False) -> None:
+        self._session = DemoSession(kinds, progress=self._progress, real_registry=real_registry)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
 
@@ -50,19 +50,20 @@ class DemoThread:
     def _open(self) -> None:
         for opened in self._session.openings():
             kind = BrokerKind(opened.kind)
-            if opened.url is None:
+            if opened.target is None:
                 trouble = ". ".join(part for part in (opened.trouble, opened.remedy) if part)
                 self._tell(BrokerEvent(kind, error=trouble))
             else:
-                self._tell(BrokerEvent(kind, url=opened.url))
+                self._tell(BrokerEvent(kind, url=opened.target))
         self._tell(None)
 
     def _progress(self, news: Progress) -> None:
+        kind = BrokerKind(WITH_REGISTRY if news.server == REGISTRY else news.server)
         stage = news.stage
         if stage == "downloading":
-            self._tell(BrokerEvent(BrokerKind(news.server), f"{news.done / 1e6:.1f} MB, {news.rate / 1e6:.1f} MB/s"))
+            self._tell(BrokerEvent(kind, f"{news.done / 1e6:.1f} MB, {news.rate / 1e6:.1f} MB/s"))
         elif stage != "ready":
-            self._tell(BrokerEvent(BrokerKind(news.server), stage))
+            self._tell(BrokerEvent(kind, stage))
 
     def _tell(self, event: BrokerEvent | None) -> None:
         if self._loop is not None and not self._loop.is_closed():

@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mqtui.demo.servers import KINDS, Arrival, KafkaMissing, Servers
+from mqtui.demo.servers.errors import ServerTrouble
 from mqtui.demo.servers.external_brokers import VARIABLES
 from mqtui.demo.servers.progress import Tell, tell_nobody
 from mqtui.demo.shop.demo_summary import Trouble, what_is_wrong
@@ -36,6 +37,12 @@ from mqtui.demo.shop.spec import Spec
 
 _SEED_SECONDS: Final = 90.0
 _GOODBYE_SECONDS: Final = 4.0
+REGISTRY: Final = "registry"
+"""The schema registry's name among the servers."""
+
+WITH_REGISTRY: Final = "kafka"
+"""The kind of broker whose bodies it has the schemas of."""
+
 _SHOP: Final = "mqtui.demo.shop"
 _MOCK_KAFKA: Final = "mqtui.demo.shop.mock_kafka"
 
@@ -46,7 +53,7 @@ class DemoBroker:
 
     ``letters`` are the dead letters by destination. ``trouble`` is None where all is well, ``remedy`` what to do about
     it. Both a URL and trouble: Kafka's jars can't be had, and librdkafka's mock cluster stands in (peek, tail and
-    publish only).
+    publish only). ``registry`` is the URL of Kafka's schema registry.
     """
 
     kind: str
@@ -54,16 +61,33 @@ class DemoBroker:
     letters: dict[str, int] = field(default_factory=dict)
     trouble: str | None = None
     remedy: str = ""
+    registry: str = ""
+
+    @property
+    def target(self) -> str | None:
+        """The URL with the schema registry, as mqtui's command line takes it."""
+        if not (self.url and self.registry):
+            return self.url
+        return f"{self.url}{'&' if '?' in self.url else '?'}schema.registry={self.registry}"
 
 
 class DemoSession:
     """Brokers and shop of one demo. ``progress`` is called from the threads that start the brokers.
 
     ``prefix`` goes before every name the shop makes: none on brokers of our own; on one that somebody lends us
-    (``MQTUI_KAFKA`` ...) a fresh ``demo-xxxx.``. ``fernet_key`` seals the shop's encrypted bodies.
+    (``MQTUI_KAFKA`` ...) a fresh ``demo-xxxx.``. ``fernet_key`` seals the shop's encrypted bodies. ``real_registry``
+    starts Apicurio, a large download the first time, in place of the shop's small stand-in.
     """
 
-    def __init__(self, kinds: Sequence[str] = KINDS, *, folder: Path | None = None, progress: Tell = tell_nobody):
+    def __init__(
+        self,
+        kinds: Sequence[str] = KINDS,
+        *,
+        folder: Path | None = None,
+        progress: Tell = tell_nobody,
+        real_registry: bool = False,
+    ):
+        self._real_registry = real_registry
         self.kinds = tuple(kinds)
         self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self.prefix = f"demo-{secrets.token_hex(2)}." if any(os.environ.get(VARIABLES[kind]) for kind in kinds) else ""
@@ -142,10 +166,16 @@ class DemoSession:
         return DemoBroker(arrival.kind, None, trouble=reason, remedy=remedy)
 
     def _seed(self, kind: str, url: str) -> DemoBroker:
-        spec = Spec(fernet_key=self.fernet_key, prefix=self.prefix, **{kind: url})
+        registry = None
+        if kind == WITH_REGISTRY and self._real_registry:
+            try:
+                registry = self.servers.start_registry(REGISTRY)
+            except ServerTrouble as error:
+                return DemoBroker(kind, None, trouble=str(error), remedy=error.remedy)
+        spec = Spec(fernet_key=self.fernet_key, prefix=self.prefix, registry=registry, **{kind: url})
         news = self._run(kind, _SHOP, spec.to_line())
         if "seeded" in news:
-            return DemoBroker(kind, url, news["letters"])
+            return DemoBroker(kind, url, news["letters"], registry=news.get("registry", ""))
         return DemoBroker(kind, None, trouble=f"the shop could not open: {news['error']}")
 
     def _run(self, kind: str, module: str, first_line: bytes) -> dict[str, Any]:

@@ -295,6 +295,7 @@ FIELDS = {
     "kafka": JsonField(TEXT, "URL of the demo's Kafka"),
     "rabbitmq": JsonField(TEXT, "URL of the demo's RabbitMQ"),
     "redis": JsonField(TEXT, "URL of the demo's Redis"),
+    "registry": JsonField(TEXT, "URL of the demo's schema registry"),
     # errors
     "error": JsonField(_named("error"), "what went wrong"),
     "title": JsonField(TEXT, "what went wrong, in a line"),

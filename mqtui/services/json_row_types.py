@@ -104,7 +104,7 @@ ROWS = {
         "The version of a subject that a file is; `registered`: it is new.",
         "subject schema_version schema_id registered",
     ),
-    "demo_urls": _row("Where the demo's brokers are.", "", "kafka rabbitmq redis"),
+    "demo_urls": _row("Where the demo's brokers are.", "", "kafka rabbitmq redis registry"),
     "failure": _row("On stderr, where the command fails; the exit code is in it.", "error"),
     # parts of lines
     "reference": _row("A destination by name and kind.", "resource kind"),

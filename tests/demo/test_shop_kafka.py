@@ -6,11 +6,17 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 
+from mqtui.brokers.address import Address
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import kafka_settings
@@ -18,8 +24,13 @@ from mqtui.demo.shop.kafka_producing import Sent, ShopRecord, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.kafka_traffic import billing
 from mqtui.demo.shop.names import KafkaNames
+from mqtui.demo.shop.registry_stand_in import start_stand_in
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.workers import Workers
+from mqtui.domain.message import Message, Offset
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.decode_batch import decode_each
+from mqtui.services.decoding import load_decoder
 from tests.demo.processes import until
 
 SECONDS = 30.0
@@ -30,19 +41,21 @@ class Shop:
     url: str
     names: KafkaNames
     letters: dict[str, int]
+    registry: str
     new_topics: set[str]
     groups_before: set[str]
 
 
 @pytest.fixture(scope="module")
 def shop(kafka_url: str) -> Shop:
-    spec = Spec(fernet_key="", kafka=kafka_url, prefix=f"shop-{secrets.token_hex(3)}.")
+    registry = start_stand_in()
+    spec = Spec(fernet_key="", kafka=kafka_url, prefix=f"shop-{secrets.token_hex(3)}.", registry=registry)
     admin = AdminClient(kafka_settings(kafka_url))
     before = set(admin.list_topics(timeout=10).topics)
     groups = {group.group_id for group in admin.list_consumer_groups().result(10).valid}
     letters = open_branch("kafka").seed(spec)
     new = set(admin.list_topics(timeout=10).topics) - before
-    return Shop(kafka_url, KafkaNames(spec.prefix), letters, new - {"__consumer_offsets"}, groups)
+    return Shop(kafka_url, KafkaNames(spec.prefix), letters, registry, new - {"__consumer_offsets"}, groups)
 
 
 @pytest.fixture
@@ -204,3 +217,32 @@ def test_a_letter_of_a_cause_that_is_gone_passes(shop: Shop, billed: Producer) -
 
     until(lambda: wanted <= billed_orders(), SECONDS, "payment events of the redriven letters")
     assert len(read_all(shop, shop.names.orders_dlq)) == len(letters)
+
+
+async def test_encoded_topics_are_read_by_confluents_client_and_by_ours(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MQTUI_CACHE_DIR", str(tmp_path))
+    shipments, tracking = read_all(shop, shop.names.shipments), read_all(shop, shop.names.tracking)
+    context = SerializationContext(shop.names.shipments, MessageField.VALUE)
+    with SchemaRegistryClient({"url": shop.registry}) as client:
+        deserialize = AvroDeserializer(client)
+        theirs: list[Any] = [deserialize(each.parcel.value, context) for each in shipments]
+    assert len(theirs) == len(tracking) == 120
+    address = Address(BrokerKind.KAFKA, (("h", 9092),), options={"schema.registry": shop.registry})
+    messages = [
+        Message(Ref(Kind.TOPIC, each.parcel.topic), Offset(0, each.offset), each.parcel.value, None)
+        for each in (*shipments, *tracking)
+    ]
+    found = await decode_each(await load_decoder(None, address), messages)
+    subjects = f"{shop.names.shipments}-value", f"{shop.names.tracking}-value"
+    assert {each.schema for each in found} == {
+        f"{subjects[0]} v1",
+        f"{subjects[0]} v2",
+        f"{subjects[1]} v1 shop.Tracking",
+    }
+    ours: list[Any] = [each.value() for each in found]
+    assert [(each["order"], each["weight"]) for each in ours[:120]] == [
+        (each["order"], each["weight"]) for each in theirs
+    ]
+    assert [each["order"] for each in ours].count(orders.WELL_TRAVELLED) == 2

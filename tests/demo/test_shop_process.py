@@ -97,6 +97,7 @@ def test_it_seeds_then_trades_until_standard_input_ends(kind: str, request: pyte
         assert news["seconds"] < 10
         assert sum(news["letters"].values()) >= 12
         assert all(name.startswith(spec.prefix) for name in news["letters"])
+        assert ("registry" in news) is (kind == "kafka")
         before = COUNTS[kind](url, spec.prefix)
         until(lambda: COUNTS[kind](url, spec.prefix) > before, SECONDS, "live traffic")
         assert process.stdin is not None

@@ -17,6 +17,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.names import RabbitNames
+from mqtui.demo.shop.orders import WELL_TRAVELLED
 from mqtui.demo.shop.rabbitmq_traffic import booking, counter
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.workers import Workers
@@ -126,6 +127,8 @@ def test_dead_emails_and_refunds(shop: Shop, channel: BlockingChannel) -> None:
     assert shop.letters[shop.names.emails_dlq] == len(emails) == 7
     assert {headers["x-first-death-queue"] for headers, _, _ in emails} == {shop.names.emails}
     assert len({properties.priority for _, properties, _ in emails}) > 1
+    receipts = [(properties.correlation_id, json.loads(body).get("order")) for _, properties, body in emails]
+    assert (str(WELL_TRAVELLED), WELL_TRAVELLED) in receipts
     refunds = read_all(channel, shop.names.refunds_errors)
     assert shop.letters[shop.names.refunds_errors] == len(refunds) == 6
     for headers, properties, _ in refunds:

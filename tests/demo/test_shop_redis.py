@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgpack
 import pytest
 import redis
 from cryptography.fernet import Fernet
@@ -15,6 +16,7 @@ from mqtui.demo.shop import payments
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.connections import redis_client
 from mqtui.demo.shop.names import RedisNames
+from mqtui.demo.shop.orders import WELL_TRAVELLED
 from mqtui.demo.shop.redis_entries import add
 from mqtui.demo.shop.redis_traffic import fraud, ledger
 from mqtui.demo.shop.spec import Spec
@@ -49,7 +51,11 @@ def shop(redis_url: str, client: redis.Redis) -> Shop:
 
 
 def test_every_key_has_the_prefix(shop: Shop) -> None:
-    assert shop.new_keys == {shop.names.payments.encode(), shop.names.payments_dlq.encode()}
+    assert shop.new_keys == {
+        shop.names.payments.encode(),
+        shop.names.payments_dlq.encode(),
+        shop.names.deliveries.encode(),
+    }
     assert all(key.startswith(shop.names.prefix.encode()) for key in shop.new_keys)
 
 
@@ -81,6 +87,13 @@ def test_letters_tell_where_they_were_and_why(shop: Shop, client: Any) -> None:
         assert fields[b"dlq_reason"]
         ((_, original),) = client.xrange(shop.names.payments, fields[b"dlq_id"], fields[b"dlq_id"])
         assert original[b"order"] == fields[b"order"]
+
+
+def test_one_order_is_paid_and_delivered(shop: Shop, client: Any) -> None:
+    bodies = [msgpack.unpackb(fields[b"body"]) for _, fields in client.xrange(shop.names.deliveries)]
+    assert WELL_TRAVELLED in [body["order"] for body in bodies]
+    paid = [fields[b"order"] for _, fields in client.xrange(shop.names.payments)]
+    assert str(WELL_TRAVELLED).encode() in paid
 
 
 def test_some_bodies_are_sealed_with_the_given_key(shop: Shop, client: Any) -> None:

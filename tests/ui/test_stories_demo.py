@@ -34,7 +34,7 @@ async def test_five_lines(no_desktop: None) -> None:
             await user.sees("✓ The letter passed billing", "did not come back", within=VERDICT)
             await user.reads_in_prompt("4/5 The first letter came home and stayed")
             await user.presses("y", "c").reads_in_prompt("command copied")
-            assert user.console.clipboard.startswith("mqtui redrive kafka://")
+            assert user.console.clipboard.startswith("mqtui redrive 'kafka://")
             assert user.keys == 5
             await user.presses("enter").reads_in_prompt("5/5 All of them came home and stayed", within=3 * VERDICT)
 

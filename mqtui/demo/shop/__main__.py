@@ -3,6 +3,7 @@
 Standard input's first line is the spec as JSON (``mqtui.demo.shop.spec.Spec``); the rest is only watched for its end,
 so the shop goes when its parent goes, even by ``kill -9``. Standard output gets one JSON line a broker:
 ``{"seeded": "kafka", "letters": {"orders.DLQ": 31, ...}, "seconds": 0.9}`` or ``{"failed": "kafka", "error": "..."}``.
+Kafka's line has the URL of the schema registry too: ``"registry"``.
 Exit codes: 0; 2 for a spec that can't be read; 70 for a fault of the shop itself.
 """
 
@@ -13,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ import msgspec
 from mqtui.demo.shop.brokers import open_branch
 from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.loopback import RemoteRefused
+from mqtui.demo.shop.registry_stand_in import start_stand_in
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.workers import Workers
 
@@ -45,6 +48,8 @@ def _trade(staff: Workers) -> None:
     except msgspec.DecodeError as unreadable:
         print(f"the spec can't be read: {unreadable}", file=sys.stderr, flush=True)
         os._exit(_UNREADABLE)
+    if spec.kafka is not None and spec.registry is None:
+        spec = replace(spec, registry=start_stand_in())
     for kind in spec.kinds():
         threading.Thread(target=_open, args=(kind, spec, staff), daemon=True).start()
     sys.stdin.buffer.read()
@@ -59,7 +64,8 @@ def _open(kind: str, spec: Spec, staff: Workers) -> None:
     except troubles as trouble:
         _say({"failed": kind, "error": f"{type(trouble).__name__}: {trouble}"})
         return
-    _say({"seeded": kind, "letters": letters, "seconds": round(time.monotonic() - begun, 2)})
+    news = {"seeded": kind, "letters": letters, "seconds": round(time.monotonic() - begun, 2)}
+    _say(news | ({"registry": spec.registry} if kind == "kafka" else {}))
     for role in branch.roles(spec):
         staff.hire(role, branch.trouble)
 

@@ -32,7 +32,7 @@ def _trouble(kind: str) -> tuple[type[Exception], ...]:
 
         from mqtui.demo.shop.kafka_producing import NotDelivered
 
-        return (KafkaException, NotDelivered, BufferError)
+        return (KafkaException, NotDelivered, BufferError, OSError)
     if kind == "rabbitmq":
         from pika.exceptions import AMQPError
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mqtui.demo.shop.names import KafkaNames, RabbitNames, RedisNames
+from mqtui.demo.shop.orders import WELL_TRAVELLED
 from mqtui.demo.shop.spec import KINDS
 
 COMMANDS: Final = 3
@@ -27,9 +28,19 @@ def what_is_wrong(urls: Mapping[str, str], prefix: str = "") -> Trouble:
     tellers = {"kafka": _kafka, "rabbitmq": _rabbitmq, "redis": _redis}
     told = [tellers[kind](shlex.quote(urls[kind]), prefix) for kind in KINDS if kind in urls]
     sentences = tuple(sentence for one in told for sentence in one.sentences)
+    if len(told) == len(KINDS):
+        sentences += (_well_travelled(prefix),)
     in_turn = itertools.zip_longest(*(one.commands for one in told))
     commands = [command for row in in_turn for command in row if command is not None]
     return Trouble(sentences, tuple(commands[:COMMANDS]))
+
+
+def _well_travelled(prefix: str) -> str:
+    kafka, rabbitmq, redis = KafkaNames(prefix), RabbitNames(prefix), RedisNames(prefix)
+    return (
+        f"Order {WELL_TRAVELLED} is on all three: dead in {kafka.orders_dlq}, on its way in {kafka.shipments}, its "
+        f"receipt dead in {rabbitmq.emails_dlq}, paid in {redis.payments}, delivered in {redis.deliveries}."
+    )
 
 
 def _kafka(url: str, prefix: str) -> Trouble:
@@ -42,6 +53,7 @@ def _kafka(url: str, prefix: str) -> Trouble:
             f"{names.shipping} has stopped reading {names.orders}; its lag grows by 20 a second. "
             f"{names.reporting} is too slow, {names.billing} is well.",
             f"{names.invoices_dlt} and {names.connect_dlq} hold letters of a retry topic and of a sink connector.",
+            f"{names.shipments} is Avro by two versions of its schema, {names.tracking} is Protobuf.",
         ),
         (
             f"mqtui dlq {url} {dlq}",

@@ -28,6 +28,11 @@ def email(number: int, dice: random.Random) -> bytes:
     return _body({"mail": number, "to": f"u{dice.randint(1, 99)}@shop.example", "template": "receipt"})
 
 
+def receipt(order: int, dice: random.Random) -> bytes:
+    """Make the e-mail with the receipt of an order."""
+    return _body({"mail": 0, "to": f"u{dice.randint(1, 99)}@shop.example", "template": "receipt", "order": order})
+
+
 def refund(number: int, dice: random.Random) -> bytes:
     """Make a refund of an order."""
     return _body({"refund": number, "order": 118_203 + dice.randint(0, 2_000), "eur": "12.50"})

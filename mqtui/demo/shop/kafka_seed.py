@@ -8,6 +8,7 @@ from mqtui.demo.shop.connections import kafka_settings
 from mqtui.demo.shop.kafka_groups import seed_groups
 from mqtui.demo.shop.kafka_letters import seed_connect, seed_invoices
 from mqtui.demo.shop.kafka_orders import seed_orders
+from mqtui.demo.shop.kafka_shipments import seed_shipments
 from mqtui.demo.shop.kafka_topics import open_producer, open_topics
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
@@ -19,6 +20,7 @@ def seed(spec: Spec) -> dict[str, int]:
     Raises:
         RemoteRefused: the broker is not on this machine.
         KafkaException, NotDelivered: the broker refused or did not answer.
+        OSError: the schema registry did.
     """
     url, names = spec.kafka or "", KafkaNames(spec.prefix)
     admin = AdminClient(kafka_settings(url))
@@ -29,5 +31,7 @@ def seed(spec: Spec) -> dict[str, int]:
         names.invoices_dlt: seed_invoices(producer, names),
         names.connect_dlq: seed_connect(producer, names),
     }
+    if spec.registry is not None:
+        seed_shipments(producer, names, spec.registry)
     seed_groups(admin, url, names)
     return letters

@@ -32,6 +32,8 @@ class KafkaNames(_Prefixed):
     invoices_retry_1 = Name("invoices-retry-1")
     invoices_dlt = Name("invoices-dlt")
     connect_dlq = Name("connect-dlq")
+    shipments = Name("shipments")
+    tracking = Name("tracking")
     billing = Name("billing")
     reporting = Name("reporting")
     shipping = Name("shipping")
@@ -48,6 +50,8 @@ class KafkaNames(_Prefixed):
             self.invoices_retry_1: 2,
             self.invoices_dlt: 2,
             self.connect_dlq: 1,
+            self.shipments: 2,
+            self.tracking: 1,
         }
 
 
@@ -79,6 +83,7 @@ class RedisNames(_Prefixed):
     __slots__ = ()
     payments = Name("payments")
     payments_dlq = Name("payments:dlq")
+    deliveries = Name("deliveries")
     ledger = "ledger"
     fraud = "fraud"
     live_worker = "worker-2"

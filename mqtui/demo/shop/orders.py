@@ -10,6 +10,9 @@ from mqtui.demo.shop.failures import Failure, not_json, number_format, schema_mi
 
 Header = tuple[str, bytes]
 FIRST_NUMBER: Final = 118_203
+WELL_TRAVELLED: Final = FIRST_NUMBER + 640
+"""The order whose way leads over all three brokers."""
+
 _ITEMS: Final = ("lamp", "desk", "chair", "kettle", "rug", "clock")
 
 

@@ -54,6 +54,12 @@ class ShopMessages:
         properties = _properties("email", number, priority=self._dice.randint(0, PRIORITIES))
         return ShopMessage(self._names.commands, EMAIL, invoices.email(number, self._dice), properties)
 
+    def receipt(self, order: int) -> ShopMessage:
+        """Write the e-mail with the receipt of an order, whose number is its correlation id."""
+        properties = _properties("email", 0, priority=0)
+        properties.correlation_id = str(order)
+        return ShopMessage(self._names.commands, EMAIL, invoices.receipt(order, self._dice), properties)
+
     def refund(self, number: int) -> ShopMessage:
         """Write a refund as Spring's JSON converter does."""
         properties = _properties("refund", number, headers={"__TypeId__": "shop.refunds.Refund"}, priority=0)

@@ -13,6 +13,7 @@ from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.failures import Failure, card_declined, ledger_locked
 from mqtui.demo.shop.invoices import FIRST_NUMBER
 from mqtui.demo.shop.names import RabbitNames
+from mqtui.demo.shop.orders import WELL_TRAVELLED
 from mqtui.demo.shop.rabbitmq_messages import ShopMessage, ShopMessages, publish
 from mqtui.demo.shop.rabbitmq_topology import DELIVERY_LIMIT, declare
 from mqtui.demo.shop.spec import Spec
@@ -96,7 +97,7 @@ def _invoice_letters(channel: BlockingChannel, names: RabbitNames, desk: ShopMes
 def _email_letters(channel: BlockingChannel, names: RabbitNames, desk: ShopMessages) -> int:
     before = _ready(channel, names.emails_dlq)
     for number in range(EMAIL_LETTERS):
-        publish(channel, desk.email(number))
+        publish(channel, desk.email(number) if number else desk.receipt(WELL_TRAVELLED))
     _reject(channel, names.emails, EMAIL_LETTERS)
     _await_letters(channel, names.emails_dlq, before + EMAIL_LETTERS)
     return EMAIL_LETTERS

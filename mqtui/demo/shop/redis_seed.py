@@ -6,6 +6,7 @@ import random
 import time
 from typing import Any, Final
 
+import msgpack
 import redis
 
 from mqtui.demo.shop import payments
@@ -22,11 +23,14 @@ MANY_DELIVERIES: Final = 9
 DECLINED: Final = 6
 LOCKED: Final = 4
 UNKNOWN_CURRENCY: Final = 2
+DELIVERIES: Final = 60
+ORDERS_A_DELIVERY: Final = 16
 LETTERS: Final = DECLINED + LOCKED + UNKNOWN_CURRENCY
 SEALED_EVERY: Final = 7
 ATTEMPTS: Final = 5
 _HISTORY_MS: Final = 3 * 3600 * 1000
 _IDLE_MS: Final = 3 * 3600 * 1000 - 60_000
+_DELIVERED_MS: Final = 45 * 60 * 1000
 _DIED_AT: Final = 100
 _FIRST_LETTER: Final = 200
 _PAYMENTS_A_LETTER: Final = 60
@@ -43,6 +47,7 @@ def seed(spec: Spec) -> dict[str, int]:
     client = redis_client(spec.redis or "")
     try:
         entries = _write_payments(client, names, spec.fernet_key)
+        _write_deliveries(client, names)
         _make_groups(client, names)
         _let_one_die(client, names)
         _work_off(client, names, names.ledger, names.live_worker)
@@ -66,6 +71,18 @@ def _write_payments(client: redis.Redis, names: RedisNames, key: str) -> list[tu
             entries.append((entry, fields))
         pipeline.execute()
     return entries
+
+
+def _write_deliveries(client: redis.Redis, names: RedisNames) -> None:
+    """Every 16th order's delivery, as MessagePack in one field."""
+    dice, now = random.Random(8), int(time.time() * 1000)
+    with client.pipeline(transaction=False) as pipeline:
+        for number in range(DELIVERIES):
+            order = payments.FIRST_ORDER + number * ORDERS_A_DELIVERY
+            row = {"order": order, "courier": f"c{dice.randint(1, 9)}", "signed": bool(dice.getrandbits(1))}
+            moment = now - _DELIVERED_MS + number * _DELIVERED_MS // DELIVERIES
+            add(pipeline, names.deliveries, [(b"body", msgpack.packb(row))], f"{moment}-0")
+        pipeline.execute()
 
 
 def _make_groups(client: redis.Redis, names: RedisNames) -> None:

@@ -14,6 +14,8 @@ KINDS: Final = ("kafka", "rabbitmq", "redis")
 class Spec:
     """The brokers to trade on, by URL as on mqtui's command line; a kind without URL is left alone.
 
+    ``registry`` is the URL of the schema registry for what is encoded on Kafka.
+
     ``prefix`` goes in front of every name the shop makes. ``fernet_key`` is 32 bytes in URL-safe base64, as
     ``cryptography.fernet.Fernet.generate_key`` gives it; it seals some bodies on RabbitMQ and Redis.
     """
@@ -23,6 +25,7 @@ class Spec:
     rabbitmq: str | None = None
     redis: str | None = None
     prefix: str = ""
+    registry: str | None = None
 
     @classmethod
     def from_line(cls, line: bytes) -> Spec:
