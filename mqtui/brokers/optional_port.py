@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mqtui.domain.capability import Support
 from mqtui.domain.figure import Figure
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Position
 from mqtui.domain.resource import Ref
 
@@ -64,4 +65,22 @@ class RequeuesLate(Protocol):
 
         Raises:
             CannotConnect, NotFound, BrokerTrouble: the queue can't be asked.
+        """
+
+
+@runtime_checkable
+class SetsGroupOffsets(Protocol):
+    """A broker where it can be set from outside where a group reads on: `Writer.apply` does it by the plan's steps."""
+
+    async def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None = None
+    ) -> OffsetPreview:
+        """What would become of a group's offsets. A `target` of None deletes them; changes nothing.
+
+        Without `resource` of all that the group has offsets on, or of those that `Positions` names.
+
+        Raises:
+            NotFound: there is no such destination or partition.
+            BadInput: that position is of another kind of broker.
+            Unsupported: this group has no such offsets.
         """

@@ -14,6 +14,7 @@ from mqtui.cli.output import Output
 from mqtui.domain.errors import NeedsConsent
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
+from mqtui.domain.printable import printable
 from mqtui.services.plan_text import plan_lines
 
 
@@ -45,8 +46,13 @@ def confirm_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags
         Refused: the profile or a risk forbids it, and no consent lifts that.
         NeedsConsent: there is no terminal to ask on, or a dry run's options would not be enough.
     """
-    consent = Consent(yes=flags.yes, typed=flags.typed_name, allowed=flags.allowed_risks)
     print_plan(output, plan)
+    return agree_to_plan(output, plan, policy, flags)
+
+
+def agree_to_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags) -> Consent | None:
+    """Get consent to a plan that was printed; None after a dry run. Raises as `confirm_plan`."""
+    consent = Consent(yes=flags.yes, typed=flags.typed_name, allowed=flags.allowed_risks)
     if flags.dry_run:
         check_dry_run(policy, plan, flags)
         return None
@@ -57,8 +63,8 @@ def confirm_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags
         if output.json or not (sys.stdin.isatty() and sys.stderr.isatty()) or flags.typed_name:
             raise
     with _interruptible():
-        if policy.protected:
-            typed = click.prompt(f"Type {policy.profile} to continue", default="", show_default=False, err=True)
+        if wanted := plan.deletes or (policy.profile if policy.protected else ""):
+            typed = click.prompt(f"Type {printable(wanted)} to continue", default="", show_default=False, err=True)
             return Consent(yes=flags.yes, typed=typed, allowed=flags.allowed_risks)
         if not click.confirm("Do it?", default=False, err=True):
             raise NeedsConsent("Nothing was changed", "The plan was not confirmed.")
@@ -71,8 +77,9 @@ def check_dry_run(policy: Policy, plan: Plan, flags: ConsentFlags) -> None:
     Raises:
         Refused, NeedsConsent: as the run would.
     """
-    typed = flags.typed_name or ("" if flags.yes else policy.profile)
-    check(policy, plan, Consent(yes=True, typed=typed, allowed=flags.allowed_risks))
+    agreed = not (flags.typed_name or flags.yes)
+    typed, named = (policy.profile, plan.deletes) if agreed else (flags.typed_name, "")
+    check(policy, plan, Consent(yes=True, typed=typed, named=named, allowed=flags.allowed_risks))
 
 
 @contextmanager

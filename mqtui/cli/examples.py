@@ -29,6 +29,11 @@ EXAMPLES = {
     "pending": ("mqtui pending shop payments ledger", "mqtui pending shop payments ledger --min-idle 2h"),
     "claim": ("mqtui claim shop payments ledger --all --to w2 --min-idle 2h --dry-run",),
     "ack": ("mqtui ack shop payments ledger 1795475111678-0 --dry-run",),
+    "offsets": (
+        "mqtui offsets shop backfill orders --to 01:30 --dry-run",
+        "mqtui offsets shop shipping orders --partition 4 --skip 1 --copy-to dead --yes",
+        "mqtui offsets shop old-group --delete --confirm old-group",
+    ),
     "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ"),
     "redrive": (
         "mqtui redrive shop orders.DLQ --cause 6406d8c4 --dry-run",

@@ -14,6 +14,7 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.redrive_run import confirm_and_run, open_sessions, print_result
 from mqtui.cli.run_command import exit_on_error, run_command
 from mqtui.cli.selection_options import override_options
+from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.times import format_time
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @options.rows_option
 @click.pass_context
 def runs(ctx: click.Context, *, json_lines: bool) -> None:
-    """Redrives of this machine: list, show, resume, put back, report."""
+    """Redrives and changes of offsets of this machine: list, show, resume, put back, report."""
     if ctx.invoked_subcommand is None:
         _list(json_lines=json_lines)
 
@@ -186,6 +187,8 @@ async def _resume_all(output: Output, journal: Journal, overrides: ResumeOverrid
 async def _resume_one(
     output: Output, journal: Journal, record: RunRecord, overrides: ResumeOverrides, flags: ConsentFlags
 ) -> int:
+    if record.verb == Verb.OFFSETS:
+        return await _resume_offsets(output, journal, record, flags)
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.recovery import resume
@@ -201,12 +204,21 @@ async def _resume_one(
         return await confirm_and_run(output, session, remote, planned, before, flags)
 
 
+async def _resume_offsets(output: Output, journal: Journal, record: RunRecord, flags: ConsentFlags) -> int:
+    from mqtui.cli.offsets import confirm_and_set
+    from mqtui.services.offsets.restore import plan_resume
+    from mqtui.services.session import open_session
+
+    async with open_session(record.target) as session:
+        return await confirm_and_set(output, session, await plan_resume(session, record, journal), flags)
+
+
 @runs.command("putback")
 @options.run_argument
 @options.write_options
 @options.rows_option
 def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
-    """Return the letters of a run to their source. What was processed meanwhile stays processed; the plan says so."""
+    """Return the letters of a run to their source, or offsets to where they were. What was processed stays so."""
     output = current_output(json=json_lines)
     flags = ConsentFlags(dry_run, yes, confirm)
     run_command(output, lambda: _put_back(output, run_id, flags))
@@ -219,6 +231,8 @@ async def _put_back(output: Output, run_id: str, flags: ConsentFlags) -> int:
 
     async with open_journal() as journal:
         record = journal.find(run_id)
+        if record.verb == Verb.OFFSETS:
+            return await _put_offsets_back(output, journal, record, flags)
         async with open_session(record.target) as session:
             back = await putback.plan_put_back(session, record, journal)
             consent = confirm_plan(output, back.plan, session.policy, flags)
@@ -227,3 +241,12 @@ async def _put_back(output: Output, run_id: str, flags: ConsentFlags) -> int:
             result = await putback.run_put_back(session, back, journal, consent)
         print_result(output, result, journal)
     return DONE if result.moved == result.planned else INCOMPLETE
+
+
+async def _put_offsets_back(output: Output, journal: Journal, record: RunRecord, flags: ConsentFlags) -> int:
+    from mqtui.cli.offsets import confirm_and_set
+    from mqtui.services.offsets.restore import plan_put_back
+    from mqtui.services.session import open_session
+
+    async with open_session(record.target) as session:
+        return await confirm_and_set(output, session, await plan_put_back(session, record, journal), flags)

@@ -24,14 +24,19 @@ class Verb(StrEnum):
     DISCARD = "discard"
     PUT_BACK = "putback"
     REGISTER = "register"
+    OFFSETS = "offsets"
 
 
 WRITES = frozenset(
     {
         *(Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK),
-        *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER),
+        *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER, Verb.OFFSETS),
     }
 )
+
+
+LETTER_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD})
+"""What moves letters: their runs have a request in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure
-from mqtui.domain.message import EntryId, Offset
+from mqtui.domain.group_offsets import OffsetMove
+from mqtui.domain.message import EntryId, Offset, Outgoing
 from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
@@ -112,6 +113,38 @@ class RegisterSchema:
     schema: RegisteredSchema
 
 
+@dataclass(frozen=True, slots=True)
+class SetOffsets:
+    """Set where a consumer group reads on; what it has in a partition is deleted where `after` is None."""
+
+    group: Ref
+    moves: tuple[OffsetMove, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SkipWithCopies:
+    """Store copies of the messages that a group skips, and set where it reads on, in one transaction."""
+
+    group: Ref
+    move: OffsetMove
+    copies: tuple[Outgoing, ...]
+
+    @property
+    def target(self) -> Ref:
+        """Where the copies are stored."""
+        return self.copies[0].target
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteGroup:
+    """Delete a consumer group with all its offsets, which `moves` tells."""
+
+    group: Ref
+    moves: tuple[OffsetMove, ...]
+
+
+OffsetStep: TypeAlias = SetOffsets | SkipWithCopies | DeleteGroup
+
 Step: TypeAlias = (
     Send
     | Listen
@@ -124,6 +157,9 @@ Step: TypeAlias = (
     | Unmark
     | CreateStateTopic
     | RegisterSchema
+    | SetOffsets
+    | SkipWithCopies
+    | DeleteGroup
 )
 
 
@@ -177,6 +213,9 @@ class Plan:
     keeps_time: bool = False
     """Whether letters keep their own timestamp (K7)."""
 
+    deletes: str = ""
+    """The name of what is deleted for good, which is typed on every profile (C5)."""
+
     def targets(self) -> tuple[Ref, ...]:
         """Every destination the plan writes to."""
         named: list[Ref] = []
@@ -188,6 +227,8 @@ class Plan:
                     named.append(ref)
                 case Take(source=source):
                     named.append(source.ref)
+                case SkipWithCopies():
+                    named.append(step.target)
                 case _:
                     pass
         return tuple(dict.fromkeys(named))
@@ -195,7 +236,8 @@ class Plan:
     def written(self) -> tuple[str, ...]:
         """The names of all that the plan writes to, for the audit."""
         subjects = (f"subject:{step.subject}" for step in self.steps if isinstance(step, RegisterSchema))
-        return (*map(str, self.targets()), *subjects)
+        groups = (str(step.group) for step in self.steps if isinstance(step, SetOffsets | SkipWithCopies | DeleteGroup))
+        return (*map(str, self.targets()), *groups, *subjects)
 
 
 @dataclass(frozen=True, slots=True)

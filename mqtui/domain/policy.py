@@ -99,10 +99,14 @@ def strictest(own: Policy, others: Iterable[Policy]) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a user agreed to. `typed` is the typed name (`--confirm`); `allowed` are risks that were allowed by name."""
+    """What a user agreed to. `typed` is the typed name (`--confirm`); `allowed` are risks that were allowed by name.
+
+    `named` is the name of what is deleted, where it was typed besides the profile's.
+    """
 
     yes: bool = False
     typed: str = ""
+    named: str = ""
     spend: bool = False
     allowed: frozenset[str] = frozenset()
 
@@ -131,6 +135,14 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
                 "Peeking this queue uses up deliveries",
                 plan.facts[0][1] if plan.facts else "",
                 "Confirm with --yes-spend.",
+            )
+        return
+    if plan.deletes:
+        if plan.deletes not in (consent.typed, consent.named):
+            raise NeedsConsent(
+                "What is deleted is named",
+                f"{plan.deletes} is typed, on every profile.",
+                "Repeat it with --confirm NAME.",
             )
         return
     if policy.protected and consent.typed != policy.profile:

@@ -9,6 +9,7 @@ import msgspec
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command, join, needs_kind
+from mqtui.services.offsets.journal_plan import decode_offsets
 from mqtui.services.redrive.option_table import OptionType, options_of
 from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.services.redrive.request_options import format_value, values_of
@@ -23,6 +24,8 @@ def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:
     if record.verb == Verb.PUT_BACK:
         of = msgspec.json.decode(record.plan).get("putback", "")
         return f"mqtui runs putback {of[:8].upper()}"
+    if record.verb == Verb.OFFSETS:
+        return decode_offsets(record).command
     return command_of(decode_request(record.plan).request, record.target)
 
 

@@ -72,6 +72,7 @@ BOOLEAN = JsonType("boolean", {"type": "boolean"})
 BOOLEAN_OR_NULL = JsonType("boolean or null", {"type": ["boolean", "null"]})
 TIME = JsonType("ms since the epoch, or null", {"type": ["integer", "null"]})
 MILLISECONDS = JsonType("ms, or null", {"type": ["integer", "null"]})
+POSITION_OR_NULL = JsonType("integer, text or null", {"type": ["integer", "string", "null"]})
 ANY = JsonType("any JSON", {})
 
 
@@ -172,6 +173,13 @@ FIELDS = {
     "lag": JsonField(FIGURE, "messages the group can still read"),
     "lost": JsonField(FIGURE, "messages removed before the group read them; only where not 0"),
     "uncommitted": JsonField(INTEGER, "records behind an open transaction; only where not 0"),
+    # offsets
+    "from": JsonField(POSITION_OR_NULL, "where the group stands: offset read next; on Redis the last delivered id"),
+    "to": JsonField(POSITION_OR_NULL, "where it is to stand"),
+    "skips": JsonField(FIGURE, "messages that the group will not read"),
+    "reads_again": JsonField(FIGURE, "messages that it has read before and reads again"),
+    "from_time": JsonField(TIME, "of the message that is read next"),
+    "to_time": JsonField(TIME, "of the message that is to be read next"),
     # dead letters
     "letters": JsonField(FIGURE, "number of dead letters"),
     "letter": JsonField(NAME, "position of one letter"),
@@ -186,9 +194,11 @@ FIELDS = {
     "last": JsonField(TIME, "when the last letter died"),
     # plans
     "plan": JsonField(_named("plan"), "what would be done"),
-    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack, register"),
+    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack, offsets, register"),
     "steps": JsonField(_list(_named("step")), "what is done, in order"),
-    "step": JsonField(TEXT, "take, deliver, remove, send, listen, peek, claim, ack, unmark, create or register"),
+    "step": JsonField(
+        TEXT, "take, deliver, remove, send, listen, peek, claim, ack, unmark, create, register, set, skip or delete"
+    ),
     "note": JsonField(TEXT, "a remark to a step"),
     "count": JsonField(FIGURE, "messages, letters or entries of a plan or step"),
     "spends": JsonField(BOOLEAN, "whether each message uses up a delivery"),
@@ -243,8 +253,8 @@ FIELDS = {
     "line": JsonField(INTEGER, "line of --jsonl, from 1"),
     "published": JsonField(INTEGER, "messages stored"),
     "next_line": JsonField(INTEGER, "line to continue from"),
-    "asked": JsonField(INTEGER, "entries of the plan"),
-    "done": JsonField(INTEGER, "entries changed"),
+    "asked": JsonField(INTEGER, "entries or partitions of the plan"),
+    "done": JsonField(INTEGER, "entries or partitions changed"),
     "notes": JsonField(_list(TEXT), "what was not done, and why"),
     # audit
     "n": JsonField(INTEGER, "place in the chain, from 1"),

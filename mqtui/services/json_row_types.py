@@ -57,7 +57,9 @@ ROWS = {
         "cause_id cause exception message origin letters first last",
         "decoded codec schema report",
     ),
-    "planned": _row("The plan: the first line of every write, and the only one of a dry run.", "plan"),
+    "planned": _row(
+        "The plan: the first line of every write, and, but for `offsets`, the only one of a dry run.", "plan"
+    ),
     "suspect": _row("A letter that may be at its target twice; before the outcome.", "suspect"),
     "letter": _row("What became of one letter; of a run those that are unknown.", "letter outcome", "at reason"),
     "result": _row(
@@ -77,6 +79,12 @@ ROWS = {
         "back",
     ),
     "entries_changed": _row("What `claim` or `ack` did.", "verb asked done notes"),
+    "offset_move": _row(
+        "A partition of the preview of `offsets`, after the plan; null is no offset.",
+        "resource partition from to skips reads_again from_time to_time",
+        "why",
+    ),
+    "offsets_changed": _row("What `offsets` did; `runs putback RUN` puts it back.", "verb run asked done notes"),
     "run": _row("A run in the journal of this machine.", f"{RUN_FIELDS} result"),
     "audit_line": _row(
         "A line of the audit.",
@@ -135,6 +143,7 @@ COMMANDS = {
     "pending": "pending_entry",
     "claim": "planned entries_changed",
     "ack": "planned entries_changed",
+    "offsets": "planned offset_move offsets_changed",
     "dlq": "dead_letter_destination cause",
     "redrive": RUN_ROWS,
     "discard": RUN_ROWS,
@@ -142,8 +151,8 @@ COMMANDS = {
     "runs list": "run",
     "runs show": "letter run",
     "runs report": "run",
-    "runs resume": RUN_ROWS,
-    "runs putback": RUN_ROWS,
+    "runs resume": f"{RUN_ROWS} offset_move offsets_changed",
+    "runs putback": f"{RUN_ROWS} offset_move offsets_changed",
     "audit": "audit_line",
     "schema list": "subject",
     "schema show": "subject",

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.group_offsets import OffsetMove
+from mqtui.domain.message import Offset, Position
 from mqtui.domain.plan import (
     Acknowledge,
     Claim,
     CreateStateTopic,
+    DeleteGroup,
     Deliver,
     Listen,
     PeekUnacked,
@@ -24,6 +27,8 @@ from mqtui.domain.plan import (
     Remove,
     Result,
     Send,
+    SetOffsets,
+    SkipWithCopies,
     Step,
     Take,
     Unmark,
@@ -198,6 +203,26 @@ def _lag_notes(lag: PartitionLag | GroupLag) -> Json:
     return told | ({"uncommitted": lag.uncommitted} if lag.uncommitted else {})
 
 
+def offset_move_row(move: OffsetMove) -> Json:
+    """One partition of an offsets preview."""
+    row: Json = {
+        "resource": name_or_base64(move.resource.name),
+        "partition": move.partition,
+        "from": _position(move.before),
+        "to": _position(move.after),
+        "from_time": move.before_time,
+        "to_time": move.after_time,
+    }
+    return add_figures(row, skips=move.skips, reads_again=move.reads_again)
+
+
+def _position(position: Position | None) -> int | str | None:
+    """An offset as a number, an id as text."""
+    if position is None:
+        return None
+    return position.offset if isinstance(position, Offset) else str(position)
+
+
 def pending_row(stream: Ref, group: str, entry: PendingEntry) -> Json:
     """A pending entry; `read_at` is the server's time."""
     return {
@@ -275,6 +300,13 @@ def _step(step: Step) -> Json:
             return {"step": "create", "resource": name, "kind": "topic"}
         case RegisterSchema(subject, schema):
             return {"step": "register", "subject": subject, "language": schema.kind.value}
+        case SetOffsets(group, moves):
+            return {"step": "set", "group": name_or_base64(group.name), "count": len(moves)}
+        case DeleteGroup(group, moves):
+            return {"step": "delete", "group": name_or_base64(group.name), "count": len(moves)}
+        case SkipWithCopies(group, _, copies):
+            counted: Json = {"group": name_or_base64(group.name), "count": len(copies)}
+            return {"step": "skip"} | _ref_fields(step.target) | counted
 
 
 def _to(step: str, target: Ref, note: str) -> Json:

@@ -11,6 +11,7 @@ from mqtui.domain.plan import (
     Acknowledge,
     Claim,
     CreateStateTopic,
+    DeleteGroup,
     Deliver,
     Listen,
     PeekUnacked,
@@ -18,7 +19,9 @@ from mqtui.domain.plan import (
     RegisterSchema,
     Remove,
     Send,
+    SetOffsets,
     Severity,
+    SkipWithCopies,
     Step,
     Take,
     Unmark,
@@ -38,6 +41,7 @@ SAID_BY: dict[type, frozenset[str]] = {
     Claim: frozenset({"to"}),
     Acknowledge: frozenset({"group"}),
     Unmark: frozenset({"effect"}),
+    SetOffsets: frozenset({"effect"}),
 }
 """The facts that tell what a kind of step does; a step that none of them tells is read before the plan is agreed to."""
 
@@ -180,6 +184,13 @@ def describe_step(step: Step) -> str:
             return f"create the topic {name}, which keeps what was handled"
         case RegisterSchema(subject, schema):
             return f"register {schema.kind} schema of {len(schema.text):,} characters in the subject {subject}"
+        case SetOffsets(group, moves):
+            return f"set {pluralize(len(moves), 'offset')} of {group}"
+        case DeleteGroup(group, moves):
+            return f"delete {group} with its {pluralize(len(moves), 'offset')}"
+        case SkipWithCopies(group, move, copies):
+            where = f"{move.resource}, partition {move.partition}"
+            return f"copy {pluralize(len(copies), 'message')} to {step.target}, and set {group} behind them in {where}"
 
 
 def _in_parentheses(note: str) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from mqtui.domain.capability import Verb
+from mqtui.domain.capability import LETTER_VERBS, Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.resource import BrokerKind
+from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.domain.times import format_time
 from mqtui.profiles import protection
 from mqtui.profiles.store import ProfileStore
@@ -95,7 +95,8 @@ def describe_run(journal: Journal, record: RunRecord) -> str:
         parts.append(f"{doubtful:,} in flight when it ended")
     ended = format_time(record.ended, "-%H:%M:%S") if record.ended else ""
     span = format_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
-    planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
+    noun = "partition" if record.source.kind is Kind.GROUP else "letter"
+    planned = f"{noun}s" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, noun)
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short_id(record.id)} ({describe_state(record)})"
@@ -135,6 +136,8 @@ def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRec
 
 def _targets(record: RunRecord) -> list[str]:
     """The brokers a run writes to: its own, and the other one where letters go to another broker."""
+    if record.verb not in LETTER_VERBS:
+        return [record.target]
     return [target for target in (record.target, decode_request(record.plan).request.to_target) if target]
 
 

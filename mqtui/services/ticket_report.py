@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mqtui.domain.capability import Verb
+from mqtui.domain.capability import LETTER_VERBS
 from mqtui.domain.figure import pluralize
 from mqtui.domain.printable import printable
 from mqtui.domain.redrive import Outcome
@@ -72,7 +72,7 @@ def _lines(journal: Journal, record: RunRecord, result: dict[str, Any], audit: S
 def _rows(
     journal: Journal, record: RunRecord, result: dict[str, Any], counts: dict[str, int], audit: Sequence[int]
 ) -> Iterator[tuple[str, str]]:
-    saved = None if record.verb == Verb.PUT_BACK else decode_request(record.plan)
+    saved = decode_request(record.plan) if record.verb in LETTER_VERBS else None
     yield "profile", f"{_cell(record.profile)} ({record.broker})"
     yield "from", _code(record.source.name)
     if saved is not None:

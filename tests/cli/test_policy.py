@@ -27,6 +27,7 @@ def writes(broker: BrokerFixture, dlq: str, home: str) -> list[tuple[str, ...]]:
         listed += [
             ("claim", "{}", dlq, GROUP, "--to", "alive", "--min-idle", "0s", "--all"),
             ("ack", "{}", dlq, GROUP, "--all"),
+            ("offsets", "{}", GROUP, dlq, "--to", "oldest"),
         ]
     return listed
 

@@ -244,6 +244,7 @@ def test_tail_follows(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> None:
         ("rabbitmq", ("pending", "{}", "s", "g"), "pending entries"),
         ("rabbitmq", ("claim", "{}", "s", "g", "--to", "c", "--min-idle", "1s", "--all", "--yes"), "pending entries"),
         ("rabbitmq", ("ack", "{}", "s", "g", "--all", "--yes"), "pending entries"),
+        ("rabbitmq", ("offsets", "{}", "g", "{prefix}work.emails", "--to", "oldest", "--yes"), "no offsets"),
         ("rabbitmq", ("tail", "{}", "{prefix}work.emails"), "one reader"),
         ("rabbitmq", ("peek", "{}", "x:{prefix}shop.events"), "holds no messages"),
         ("rabbitmq", ("redrive", "{}", "{prefix}audit.stream", "--to", "{prefix}work.emails", "--yes"), "stream"),

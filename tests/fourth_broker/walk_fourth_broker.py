@@ -56,12 +56,17 @@ def walk_verbs(server: Any) -> None:
     assert run("publish", URL, "orders", "--key", "k", "--value", "x", "--yes")
     assert len(server.records(ORDERS)) == 4
     assert "billing" in run("groups", URL) and "3" in run("lag", URL)
+    server.states["billing"] = "Empty"
+    (_, *moves, done) = rows("offsets", URL, "billing", "orders", "--to", "oldest", "--partition", "0", "--yes")
+    assert [(row["from"], row["to"], row["reads_again"]) for row in moves] == [(1, 0, 1)]
+    assert run("runs", "putback", done["run"], "--yes") and server.committed["billing"]["orders", 0] == 1
+    server.states["billing"] = "Stable"
     assert [row["resource"] for row in rows("dlq", URL)] == ["orders.DLT"]
     assert [row["letters"] for row in rows("dlq", URL, "orders.DLT")] == [4]
     assert "2 of 2 moved" in run("redrive", URL, "orders.DLT", "--limit", "2", "--watch", "0s", "--yes")
     assert len(server.records(ORDERS)) == 6
     assert "put back unmarks it" in run("discard", URL, "orders.DLT", "--limit", "1", "--yes")
-    assert len(rows("runs", "list")) == 2 and len(rows("audit")) >= 2
+    assert len(rows("runs", "list")) == 4 and len(rows("audit")) >= 2
 
 
 async def walk_views() -> None:

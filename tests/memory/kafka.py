@@ -11,8 +11,18 @@ from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
-from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
+from mqtui.domain.plan import (
+    CreateStateTopic,
+    DeleteGroup,
+    Plan,
+    SetOffsets,
+    SkipWithCopies,
+    Step,
+    StepResult,
+    Unmark,
+)
 from mqtui.domain.read_range import At, Extent, ReadRange, Since
 from mqtui.domain.redrive import (
     HANDLED_BY,
@@ -28,6 +38,7 @@ from mqtui.domain.redrive import (
 )
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
+from tests.memory import kafka_offsets
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
 from tests.memory.server import Marks, MemoryLease, MemoryServer, takes_letters
@@ -253,6 +264,12 @@ class MemoryKafka(MemoryServer):
             for run in handlers
         ]
 
+    def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None
+    ) -> OffsetPreview:
+        """As `SetsGroupOffsets.preview_offsets`."""
+        return kafka_offsets.preview_offsets(self, group, resource, target, partition)
+
     def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         return KafkaLease.taken(self, source, options)
 
@@ -263,6 +280,8 @@ class MemoryKafka(MemoryServer):
                 return StepResult(1, 1)
             case Unmark(source=source, run=run, offsets=offsets):
                 return StepResult(len(offsets), self._unmark(self.topic(source), run, offsets))
+            case SetOffsets() | SkipWithCopies() | DeleteGroup():
+                return kafka_offsets.apply_offset_step(self, step)
             case _:
                 raise Refused(f"Kafka does not apply {type(step).__name__}")
 

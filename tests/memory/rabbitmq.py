@@ -307,4 +307,6 @@ class MemoryRabbitMQ(MemoryServer):
     def unsupported(self, verb: Verb, ref: Ref | None) -> str:
         if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
             return "RabbitMQ shows no list of pending messages"
+        if verb is Verb.OFFSETS:
+            return "a queue has no offsets"
         return "a queue gives each message to one reader" if verb is Verb.TAIL else ""

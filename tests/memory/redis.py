@@ -10,12 +10,14 @@ from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import exact, total
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Field, Message, Outgoing, Position
-from mqtui.domain.plan import Acknowledge, Claim, Plan, Step, StepResult
+from mqtui.domain.plan import Acknowledge, Claim, DeleteGroup, Plan, SetOffsets, Step, StepResult
 from mqtui.domain.read_range import At, Extent, ReadRange, Since
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, Page, PartitionLag, PendingEntry
+from tests.memory import redis_offsets
 from tests.memory.clock import Clock
 from tests.memory.redis_lease import RedisLease
 from tests.memory.server import Marks, MemoryLease, MemoryServer
@@ -111,6 +113,12 @@ class MemoryRedis(MemoryServer):
         return Receipt(PublishStatus.STORED, entry)
 
     # --- looking
+
+    def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None
+    ) -> OffsetPreview:
+        """As `SetsGroupOffsets.preview_offsets`."""
+        return redis_offsets.preview_offsets(self, group, resource, target)
 
     def stream(self, ref: Ref) -> Stream:
         """A stream by its name. Raises NotFound."""
@@ -251,6 +259,8 @@ class MemoryRedis(MemoryServer):
                 return StepResult(len(ids), self.acknowledge(stream, group, ids))
             case Claim():
                 return self._claim(step)
+            case SetOffsets() | DeleteGroup():
+                return redis_offsets.apply_offset_step(self, step)
             case _:
                 raise Refused(f"Redis does not apply {type(step).__name__}")
 

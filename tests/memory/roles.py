@@ -12,6 +12,7 @@ from mqtui.brokers.port import Batch, Broker, Catalog, Groups, Lease, Pending, P
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Edge, Extent, PeekCost, ReadRange
@@ -29,7 +30,7 @@ from mqtui.domain.topology import (
     Property,
     Survey,
 )
-from tests.memory.server import MemoryLease, MemoryServer, RequeuesHere, TracesHere
+from tests.memory.server import MemoryLease, MemoryServer, RequeuesHere, SetsOffsetsHere, TracesHere
 
 BATCH = 1000
 
@@ -269,6 +270,14 @@ class MemoryTracingBroker(MemoryBroker):
         server = self._connection.server
         assert isinstance(server, TracesHere)
         return server.trace(source, options, positions)
+
+    async def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None = None
+    ) -> OffsetPreview:
+        """What would become of a group's offsets."""
+        server = self._connection.server
+        assert isinstance(server, SetsOffsetsHere)
+        return server.preview_offsets(group, resource, target, partition)
 
 
 class MemoryRequeuingBroker(MemoryBroker):

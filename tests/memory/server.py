@@ -14,6 +14,7 @@ from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.figure import Figure
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult, Take
 from mqtui.domain.read_range import FREE_PEEK, Extent, PeekCost, ReadRange
@@ -47,6 +48,16 @@ class RequeuesHere(Protocol):
 
     def wait_for_requeue(self, ref: Ref) -> Figure:
         """As `RequeuesLate.wait_for_requeue`, at once."""
+
+
+@runtime_checkable
+class SetsOffsetsHere(Protocol):
+    """A server where it can be set from outside where a group reads on."""
+
+    def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None
+    ) -> OffsetPreview:
+        """As `SetsGroupOffsets.preview_offsets`."""
 
 
 def takes_letters(plan: Plan) -> bool:

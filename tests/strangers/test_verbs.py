@@ -193,6 +193,25 @@ def test_entries_that_strangers_have_not_acknowledged(mqtui: Mqtui, world: Stran
 
 
 @pytest.mark.timeout(400)
+def test_offsets_of_strangers(mqtui: Mqtui, world: Strangers) -> None:
+    """Set, and put back, in groups and on places of any name."""
+    if world.kind is BrokerKind.RABBITMQ:
+        assert called(mqtui, "offsets", world.url, "g", world.places[0].name, "--to", "oldest").code == 4
+        return
+    rows = called(mqtui, "groups", world.url, "--json").rows()
+    reads = {row["group"]: row["reads"] for row in rows if isinstance(row["group"], str)}
+    targets = (("--to", "oldest"), ("--to", "shift:1"), ("--skip", "1", "--partition", "0"))
+    for number, name in enumerate(world.groups):
+        dashed = ("--",) if name.startswith("-") else ()
+        for place in [each["resource"] for each in reads.get(name, ()) if isinstance(each["resource"], str)][:1]:
+            both(mqtui, "offsets", *targets[number % 3], "--dry-run", *dashed, world.url, name, place)
+            done = called(mqtui, "offsets", "--to", "newest", "--yes", "--json", *dashed, world.url, name, place)
+            for run in [row["run"] for row in done.rows() if "run" in row]:
+                assert called(mqtui, "runs", "putback", run, "--yes").code == 0, name
+    no_mistake(mqtui)
+
+
+@pytest.mark.timeout(400)
 def test_sealed_bodies_of_strangers(mqtui: Mqtui, world: Strangers) -> None:
     """They are read as they are, whoever has the key; what is sealed here is one of them."""
     mqtui.extra = {"MQTUI_KEY_STRANGERS": KEY}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.bulk import Alikeness, CountedLetters
+    from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 
@@ -127,6 +128,14 @@ class KafkaBroker:
 
         return await trace(self._clients, source, options, positions)
 
+    async def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None = None
+    ) -> OffsetPreview:
+        """What would become of a group's committed offsets, in distances of offsets."""
+        from mqtui.brokers.kafka.read.offset_preview import preview_offsets
+
+        return await preview_offsets(self._clients, group, resource, target, partition)
+
 
 class KafkaWriter:
     """The write side of one cluster, for one plan. Only the guard's permit opens one."""
@@ -163,7 +172,7 @@ class KafkaWriter:
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
-        """Mark letters unhandled again (K11), or create the state topic (K2)."""
+        """Mark letters unhandled again (K11), set a group's offsets, or create the state topic (K2)."""
         from mqtui.brokers.kafka.steps import apply_step
 
         return await apply_step(self._clients, self._plan, step)

@@ -1,4 +1,4 @@
-"""Plan steps other than moves: marking letters unhandled again (put back), and creating the state topic."""
+"""Plan steps other than moves: marking letters unhandled again (put back), offsets, and creating the state topic."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from confluent_kafka.admin import NewTopic, OffsetSpec
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.errors import unwrap
+from mqtui.brokers.kafka.offset_steps import apply_offset_step
 from mqtui.brokers.kafka.publish import MAX_BATCH_BYTES
 from mqtui.brokers.kafka.read.offsets import OffsetResults, known_offsets, list_offsets
 from mqtui.brokers.kafka.read.topic_metadata import Topic, describe_topic, state_topic_name, topic_name
@@ -21,7 +22,16 @@ from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, progress_record
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
-from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
+from mqtui.domain.plan import (
+    CreateStateTopic,
+    DeleteGroup,
+    Plan,
+    SetOffsets,
+    SkipWithCopies,
+    Step,
+    StepResult,
+    Unmark,
+)
 from mqtui.machine.process import operator
 
 REPLICAS = 3
@@ -49,6 +59,8 @@ async def apply_step(clients: KafkaClients, plan: Plan, step: Step) -> StepResul
             return await wait_uncancelled(
                 submit_to_thread("putback", lambda: _unmark(clients, topic, author, run, offsets))
             )
+        case SetOffsets() | SkipWithCopies() | DeleteGroup():
+            return await apply_offset_step(clients, step)
         case _:
             raise Unsupported(f"Kafka does not do that: {type(step).__name__}")
 

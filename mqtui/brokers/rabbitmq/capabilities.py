@@ -17,6 +17,11 @@ NO_TAIL = not_supported(
     "Streams can be followed.",
 )
 NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues bound to it.")
+NO_OFFSETS = not_supported(
+    "a queue has no offsets: what was acknowledged is gone from it, and cannot be read again",
+    "A reader of a stream says where it begins when it subscribes (x-stream-offset); what the stream protocol stores "
+    "under a consumer's name can be set by that protocol alone.",
+)
 READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
@@ -38,6 +43,8 @@ def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:
     """Why a verb is not available there, by kind and `queue_type` alone; None where it is."""
     if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
         return NO_PENDING
+    if verb is Verb.OFFSETS:
+        return NO_OFFSETS
     if ref is None:
         return None
     if ref.kind is Kind.EXCHANGE and verb in READING_VERBS:

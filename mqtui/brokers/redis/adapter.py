@@ -28,6 +28,7 @@ from mqtui.brokers.redis.publish import open_publisher
 from mqtui.brokers.redis.read.catalog import RedisCatalog
 from mqtui.brokers.redis.read.groups import RedisGroups
 from mqtui.brokers.redis.read.lag import LagCounter
+from mqtui.brokers.redis.read.offset_preview import preview_offsets
 from mqtui.brokers.redis.read.pending import RedisPending
 from mqtui.brokers.redis.read.reader import RedisReader
 from mqtui.brokers.redis.read.survey import survey
@@ -41,6 +42,7 @@ from mqtui.domain.bulk import Alikeness, CountedLetters
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
+from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Position
 from mqtui.domain.plan import Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
@@ -58,7 +60,7 @@ class RedisBroker:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._server = RedisServerInfo(router)
-        lags = LagCounter(router)
+        self._lags = lags = LagCounter(router)
         self._streams = streams = RedisCatalog(router, self._server, lags)
         self.catalog: Catalog = streams
         self.reader: Reader = RedisReader(router)
@@ -109,6 +111,12 @@ class RedisBroker:
 
     async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         return await trace(self._router, source, options, positions)
+
+    async def preview_offsets(
+        self, group: Ref, resource: Ref | None, target: OffsetTarget | None, partition: int | None = None
+    ) -> OffsetPreview:
+        """What would become of a group's last delivered id, in entries counted by the server."""
+        return await preview_offsets(self._router, self._lags, group, resource, target)
 
 
 class RedisWriter:

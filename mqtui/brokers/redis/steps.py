@@ -1,4 +1,4 @@
-"""The single steps of a plan: claim pending entries for another consumer, or acknowledge them."""
+"""The single steps of a plan: claim pending entries, acknowledge them, set where a group reads on, delete it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from mqtui.brokers.redis.connection.resp import (
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
 from mqtui.brokers.redis.errors import RepliesLost
+from mqtui.brokers.redis.offset_steps import apply_offset_step
 from mqtui.brokers.redis.read.catalog import stream_key
 from mqtui.brokers.redis.read.pending import RedisPending, server_time_ms
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsupported
 from mqtui.domain.message import EntryId
-from mqtui.domain.plan import Acknowledge, Claim, Step, StepResult
+from mqtui.domain.plan import Acknowledge, Claim, DeleteGroup, SetOffsets, Step, StepResult
 from mqtui.domain.resource import name_bytes, name_text
 from mqtui.domain.times import format_age
 
@@ -41,7 +42,7 @@ class PendingOwner:
 
 
 async def apply_step(router: Router, step: Step) -> StepResult:
-    """Claim or acknowledge entries. The notes of the result say what was not done and why.
+    """Carry out one step. The notes of the result say what was not done and why.
 
     Raises:
         NotFound: no such stream or group.
@@ -53,6 +54,8 @@ async def apply_step(router: Router, step: Step) -> StepResult:
             runner: ClaimRunner | AckRunner = ClaimRunner(router, step)
         case Acknowledge():
             runner = AckRunner(router, step)
+        case SetOffsets() | DeleteGroup():
+            return await apply_offset_step(router, step)
         case _:
             raise Unsupported(f"Redis has no step {type(step).__name__}")
     try:

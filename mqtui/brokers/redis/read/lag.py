@@ -152,6 +152,17 @@ class LagCounter:
         self._cache[key, group.name] = CachedCount(group.delivered, stream, budget, counted)
         return LagFigures(counted, LOST_UNKNOWN)
 
+    async def count_between(self, key: bytes, after: EntryId, until: EntryId) -> Figure:
+        """How many entries lie after one id and up to another; a bound where the budget was used up."""
+        if until <= after:
+            return exact(0)
+        first, last = b"(" + encode_entry_id(after), encode_entry_id(until)
+        try:
+            count, is_complete = await self._count_range(key, first, last, THRESHOLD_BUDGET)
+        except COMMAND_UNAVAILABLE as error:
+            return unknown(f"entries can't be counted: {error.title}")
+        return exact(count) if is_complete else at_least(count, "counting stopped there")
+
     async def _count_lag(self, key: bytes, delivered: EntryId, stream: StreamInfo, budget: int) -> Figure:
         """Count the entries after the last delivered id; where these are too many, those up to it."""
         delivered_id = encode_entry_id(delivered)

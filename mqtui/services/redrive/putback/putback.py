@@ -18,7 +18,7 @@ import msgspec
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.registry import traits_of
 from mqtui.brokers.restricted_writer import RestrictedWriter
-from mqtui.domain.capability import Verb
+from mqtui.domain.capability import LETTER_VERBS, Verb
 from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact, pluralize
@@ -184,6 +184,10 @@ def _check_allowed(record: RunRecord) -> None:
     """Check that the run can be put back at all."""
     if record.verb == Verb.PUT_BACK:
         raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
+    if record.verb not in LETTER_VERBS:
+        raise Refused(
+            "That run moved no letters", "", f"mqtui runs putback {record.id[:8].upper()} puts its offsets back."
+        )
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
 

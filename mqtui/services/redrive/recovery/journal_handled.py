@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mqtui.domain.capability import Verb
+from mqtui.domain.capability import LETTER_VERBS
 from mqtui.domain.message import Offset
 from mqtui.domain.redrive import Handled, OffsetBounds, Outcome, Source
 from mqtui.domain.times import parse_offset
@@ -28,7 +28,7 @@ def add_handled_from_journal(source: Source, runs: Journal) -> Source:
 def _moved_offsets(source: Source, runs: Journal) -> Iterator[Offset]:
     listed = runs.list_runs(limit=MAX_RUNS)
     for record in listed:
-        if record.verb == Verb.PUT_BACK or not _is_run_of(record, source):
+        if record.verb not in LETTER_VERBS or not _is_run_of(record, source):
             continue
         returned = {name for put_back in find_put_backs(record, listed) for name in returned_names(put_back, runs)}
         for name, outcome, _, _ in runs.read_outcomes(record.id):

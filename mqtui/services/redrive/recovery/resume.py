@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mqtui.brokers.registry import traits_of
-from mqtui.domain.capability import Verb
+from mqtui.domain.capability import LETTER_VERBS, Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact
@@ -230,5 +230,7 @@ def check_resumable(record: RunRecord) -> None:
     """
     if record.verb == Verb.PUT_BACK:
         raise Refused("A put back is not resumed", "", "Ask for it again: letters that are back are not in its plan.")
+    if record.verb not in LETTER_VERBS:
+        raise Refused("Offsets are not resumed here", "", f"mqtui runs resume {record.id[:8].upper()} does it.")
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
