@@ -153,7 +153,9 @@ ACTIONS: tuple[Action, ...] = (
     _change("pending.ack", "A", "acknowledge", "acknowledge pending entries", "pending", Danger.TYPE, Verb.ACK),
     _change("thing.edit", "E", "edit", "edit a profile, or the terms of a plan", "profiles, plans", Danger.PLAN),
     _change("message.move", "M", "move", "move or copy across brokers", "messages", Danger.PLAN, later=LATER),
-    _change("offsets.reset", "O", "offsets", "reset offsets", "groups", Danger.PLAN, later=LATER),
+    _change(
+        "offsets.reset", "O", "offsets", "set where a group reads on, skip, delete", "groups", Danger.PLAN, Verb.OFFSETS
+    ),
     _change(
         "thing.delete", "D", "delete", "remove; letters: discard, kept in a bundle", "letters, profiles", Danger.TYPE
     ),
@@ -161,7 +163,15 @@ ACTIONS: tuple[Action, ...] = (
     _change("thing.create", "plus", "new", "a new profile", "profiles", Danger.PLAN),
     _change("run.stop", "S", "stop", "stop the rest of a run; the batch in flight is finished", "runs", Danger.PLAN),
     _change("run.resume", "T", "resume", "plan the rest of an interrupted run", "runs", Danger.PLAN),
-    _change("run.restore", "U", "put back", "put the letters of a run back", "runs, audit", Danger.PLAN, Verb.PUT_BACK),
+    _change(
+        "run.restore",
+        "U",
+        "put back",
+        "put the letters or offsets of a run back",
+        "runs, audit",
+        Danger.PLAN,
+        Verb.PUT_BACK,
+    ),
     _change("guard.unlock", "L", "unlock", "writes on for 15 minutes", "all", Danger.TYPE, later=LATER),
     _look("form.review", "ctrl+r", "review", "review, or save", "forms"),
     _look("form.editor", "ctrl+g", "editor", "$EDITOR, with the terminal lent to it", "forms, letters"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mqtui.profiles.model import Profile
     from mqtui.services.cause_samples import CauseSamples
     from mqtui.services.deadletters import DeadLetterDestination
+    from mqtui.services.offsets.request import OffsetsRequest
     from mqtui.services.redrive.request import RedriveRequest
     from mqtui.services.session import Session
     from mqtui.ui.actions import Action
@@ -289,8 +290,12 @@ class Navigator:
         await self._show("confirm_plan", broker_session, plan, work, after=after, typed=typed)
 
     async def put_back(self, broker_session: BrokerSession, run: str) -> None:
-        """The plan that puts the letters of a run back."""
-        await self._show("put_back", broker_session, run)
+        """The plan that puts the letters or the offsets of a run back."""
+        await load("destinations.offsets", "open_put_back")(self._console, broker_session, run)
+
+    async def offsets(self, broker_session: BrokerSession, request: OffsetsRequest) -> None:
+        """The plan of what is asked of a group's offsets."""
+        await self._show("offsets", broker_session, request.group, load("destinations.offsets", "planner_of")(request))
 
     # -- runs
 

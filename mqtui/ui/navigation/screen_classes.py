@@ -19,6 +19,7 @@ SCREENS = {
     "notes": ("overlays.notifications", "NotificationsScreen"),
     "pending": ("destinations.pending", "PendingScreen"),
     "claim": ("destinations.claim", "ClaimScreen"),
+    "offsets": ("destinations.offsets", "OffsetsScreen"),
     "properties": ("destinations.properties", "PropertiesScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
     "peek": ("messages.peek", "PeekScreen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from time import time
 
 from textual import on
@@ -10,9 +11,12 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.brokers.registry import traits_of
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.name_quoting import command
 from mqtui.domain.resource import Ref
+from mqtui.services.offsets.request import parse_offsets_request
+from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.groups import (
     GroupRenderer,
@@ -30,13 +34,15 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
+OFFSETS_HINT = "oldest newest 118203 -15m shift:-10 group:NAME · skip:1 or skip:1 to DLQ · delete"
+
 
 class GroupsScreen(LiveListScreen[GroupRow]):
     """Groups as rows; enter goes to the partitions, on Redis to the pending entries."""
 
     screen_name = "Groups"
 
-    hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order")
+    hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
     empty_text = "no consumer groups"
     shows_members = True
     _parts_of: Ref | None = None
@@ -120,6 +126,47 @@ class GroupsScreen(LiveListScreen[GroupRow]):
             self.prompt_line.flash("it reads nothing")
             return
         await self.console.go.destination(item.broker, item.group.reads[0], letters=False)
+
+    def disabled_reason(self, action: Action) -> str | None:
+        """O needs a group whose broker keeps offsets, and may be written to."""
+        reason = super().disabled_reason(action)
+        if reason is None and action.id == "offsets.reset":
+            item = self.table.current
+            if item is None:
+                return "there is no group here"
+            if traits_of(item.broker).lends:
+                return "a queue has no offsets: what was acknowledged is gone from it"
+            return self.console.go.why_no_write(self.console.target, item.broker, action)
+        return reason
+
+    @handles("offsets.reset")
+    def set_offsets(self) -> None:
+        """Ask where the group is to stand, and plan it."""
+        self.run_worker(self._set_offsets(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _set_offsets(self) -> None:
+        item = self.table.current
+        broker_session = None if item is None else self.console.go.broker_session(self.console.target, item.broker)
+        if item is None or broker_session is None:
+            return
+        part = self.parts.current.part if self.focused is self.parts and self.parts.current is not None else None
+        reads = item.group.reads if part is None else (part.resource,)
+        if len(reads) != 1:
+            self.prompt_line.flash("it reads several: tab goes to its partitions, O is for one of them then")
+            return
+        where = reads[0].name if part is None else f"{reads[0].name}, partition {part.partition}"
+        typed = await self.prompt_line.ask(f"{item.group.ref.name} on {where}: read on from", beside=OFFSETS_HINT)
+        if not typed or not typed.strip():
+            self.prompt_line.set_status("nothing happened", "text")
+            return
+        try:
+            request = parse_offsets_request(
+                typed, item.group.ref, reads[0], None if part is None else part.partition, datetime.now().astimezone()
+            )
+        except MqtuiError as error:
+            self.show_error(error)
+            return
+        self.console.call_later(self.console.go.offsets, broker_session, request)
 
     @on(RowTable.Opened, "#groups")
     async def _opened(self, event: RowTable.Opened) -> None:

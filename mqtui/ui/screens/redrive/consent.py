@@ -25,4 +25,4 @@ async def ask_consent(
     if entered.strip() != wanted:
         prompt_line.set_status(f"that was not {wanted}: nothing happened", "warn")
         return None
-    return Consent(yes=True, typed=policy.profile, allowed=allowed)
+    return Consent(yes=True, typed=policy.profile, named=thing, allowed=allowed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mqtui.domain.capability import Verb
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
@@ -17,6 +19,7 @@ from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
+from mqtui.ui.navigation.screen_classes import load, screen_class
 from mqtui.ui.render.plan import guarantee_suffix
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.redrive.plan_screen import PlanScreen
@@ -37,9 +40,13 @@ async def open_resume(console: ConsoleApi, run: str) -> None:
         NotFound: there is no such run.
     """
     record = await asyncio.to_thread(_found, run)
+    broker_session = session_of_run(console.sessions, record.target, record.broker)
+    if record.verb == Verb.OFFSETS:
+        make = partial(load("destinations.offsets", "plan_resume"), run=run)
+        await console.show(screen_class("offsets")(broker_session, record.source.name, make))
+        return
     resume.check_resumable(record)
     request = decode_request(record.plan).request
-    broker_session = session_of_run(console.sessions, record.target, record.broker)
     await console.show(ResumeScreen(broker_session, record, request))
 
 

@@ -1,0 +1,39 @@
+"""O on a group: where it reads on is asked, planned, set, and put back by U."""
+
+from __future__ import annotations
+
+from mqtui.domain.message import Outgoing
+from mqtui.domain.resource import Kind, Ref
+from tests.ui.driver import at_console
+from tests.ui.memory_shop import MemoryShop
+
+
+async def test_set_and_put_back(dev: MemoryShop) -> None:
+    """The plan has the partitions; the outcome names the run, and U plans the way back."""
+    clicks = Ref(Kind.TOPIC, "clicks")
+    for _ in range(2):
+        dev.kafka.store(Outgoing(clicks, b"click", partition=0))
+    commits = dev.kafka.committed["backfill"]
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("2").moves_to("backfill").presses("O")
+        await user.reads_in_prompt("backfill on clicks: read on from").types("nonsense").presses("enter")
+        await user.reads_in_prompt("Not a position of a group").presses("O").reads_in_prompt("read on from")
+        await user.types("newest").presses("enter").is_at("OffsetsScreen")
+        await user.sees("set offsets of backfill", "0 → 2: 2 skipped", "skipped: 2 messages: never", "[ Set offsets ]")
+        assert commits["clicks", 0] == 0
+        await user.presses("enter").sees("✓ 3 of 3 partitions set").reads_in_prompt("U puts them back")
+        assert commits["clicks", 0] == 2
+        await user.presses("U").sees("put offsets back of backfill", "2 → 0: 2 read again").presses("enter")
+        await user.sees("✓ 3 of 3 partitions set")
+    assert commits == {("clicks", 0): 0}
+
+
+async def test_members_are_in_the_way(dev: MemoryShop) -> None:
+    """They are named, nothing starts; once they have left, r plans again."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("2").moves_to("shipping").presses("O").reads_in_prompt("read on from")
+        await user.types("skip:1").presses("enter").reads_in_prompt("In which partition?").presses("esc")
+        await user.presses("O").types("oldest").presses("enter").is_at("OffsetsScreen")
+        await user.sees("active: 1 member is active: shipping-1", "r plans again")
+        dev.kafka.states["shipping"] = "Empty"
+        await user.presses("r").sees("[ Set offsets ]")
