@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mqtui.domain.capability import Support
@@ -13,7 +13,9 @@ from mqtui.domain.resource import Ref
 
 if TYPE_CHECKING:
     from mqtui.domain.bulk import Alikeness, CountedLetters
+    from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
+    from mqtui.domain.scan import RecordTest, ScanRange, ScanStep
 
 
 @runtime_checkable
@@ -83,4 +85,23 @@ class SetsGroupOffsets(Protocol):
             NotFound: there is no such destination or partition.
             BadInput: that position is of another kind of broker.
             Unsupported: this group has no such offsets.
+        """
+
+
+@runtime_checkable
+class ScansRecords(Protocol):
+    """A reader that tests records before a `Message` is made of them."""
+
+    async def scan_ranges(self, ref: Ref, span: ReadRange) -> Sequence[ScanRange]:
+        """The stretches of a span, up to the end as of now (K8); `until` and times within them are tested later.
+
+        Raises:
+            NotFound: the destination does not exist.
+        """
+
+    def scan(self, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge) -> AsyncGenerator[ScanStep]:
+        """Scan stretches, the newest window first or in stored order. The test runs in a thread of the reader's.
+
+        Raises:
+            MqtuiError: the destination can't be read any more.
         """

@@ -29,6 +29,7 @@ COMMANDS = {
     "ls": "List topics, queues, exchanges and streams with what waits in them.",
     "peek": "Look at messages without taking them.",
     "tail": "Follow what arrives.",
+    "search": "Find messages in topics, streams and queues.",
     "publish": "Send messages, each confirmed by the broker.",
     "groups": "List consumer groups.",
     "lag": "How far consumer groups are behind.",

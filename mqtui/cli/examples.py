@@ -19,6 +19,11 @@ EXAMPLES = {
         "mqtui peek shop orders --from 4/118203 --json",
     ),
     "tail": ("mqtui tail shop orders", "mqtui tail shop orders -n 5 --json"),
+    "search": (
+        "mqtui search shop orders --grep AB-991",
+        "mqtui search shop orders '.total > 100 and .user == \"u7\"' --from -2h",
+        "mqtui search shop 'orders*' '.amount == null' --count",
+    ),
     "publish": (
         "mqtui publish shop orders -k 42 --value '{\"id\": 42}' --dry-run",
         "mqtui publish shop --exchange x --routing-key new --value y --yes",

@@ -20,26 +20,27 @@ WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
 
 
-async def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None) -> None:
-    """Print all messages of a batch; with a decoder decoded."""
+async def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None, *, names: bool = False) -> None:
+    """Print all messages of a batch; with a decoder decoded, with `names` each after that of its destination."""
     if decoder is None:
         for message in batch:
-            _print(output, message, None, None)
+            _print(output, message, None, None, names=names)
         return
     from mqtui.services.decode_batch import decode_each, decode_keys
 
     values, keys = await decode_each(decoder, batch), await decode_keys(decoder, batch)
     for message, value, key in zip(batch, values, keys, strict=True):
-        _print(output, message, value, key)
+        _print(output, message, value, key, names=names)
 
 
-def _print(output: Output, message: Message, value: Decoded | None, key: Decoded | None) -> None:
+def _print(output: Output, message: Message, value: Decoded | None, key: Decoded | None, *, names: bool) -> None:
     if output.json:
         from mqtui.services.jsonlines import to_json
 
         output.raw(to_json(message, value, key))
     else:
-        output.line(message_line(message, value, key))
+        line = message_line(message, value, key)
+        output.line(f"{message.resource.name}  {line}" if names else line)
 
 
 def message_line(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> str:

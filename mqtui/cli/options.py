@@ -90,10 +90,12 @@ def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
     return click.option(name, type=click.Choice(kinds), is_eager=True, expose_value=False, callback=keep, help=told)
 
 
-def resource_argument(name: str, *, required: bool = True) -> Callable[[Command], Command]:
-    """An argument that names a resource on a broker, with the option `--kind`."""
+def resource_argument(name: str, *, required: bool = True, nargs: int = 1) -> Callable[[Command], Command]:
+    """An argument that names a resource on a broker, with the option `--kind`; with `nargs` -1 one or more."""
     completer = complete("group" if name == "group" else "resource")
-    argument = click.argument(name, type=ResourceParam("--kind"), required=required, shell_complete=completer)
+    argument = click.argument(
+        name, type=ResourceParam("--kind"), required=required, nargs=nargs, shell_complete=completer
+    )
     return lambda command: _kind_option("--kind", name.upper())(argument(command))
 
 

@@ -86,6 +86,10 @@ class Decoder:
         """Whether the profile says how the value is encoded."""
         return bool(self._rule(message, "value"))
 
+    def has_rules_for(self, destination: str) -> bool:
+        """Whether rules or a format of the broker's own decide how values of a destination are decoded."""
+        return destination.startswith("__") or any(fnmatchcase(destination, glob) for glob in self.rules)
+
     def needs_more_than_bytes(self, message: Message) -> bool:
         """Whether the profile's rules, a schema or what the message says of itself may decide how it is decoded."""
         if self.rules and self._rules(message):
@@ -182,11 +186,18 @@ async def load_decoder(profile: Profile | None, address: Address | None = None) 
 
 def _load_decoder(profile: Profile | None, address: Address | None) -> Decoder:
     from mqtui.profiles.keys import body_keys
+
+    keys, missing = body_keys(profile.keys if profile is not None else ())
+    return build_decoder(keys, profile.decode if profile is not None else {}, address, missing)
+
+
+def build_decoder(
+    keys: FernetKeys, rules: Mapping[str, Mapping[str, str]], address: Address | None, missing: Sequence[str] = ()
+) -> Decoder:
+    """The decoder of a broker by keys that are known already. It blocks: schema files are read."""
     from mqtui.schemas.local_files import LocalSchemas
     from mqtui.state.paths import config_dir
 
-    keys, missing = body_keys(profile.keys if profile is not None else ())
-    rules = profile.decode if profile is not None else {}
     names = {schema_file(rule) for parts in rules.values() for rule in parts.values()} - {""}
     files = LocalSchemas(config_dir(), sorted(names))
     problems = (*missing, *files.problems)

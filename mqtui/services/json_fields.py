@@ -306,6 +306,11 @@ FIELDS = {
     "rabbitmq": JsonField(TEXT, "URL of the demo's RabbitMQ"),
     "redis": JsonField(TEXT, "URL of the demo's Redis"),
     "registry": JsonField(TEXT, "URL of the demo's schema registry"),
+    # searches
+    "scanned": JsonField(INTEGER, "messages that were tested"),
+    "undecodable": JsonField(INTEGER, "messages whose value could not be decoded, none of which is found"),
+    "failed": JsonField(INTEGER, "messages on which the jq program failed, none of which is found"),
+    "not_looked_at": JsonField(INTEGER, "messages that were not tested: not committed, beyond the depth of a queue"),
     # errors
     "error": JsonField(_named("error"), "what went wrong"),
     "title": JsonField(TEXT, "what went wrong, in a line"),

@@ -36,6 +36,10 @@ ROWS = {
         "resource position timestamp key value codec size",
         f"{MESSAGE_OPTIONS} deliveries_left why",
     ),
+    "search_count": _row(
+        "What `search --count` found: messages that match, and those that it could not test.",
+        "count scanned undecodable failed not_looked_at",
+    ),
     "destination": _row(
         "A destination with what waits in it.",
         "resource kind type partitions internal facts dead_letters_to messages backlog bytes",
@@ -137,6 +141,7 @@ COMMANDS = {
     "ls": "destination",
     "peek": "message",
     "tail": "message",
+    "search": "message search_count",
     "publish": "planned receipt published monitored",
     "groups": "consumer_group",
     "lag": "group_lag",

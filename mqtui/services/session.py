@@ -38,6 +38,8 @@ class Session:
     broker: Broker
     guard: Guard
     warnings: tuple[str, ...] = ()
+    is_shared: bool = True
+    """Whether another process finds the broker by its address: not where the adapter keeps it in memory."""
 
     @property
     def policy(self) -> Policy:
@@ -118,6 +120,7 @@ async def open_resolved(resolved: ResolvedTarget, *, adapters: Connect = connect
             broker=broker,
             guard=guard,
             warnings=resolved.warnings,
+            is_shared=adapters is connect,
         )
         await asyncio.wait({meeting}, timeout=IDENTITY_TIMEOUT)
     finally:

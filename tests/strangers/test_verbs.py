@@ -104,6 +104,8 @@ def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers) -> None:
         looks = [words_of("peek", world, place, "-n", "100", *(("--json",) if number % 2 else ()))]
         if place.tag in MUCH:
             looks = [words_of("peek", world, place, "-n", "100", *json_too) for json_too in ((), ("--json",))]
+            called(mqtui, *words_of("search", world, place, "--until", "9999-12-31"), ends=(0,))
+            called(mqtui, *words_of("search", world, place, "--grep", "PWNED", "--count", "--json"), ends=(0, 1))
         done = [called(mqtui, *words) for words in looks]
         assert not any(each.code for each in done), (place, done)
         assert len({len(each.out.splitlines()) for each in done}) == 1, place

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from mqtui.domain.errors import BadInput
+from mqtui.services.regular_expression import compile_expression
 from mqtui.ui.navigation.filter_amounts import FORMS, parse_amount
 from mqtui.ui.render.table_model import Column, Measure, RowRenderer
 
@@ -33,19 +34,6 @@ STATES = {"dead": "†", "stuck": "▲", "wrong": "✗"}
 
 SYNONYMS = {"lag": ("backlog",), "waiting": ("backlog",), "backlog": ("lag",), "depth": ("messages",)}
 """Synonyms of column keys: the same figure is called lag for a group and backlog for a destination."""
-
-REGEX_MEMORY = 8 * 1024 * 1024
-"""Bytes a compiled regular expression may take."""
-
-UNSUPPORTED = {
-    "look-around": re.compile(r"\(\?<?[=!]"),
-    "back-references": re.compile(r"\\[1-9]|\(\?P="),
-    "atomic groups": re.compile(r"\(\?>"),
-    "conditions": re.compile(r"\(\?\("),
-    "possessive repetition": re.compile(r"[*+?}]\+"),
-    "comments": re.compile(r"\(\?#"),
-}
-"""Features of Python's regular expressions that RE2 lacks."""
 
 
 class Filter(NamedTuple, Generic[Item]):
@@ -150,26 +138,9 @@ def _holds(word: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:
     return lambda item: word in renderer.text(item).lower()
 
 
-def _matches(text: str) -> Callable[[str], bool]:
-    """A test by an RE2 regular expression: linear time in the length of the text, whatever the expression (C15).
-
-    Raises:
-        BadInput: it is not a regular expression, or uses a feature that RE2 does not have.
-    """
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = text != text.lower()
-    options.max_mem = REGEX_MEMORY
-    try:
-        pattern = re2.compile(text, options)
-    except re2.error as error:
-        if unsupported := next((name for name, sign in UNSUPPORTED.items() if sign.search(text)), ""):
-            raise BadInput(f"Not supported in a filter: {unsupported} ({text})") from None
-        why = error.args[0].decode("utf-8", "replace") if error.args else ""
-        raise BadInput(f"Not a regular expression: {text} ({why})") from None
-    return lambda found: pattern.search(found) is not None
+def _matches(text: str) -> Callable[[str | bytes], bool]:
+    """A test by a regular expression; capitals in it make it case-sensitive. Raises BadInput."""
+    return compile_expression(text, case_sensitive=text != text.lower())
 
 
 def _state(state: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:

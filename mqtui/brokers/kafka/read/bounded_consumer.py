@@ -8,9 +8,11 @@ next offset.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Message as KafkaRecord
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import MISSING_RIGHTS, missing_topic_right, translate
@@ -26,6 +28,12 @@ waited so long [with 100: 0.1 s for each look at the state topic]."""
 
 RECOVERABLE = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.GROUP_AUTHORIZATION_FAILED})
 """Errors that librdkafka recovers from, or about the consumer group, which is never joined (assign only)."""
+
+
+RECORD_ERROR: Callable[[Record], KafkaError | None] = KafkaRecord.error
+RECORD_PARTITION: Callable[[Record], Any] = KafkaRecord.partition
+RECORD_OFFSET: Callable[[Record], Any] = KafkaRecord.offset
+"""For `map`, which calls them without a step of byte code for each record [0.03 µs instead of 0.1]."""
 
 
 class BoundedConsumer:
@@ -50,6 +58,10 @@ class BoundedConsumer:
         self._timeout = timeout
         self.open_partitions = set(self._ends)
         """Partitions whose end has not been reached."""
+
+        self.reached: dict[int, int] = {}
+        """By partition the offset after the last record that `poll_records` gave."""
+
         self._consumer = clients.create_consumer(
             role,
             isolation_level=level,
@@ -68,23 +80,27 @@ class BoundedConsumer:
             MqtuiError: the broker refused, or nothing came for `timeout` seconds.
         """
         got = self.poll_raw(count, wait)
+        if any(map(RECORD_ERROR, got)):
+            events = [record for record in got if record.error() is not None]
+            got = [record for record in got if record.error() is None]
+            for event in events:
+                self.handle_event(event)
         ends = self._ends
-        kept: list[Record] = []
-        last: dict[int, int] = {}
-        for record in got:
-            if record.error() is not None:
-                self.handle_event(record)
-                continue
-            number, offset = record.partition(), record.offset()
-            if offset < ends[number]:
-                kept.append(record)
-                last[number] = offset
-            else:
-                self.finish_partition(number)
+        last: dict[int, int] = dict(zip(map(RECORD_PARTITION, got), map(RECORD_OFFSET, got), strict=True))
+        if any(offset >= ends[number] for number, offset in last.items()):
+            got = [record for record in got if record.offset() < ends[record.partition()]]
         for number, offset in last.items():
+            self.reached[number] = min(offset + 1, ends[number])
             if offset + 1 >= ends[number]:
                 self.finish_partition(number)
-        return kept
+        return got
+
+    def read_next(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Read these offsets from now on: the connections stay."""
+        self._ends = {number: ends[number] for number, first in starts.items() if first < ends[number]}
+        self.open_partitions, self.reached = set(self._ends), {}
+        self._consumer.assign([TopicPartition(self.topic, number, starts[number]) for number in self._ends])
+        self._last_event_at = time.monotonic()
 
     def poll_raw(self, count: int, wait: float) -> list[Record]:
         """Everything that arrived: events too, and records at or past the ends. Raises as `poll_records`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from confluent_kafka.admin import OffsetSpec
 
@@ -12,6 +12,7 @@ from mqtui.brokers.kafka.read.catalog import OFFSET_GAPS
 from mqtui.brokers.kafka.read.fetch import FetchSpec, fetch
 from mqtui.brokers.kafka.read.newest_records import read_newest_records
 from mqtui.brokers.kafka.read.offsets import AFTER_LAST, known_offsets, list_offsets, read_topic_bounds
+from mqtui.brokers.kafka.read.scan import scan
 from mqtui.brokers.kafka.read.tail import tail
 from mqtui.brokers.kafka.read.topic_metadata import topic_name
 from mqtui.brokers.port import Batch
@@ -20,6 +21,7 @@ from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref
+from mqtui.domain.scan import RecordTest, ScanRange, ScanStep
 
 
 class KafkaReader:
@@ -59,6 +61,23 @@ class KafkaReader:
         try:
             async for batch in queue.items():
                 yield batch
+        finally:
+            queue.close()
+
+    async def scan_ranges(self, ref: Ref, span: ReadRange) -> Sequence[ScanRange]:
+        """From the first record, or that of a time, up to the last stable offset of each partition."""
+        spec = await self._plan_fetch(ref, span, None)
+        return [ScanRange(number, (first, 0), (spec.ends[number], 0)) for number, first in spec.starts.items()]
+
+    async def scan(
+        self, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge
+    ) -> AsyncGenerator[ScanStep]:
+        """Scan stretches in a thread, which tests records as they come from librdkafka."""
+        queue: ThreadToLoopQueue[ScanStep] = ThreadToLoopQueue()
+        queue.run_producer("scan", lambda: scan(self._clients, ref, ranges, test, first, queue))
+        try:
+            async for step in queue.items():
+                yield step
         finally:
             queue.close()
 

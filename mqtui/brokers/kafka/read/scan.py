@@ -1,0 +1,85 @@
+"""Scans topics: most records are rejected by column, before a domain message is made of them. Runs in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
+from confluent_kafka import Message as KafkaRecord
+
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
+from mqtui.brokers.kafka.messages import NO_TIME, Record, to_message
+from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
+from mqtui.domain.message import Message
+from mqtui.domain.read_range import Edge
+from mqtui.domain.resource import Ref
+from mqtui.domain.scan import OffsetWindows, RecordTest, ScanRange, ScanStep
+
+BATCH = 10_000
+"""Records that are tested at once, at most."""
+
+PREFETCH = 100_000
+"""Records that librdkafka fetches ahead of each partition, at most."""
+
+
+class KafkaColumns:
+    """Records of one poll by column."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self.values: list[bytes | None] = list(map(KafkaRecord.value, records))
+
+    def keys(self) -> list[bytes | None]:
+        return list(map(KafkaRecord.key, self._records))
+
+    def times(self) -> list[int | None]:
+        found = map(KafkaRecord.timestamp, self._records)
+        return [None if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME else time for kind, time in found]
+
+
+def scan(
+    clients: KafkaClients,
+    ref: Ref,
+    ranges: Sequence[ScanRange],
+    test: RecordTest,
+    first: Edge,
+    queue: ThreadToLoopQueue[ScanStep],
+) -> None:
+    """Scan stretches of a topic and put each step into the queue, until its reader closes it."""
+    windows = OffsetWindows(ranges, first)
+    consumer = BoundedConsumer(clients, "search", ref.name, {}, {}, prefetch=PREFETCH)
+    try:
+        while window := windows.next_window():
+            starts, ends = ({number: part[side] for number, part in window.items()} for side in (0, 1))
+            consumer.read_next(starts, ends)
+            while consumer.open_partitions:
+                records = consumer.poll_records(BATCH, 0.2)
+                done = {**consumer.reached, **_finished(consumer, ends)}
+                step = _test(ref, records, test, windows.left(done), is_settled=not consumer.open_partitions)
+                if (records or step.is_settled) and not queue.put(step):
+                    return
+                if queue.closed.is_set():
+                    return
+    finally:
+        consumer.close()
+
+
+def _finished(consumer: BoundedConsumer, ends: dict[int, int]) -> dict[int, int]:
+    """The ends of the partitions that were read to their end, which may be a gap."""
+    return {number: end for number, end in ends.items() if number not in consumer.open_partitions}
+
+
+def _test(
+    ref: Ref, records: Sequence[Record], test: RecordTest, left: tuple[ScanRange, ...], *, is_settled: bool
+) -> ScanStep:
+    found = test(KafkaColumns(records)) if records else ()
+    chosen = map(records.__getitem__, map(itemgetter(0), found))
+    messages = [_to_message(ref, record) for record in chosen]
+    candidates = [(message, is_sure) for message, (_, is_sure) in zip(messages, found, strict=True)]
+    return ScanStep(len(records), sum(map(len, records)), candidates, left, is_settled)
+
+
+def _to_message(ref: Ref, record: Record) -> Message:
+    return to_message(ref, record, record.partition(), record.offset())

@@ -1,0 +1,117 @@
+"""A scan tests every record of a destination: which stretches are left, and what one step of it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from mqtui.domain.message import EntryId, Message, Offset, Position
+from mqtui.domain.read_range import Edge
+
+Bound: TypeAlias = tuple[int, int]
+"""A position within a partition: offset and 0, or the two numbers of an entry id."""
+
+Window: TypeAlias = Mapping[int, tuple[int, int]]
+"""By partition the offsets of one step back: the first, and the end (exclusive)."""
+
+FIRST_WINDOW = 10_000
+"""Offsets of the first window of a scan from the newest on, in all partitions together."""
+
+MAX_WINDOW = 1_000_000
+WINDOW_GROWTH = 4
+
+
+class ScanRange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A stretch of one partition that is left to scan: from `start` up to before `end`."""
+
+    partition: int
+    start: Bound
+    end: Bound
+
+
+class RecordColumns(Protocol):
+    """Records by column: most are rejected by their value, before a message is made of them."""
+
+    @property
+    def values(self) -> Sequence[bytes | None]:
+        """The values of all."""
+
+    def keys(self) -> Sequence[bytes | None]:
+        """The keys of all."""
+
+    def times(self) -> Sequence[int | None]:
+        """The timestamps of all, in ms."""
+
+
+RecordTest: TypeAlias = Callable[[RecordColumns], Sequence[tuple[int, bool]]]
+"""The candidates among records: the index of each, and whether it surely matches; the others surely do not."""
+
+
+class ScanStep(msgspec.Struct, frozen=True, gc=False):
+    """What a part of a scan found. `scanned` records of `size` bytes were tested.
+
+    `left` is what is to be scanned after this step. `is_settled` says that no later step finds anything newer: a
+    window is read from its start, the newest window first.
+    """
+
+    scanned: int
+    size: int
+    candidates: Sequence[tuple[Message, bool]]
+    left: tuple[ScanRange, ...]
+    is_settled: bool
+
+
+def bound_of(position: Position) -> Bound:
+    """The place of a position within its partition."""
+    match position:
+        case Offset(offset=offset):
+            return offset, 0
+        case EntryId(ms=ms, seq=seq):
+            return ms, seq
+    return position.tag, 0
+
+
+def count_offsets(ranges: Iterable[ScanRange]) -> int:
+    """The offsets in some stretches."""
+    return sum(max(0, each.end[0] - each.start[0]) for each in ranges)
+
+
+class OffsetWindows:
+    """Splits stretches of offsets into windows: from the newest on, each wider than the last; or each stretch whole."""
+
+    def __init__(self, ranges: Iterable[ScanRange], first: Edge) -> None:
+        self._first = first
+        self._width = FIRST_WINDOW
+        self._todo: dict[int, list[tuple[int, int]]] = {}
+        for each in sorted(ranges, key=lambda each: each.start):
+            if each.start < each.end:
+                self._todo.setdefault(each.partition, []).append((each.start[0], each.end[0]))
+        self._window: Window = {}
+
+    def next_window(self) -> Window:
+        """The next window; empty at the end."""
+        self._todo = {number: parts for number, parts in self._todo.items() if parts}
+        if self._first is Edge.NEWEST:
+            width = max(1, self._width // max(1, len(self._todo)))
+            self._width = min(MAX_WINDOW, self._width * WINDOW_GROWTH)
+            self._window = {number: _cut_last(parts, width) for number, parts in self._todo.items()}
+        else:
+            self._window = {number: parts.pop(0) for number, parts in self._todo.items()}
+        return self._window
+
+    def left(self, reached: Mapping[int, int]) -> tuple[ScanRange, ...]:
+        """What is left, where the current window was scanned up to before these offsets."""
+        parts = [(number, max(start, reached.get(number, start)), end) for number, (start, end) in self._window.items()]
+        parts += [(number, start, end) for number, each in self._todo.items() for start, end in each]
+        return tuple(ScanRange(number, (start, 0), (end, 0)) for number, start, end in parts if start < end)
+
+
+def _cut_last(parts: list[tuple[int, int]], width: int) -> tuple[int, int]:
+    """Take the last `width` offsets from the last of some stretches."""
+    start, end = parts.pop()
+    cut = max(start, end - width)
+    if cut > start:
+        parts.append((start, cut))
+    return cut, end

@@ -1,0 +1,1 @@
+"""Finds messages in topics, streams and queues."""

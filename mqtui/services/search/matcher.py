@@ -1,0 +1,176 @@
+"""Decides which messages match: what bytes alone do not tell is decoded, and jq is asked where nothing else can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from typing import Self
+
+import orjson
+
+from mqtui.brokers.loop_yield import TimeSlices
+from mqtui.codecs.compression import MAGICS
+from mqtui.codecs.decoded import Decoded
+from mqtui.codecs.framing import FRAME_STYLES
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.scan import RecordTest
+from mqtui.services.decode_batch import decode_each
+from mqtui.services.decoding import FRAME_BYTES, Decoder
+from mqtui.services.header_values import untyped_value
+from mqtui.services.jq_filter import JqFilter
+from mqtui.services.regular_expression import compile_expression
+from mqtui.services.search.jq_predicate import Unsure, compile_predicate
+from mqtui.services.search.query import SearchQuery
+from mqtui.services.search.record_test import ColumnTest, text_test
+
+OPENED = {*FRAME_STYLES, "fernet", *(name for _, name in MAGICS)}
+"""Layers that are known by their beginning: one that can't be opened hides what is in it."""
+
+
+class MessageMatcher:
+    """One query on the messages of one broker. It counts what could not be tested: that is never selected."""
+
+    def __init__(self, query: SearchQuery, decoder: Decoder) -> None:
+        """Prepare the conditions.
+
+        Raises:
+            BadInput: an expression can't be read.
+        """
+        self.query = query
+        self.undecodable = 0
+        """Messages whose value could not be decoded."""
+
+        self._decoder = decoder
+        self._predicate = compile_predicate(query.program) if query.program else None
+        self._jq = JqFilter(query.program, decoder) if query.program else None
+        self._grep = text_test(query.grep) if query.grep else None
+        self._key = compile_expression(query.key) if query.key else None
+        self._headers = [(name, compile_expression(expression)) for name, expression in query.headers]
+
+    async def __aenter__(self) -> Self:
+        """Compile the jq program.
+
+        Raises:
+            BadInput: it can't be compiled.
+            OverBudget: compiling it takes too long or too much memory.
+        """
+        if self._jq is not None:
+            await self._jq.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the jq program."""
+        if self._jq is not None:
+            await self._jq.close()
+
+    def column_test(self, destination: str) -> RecordTest:
+        """The test that rejects records of a destination by their bytes."""
+        return ColumnTest(self.query, self._predicate, reads_bytes=not self._decoder.has_rules_for(destination))
+
+    @property
+    def failures(self) -> int:
+        """Messages on which the jq program failed."""
+        return self._jq.failure_count if self._jq is not None else 0
+
+    def failure_reasons(self) -> list[str]:
+        """Why, naming the first message of each kind."""
+        return [f"{why}: {count:,}" for why, count in self._jq.failure_reasons()] if self._jq is not None else []
+
+    async def select(self, candidates: Sequence[tuple[Message, bool]]) -> list[Message]:
+        """The messages that match, in order; those that are sure are not tested again.
+
+        Raises:
+            OverBudget: the jq program uses up its budget on too many messages.
+        """
+        unsure = [message for message, is_sure in candidates if not is_sure]
+        if not unsure:
+            return [message for message, _ in candidates]
+        matching = iter(await self._test(unsure))
+        return [message for message, is_sure in candidates if is_sure or next(matching)]
+
+    async def _test(self, messages: Sequence[Message]) -> list[bool]:
+        wanted = [self._has_headers(message) for message in messages]
+        await self._test_keys(messages, wanted)
+        if self.query.looks_into_values:
+            places = [place for place, is_wanted in enumerate(wanted) if is_wanted]
+            chosen = await self._test_values([messages[place] for place in places])
+            for place, is_chosen in zip(places, chosen, strict=True):
+                wanted[place] = is_chosen
+        return wanted
+
+    def _has_headers(self, message: Message) -> bool:
+        for name, test in self._headers:
+            values = (untyped_value(value, kind) for known, value, kind in message.headers if known == name)
+            if not any(test(value or b"") for value in values):
+                return False
+        return True
+
+    async def _test_keys(self, messages: Sequence[Message], wanted: list[bool]) -> None:
+        if self._key is None:
+            return
+        for place, message in enumerate(messages):
+            key = message.key
+            if wanted[place] and key is not None and key.startswith(FRAME_BYTES):
+                decoded = self._decoder.decode_key(message)
+                key = decoded.text if decoded is not None else key
+            wanted[place] = wanted[place] and key is not None and self._key(key)
+
+    async def _test_values(self, messages: Sequence[Message]) -> list[bool]:
+        """Whether the values match. Each is decoded, so that one that can't be is known."""
+        decoded = await decode_each(self._decoder, messages)
+        wanted = [False] * len(messages)
+        open_places: list[int] = []
+        slices = TimeSlices()
+        for place, (message, found) in enumerate(zip(messages, decoded, strict=True)):
+            if slices.is_over:
+                await slices.yield_to_loop()
+            if self._grep is not None and message.value is None and not message.fields:
+                continue
+            if is_undecodable(found):
+                self.undecodable += 1
+                continue
+            if self._grep is not None and not any(map(self._grep, texts_of(message, found))):
+                continue
+            answer = self._predicate_holds(found)
+            wanted[place] = bool(answer)
+            if answer is None:
+                open_places.append(place)
+        if open_places and self._jq is not None:
+            asked = [messages[place] for place in open_places]
+            async with aclosing(self._jq.select(asked)) as answers:
+                places = iter(open_places)
+                async for is_wanted in answers:
+                    wanted[next(places)] = is_wanted
+        return wanted
+
+    def _predicate_holds(self, found: Decoded) -> bool | None:
+        """Whether the program selects a decoded value; None where only jq can tell."""
+        if self._jq is None:
+            return True
+        if self._predicate is None:
+            return None
+        try:
+            return bool(self._predicate(orjson.loads(found.text)))
+        except (Unsure, orjson.JSONDecodeError):
+            return None
+
+
+def texts_of(message: Message, found: Decoded) -> Iterable[bytes]:
+    """What is searched of a decoded value: it, and what is stored where that is text."""
+    if isinstance(message.position, EntryId):
+        for name, value in message.fields:
+            yield name
+            yield value
+    elif message.value is not None:
+        yield message.value
+    if found.text[:1] == b'"':
+        yield str(orjson.loads(found.text)).encode("utf-8", "surrogatepass")
+    yield found.text
+
+
+def is_undecodable(found: Decoded) -> bool:
+    """Whether nothing fits the bytes, or a layer that they begin with could not be opened."""
+    innermost = found.codec.rpartition("+")[2]
+    if innermost == "binary":
+        return True
+    return innermost == "text" and any(not each.fitted and each.codec in OPENED for each in found.attempts)
