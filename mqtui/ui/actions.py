@@ -110,7 +110,7 @@ ACTIONS: tuple[Action, ...] = (
     _look("nav.last", "minus", "last place", "the place before this one", "all"),
     _look("nav.goto", "colon", "go to", "[profile/][kind:]name[@position], a view, run 7F3A, what a log prints", "all"),
     _look("list.filter", "slash ctrl+f", "filter", "words, !word, ~regex, lag>1k, kind:queue, is:dead", "lists"),
-    _look("read.search", "s", "search", "search at the broker", "messages, letters", later=LATER),
+    _look("read.search", "s", "search", "search at the broker", "messages, letters"),
     _look("list.next", "n", "next trouble", "the next thing that is wrong, from anywhere", "all"),
     _look("list.previous", "N", "previous trouble", "the one before", "all"),
     _look("list.mark", "space", "mark", "mark the row", "lists"),

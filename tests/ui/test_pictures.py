@@ -85,6 +85,17 @@ async def test_messages(frozen_shop: MemoryShop, pictures: Pictures, size: tuple
         await pictures.shows(user)
 
 
+@pytest.mark.parametrize("size", (NORMAL, (80, 24)), ids=("normal", "narrow"))
+async def test_search(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[int, int]) -> None:
+    """Orders of one user, newest first; what was scanned and could not be decoded is in the title."""
+    async with pictures.at(frozen_shop.console("shop"), size) as user:
+        await open_shop(user, frozen_shop)
+        await user.moves_to("orders").presses("enter").is_at("MessagesScreen").sees("118282")
+        await user.presses("s").types('.user == "u7"').presses("enter").is_at("SearchScreen").sees("Found", "scanned")
+        await user.sees("118")
+        await pictures.shows(user)
+
+
 async def test_pending(frozen_shop: MemoryShop, pictures: Pictures) -> None:
     """The dead consumer worker-7 and its 42 entries, idle for three hours; C and A say how many they take."""
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:

@@ -74,6 +74,7 @@ async def test_the_small_letter_walk(ground: BrokerFixture, folders: Any) -> Non
         ScreenCase("CausesScreen", letters),
         ScreenCase("DeadLetterScreen", after(letters, "enter", sees="Original")),
         ScreenCase("MessagesScreen", stream),
+        ScreenCase("SearchScreen", after(stream, "s", "v", "enter", sees="Found")),
         *plans_and_records(dlq.name, origin.name),
         ScreenCase("MenuPopup", pending, over="m"),
         ScreenCase("PalettePopup", stream, over="ctrl+p"),

@@ -159,6 +159,10 @@ class Navigator:
         else:
             await self._show("messages", broker_session, ref, start)
 
+    async def search(self, broker_session: BrokerSession, ref: Ref, text: str) -> None:
+        """What a search finds in a destination; of a queue, which is peeked at, the cost of that first."""
+        await self._show("search", broker_session, ref, text)
+
     async def messages_around(self, broker_session: BrokerSession, ref: Ref, position: Position) -> None:
         """The messages around a position that is known to be there."""
         await self._show("messages", broker_session, ref, position)

@@ -22,6 +22,7 @@ SCREENS = {
     "offsets": ("destinations.offsets", "OffsetsScreen"),
     "properties": ("destinations.properties", "PropertiesScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
+    "search": ("messages.search", "SearchScreen"),
     "peek": ("messages.peek", "PeekScreen"),
     "publish": ("messages.publish", "PublishScreen"),
     "causes": ("dead_letters.causes", "CausesScreen"),

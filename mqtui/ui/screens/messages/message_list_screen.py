@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from textual import on
@@ -10,6 +11,7 @@ from textual.containers import Horizontal
 from textual.events import Key
 from textual.widget import Widget
 
+from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
 from mqtui.services.poller import BrokerSnapshot
@@ -40,6 +42,9 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     #messages { width: 58fr; }
     #detail { width: 42fr; }
     """
+
+    search_text = ""
+    """What was searched for, and is there to be changed."""
 
     dims = True
     """Whether a lost connection dims the rows."""
@@ -241,6 +246,31 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
         """Show times as local time, UTC or age."""
         self.prompt_line.flash(f"times: {self.table.messages.next_times()}", "text")
         self.table.refresh()
+
+    @handles("read.search")
+    def ask_search(self) -> None:
+        """Ask what to search for at the broker, and show the hits."""
+        self.run_worker(self._ask_search(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _ask_search(self) -> None:
+        from mqtui.services.search.query_text import HINT
+
+        entered = await self.prompt_line.ask(
+            "search", value=self.search_text, beside=HINT, accepts=self._accepts_search
+        )
+        if entered is not None:
+            await self.console.go.search(self.broker_session, self.ref, entered)
+
+    def _accepts_search(self, text: str) -> bool:
+        """Whether a query can be read; where not, its mistake is said beside it."""
+        from mqtui.services.search.query_text import parse_query
+
+        try:
+            parse_query(text, datetime.now().astimezone())
+        except BadInput as error:
+            self.prompt_line.set_hint(" ".join(filter(None, (error.title, error.hint))), "warn")
+            return False
+        return True
 
     @handles("thing.copy")
     def copy_part(self) -> None:
