@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from mqtui.brokers.port import Batch
 from mqtui.domain.capability import Support
 from mqtui.domain.figure import Figure
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
@@ -12,7 +13,7 @@ from mqtui.domain.message import Position
 from mqtui.domain.resource import Ref
 
 if TYPE_CHECKING:
-    from mqtui.domain.bulk import Alikeness, CountedLetters
+    from mqtui.domain.bulk import Alikeness, BulkResult, CountedLetters, RawLetters, RouteTemplate, RouteTemplates
     from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
     from mqtui.domain.scan import RecordTest, ScanRange, ScanStep
@@ -105,3 +106,35 @@ class ScansRecords(Protocol):
         Raises:
             MqtuiError: the destination can't be read any more.
         """
+
+
+@runtime_checkable
+class RawBatch(Protocol):
+    """Letters of a bulk move, without a `Message` each. `is_routed`: all have a route, so that `move_raw` takes it."""
+
+    is_routed: bool
+
+    @property
+    def positions(self) -> RawLetters:
+        """Where the letters lie in the source; raw entries have their bytes too, which the broker deletes."""
+
+    @property
+    def routes(self) -> Sequence[RouteTemplate]:
+        """The routes that the letters take, each once."""
+
+    def __len__(self) -> int:
+        """The number of letters."""
+
+    def letters(self) -> Batch:
+        """The letters as messages, to be moved one by one."""
+
+
+@runtime_checkable
+class BulkLease(Protocol):
+    """A lease that can move letters without making a `Message` of each. Use either `raw_batches` or `batches`."""
+
+    def raw_batches(self, size: int, routes: RouteTemplates) -> AsyncIterator[RawBatch]:
+        """The letters that `Lease.batches` would give, as raw batches."""
+
+    async def move_raw(self, batch: RawBatch) -> BulkResult:
+        """Store and remove a batch whose letters are all routed, as `Lease.move` does."""

@@ -21,7 +21,6 @@ from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Property, Survey
 
 if TYPE_CHECKING:
-    from mqtui.domain.bulk import BulkResult, OffsetRanges, RouteTemplate, RouteTemplates
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, LetterClaim, Receipt, Source, Transfer
     from mqtui.domain.schema import RegisteredSchema
@@ -275,35 +274,6 @@ class StoresFirst(Protocol):
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Store each, for `Lease.settle` to remove; a refused one stays in the source. One receipt a letter."""
-
-
-@runtime_checkable
-class RawBatch(Protocol):
-    """Letters of a bulk move, without a `Message` each. `is_routed`: all have a route, so that `move_raw` takes it."""
-
-    is_routed: bool
-    ranges: OffsetRanges
-    """Where the letters lie in the source."""
-
-    routes: Sequence[RouteTemplate]
-    """The routes that the letters take, each once."""
-
-    def __len__(self) -> int:
-        """The number of letters."""
-
-    def letters(self) -> Batch:
-        """The letters as messages, to be moved one by one."""
-
-
-@runtime_checkable
-class BulkLease(Protocol):
-    """A lease that can move letters without making a `Message` of each. Use either `raw_batches` or `batches`."""
-
-    def raw_batches(self, size: int, routes: RouteTemplates) -> AsyncIterator[RawBatch]:
-        """The letters that `Lease.batches` would give, as raw batches."""
-
-    async def move_raw(self, batch: RawBatch) -> BulkResult:
-        """Store and remove a batch whose letters are all routed, as `Lease.move` does."""
 
 
 class Writer(Protocol):

@@ -8,18 +8,8 @@ from functools import partial
 from typing import NamedTuple
 
 from mqtui.brokers.blocking import run_to_end_in_thread
-from mqtui.brokers.port import (
-    Batch,
-    BulkLease,
-    ClaimsLetters,
-    EndsEarly,
-    Lease,
-    Publisher,
-    RawBatch,
-    SchemaRegistrar,
-    StoresFirst,
-    Writer,
-)
+from mqtui.brokers.optional_port import BulkLease, RawBatch
+from mqtui.brokers.port import Batch, ClaimsLetters, EndsEarly, Lease, Publisher, SchemaRegistrar, StoresFirst, Writer
 from mqtui.brokers.request_log import log_request
 from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
@@ -96,7 +86,8 @@ class RestrictedWriter(WriteResult):
         async with self._writer.lease(source, options) as lease:
             restricted: type[RestrictedLease] = RestrictedBulkLease if isinstance(lease, BulkLease) else RestrictedLease
             if isinstance(lease, ClaimsLetters):
-                restricted = RestrictedClaimingLease
+                is_bulk = isinstance(lease, BulkLease)
+                restricted = RestrictedBulkClaimingLease if is_bulk else RestrictedClaimingLease
             if isinstance(lease, StoresFirst):
                 restricted = RestrictedStoringLease
             yield restricted(lease, targets, RequestLog(self._broker, f" of {source.ref.name}"), removes=removes)
@@ -248,6 +239,10 @@ class RestrictedBulkLease(RestrictedLease):
     def _bulk_lease(self) -> BulkLease:
         assert isinstance(self._lease, BulkLease)
         return self._lease
+
+
+class RestrictedBulkClaimingLease(RestrictedBulkLease, RestrictedClaimingLease):
+    """A restricted lease that does both."""
 
 
 def require_targets(allowed: frozenset[Ref], wanted: set[Ref]) -> None:

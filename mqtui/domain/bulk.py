@@ -1,4 +1,7 @@
-"""Values of bulk moves and counts, which make no `Message` of each letter: offset ranges, routes, receipts, counts."""
+"""Values of bulk moves and counts, which make no `Message` of each letter.
+
+Offset ranges and raw entries, routes, receipts, counts.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mqtui.domain.errors import Held
-from mqtui.domain.message import Header, Message, Offset
+from mqtui.domain.message import Header, Message, Offset, Position
+from mqtui.domain.raw_entries import RawEntries
 from mqtui.domain.redrive import Receipt
 from mqtui.domain.resource import Ref
 
@@ -21,10 +25,10 @@ OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
 
 @dataclass(frozen=True, slots=True)
 class RouteTemplate:
-    """Target and headers of all letters with the same header names.
+    """Target and headers of all letters with the same header names. The fields of a stream entry count as headers.
 
     Headers at the indexes `kept` are sent in their order. Then follows the origin header, whose value is different for
-    each letter (`origin` None: the letters have it from an earlier run), then the headers `added` to all.
+    each letter (`origin` None: they get none, or have it from an earlier run), then the headers `added` to all.
     """
 
     target: Ref
@@ -123,11 +127,32 @@ class BulkReceipts:
 
 
 @dataclass(frozen=True, slots=True)
-class BulkResult:
-    """The result of a raw batch: the letters that were moved, and each other one with its offset and target."""
+class EntryReceipts:
+    """Where the stream entries `sources` were stored, as columns with a value for each of them.
 
-    moved: BulkReceipts
-    others: Sequence[tuple[Offset, Ref, Receipt]] = ()
+    `target_indexes` is the index of the target in `targets`, an array of native 32-bit integers; `copies` is the id
+    there.
+    """
+
+    sources: Sequence[bytes]
+    targets: tuple[str, ...]
+    target_indexes: bytes
+    copies: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+RawLetters: TypeAlias = OffsetRanges | RawEntries
+"""The letters of a raw batch, as the journal and the bundle take them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """The result of a raw batch: the letters that were moved, and each other one with its position and target."""
+
+    moved: BulkReceipts | EntryReceipts
+    others: Sequence[tuple[Position, Ref, Receipt]] = ()
     routes: bytes = b""
     """For each moved letter the index of its route in `RawBatch.routes`: an array of native 32-bit integers."""
 

@@ -57,6 +57,12 @@ class EntryId(msgspec.Struct, frozen=True, order=True, gc=False):
     ms: int
     seq: int
 
+    @classmethod
+    def parse(cls, raw: bytes) -> EntryId:
+        """The id as the server writes it; without a sequence number it is 0."""
+        ms, _, seq = raw.partition(b"-")
+        return cls(int(ms), int(seq or 0))
+
     def __str__(self) -> str:
         return f"{self.ms}-{self.seq}"
 

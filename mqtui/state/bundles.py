@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mqtui.domain.errors import Refused, StorageFailed
 from mqtui.domain.message import Message
+from mqtui.domain.raw_entries import RawEntries
 from mqtui.state.fsync import append_whole, open_private, sync_folder
-from mqtui.state.message_codec import decode_messages, encode_messages
+from mqtui.state.message_codec import decode_messages, encode_entries, encode_messages
 from mqtui.state.paths import ensure_private_dir, state_dir
 
 if TYPE_CHECKING:
@@ -58,9 +59,16 @@ class Bundle:
         """
         if len(letters) != len(positions):
             raise ValueError(f"{len(letters)} letters and {len(positions)} positions")
-        if not letters:
-            return
-        token = self._cipher.encrypt(encode_messages(letters, positions))
+        if letters:
+            self._append_blob(encode_messages(letters, positions))
+
+    def append_entries(self, letters: RawEntries) -> None:
+        """Append raw entries, each under its id, as `append` does with messages."""
+        if letters.entries:
+            self._append_blob(encode_entries(letters))
+
+    def _append_blob(self, blob: bytes) -> None:
+        token = self._cipher.encrypt(blob)
         try:
             file = self._file or self._open()
             append_whole(file, self._end, FRAME.pack(len(token), zlib.crc32(token)) + token)

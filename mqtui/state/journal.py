@@ -34,8 +34,9 @@ from mqtui.state.paths import state_dir
 __all__ = ["InFlight", "Journal", "LettersInFlight", "OutcomeRow", "OutcomeRows", "RunRecord", "UnfinishedBatch"]
 
 MIN_PREFIX = 4
-COLUMNS_OF_LETTERS = 2
-"""Since this format blobs may hold offset ranges and columns instead of lists of letters (`state.journal_codec`)."""
+COLUMNS_OF_LETTERS, COLUMNS_OF_ENTRIES = 2, 5
+"""Since these formats blobs may hold offset ranges and columns instead of lists of letters, and ids and columns of
+stream entries (`state.journal_codec`); bundles may hold raw entries since the second."""
 
 DAY_MS = 86_400_000
 
@@ -60,7 +61,7 @@ CREATE INDEX dones_of_run ON dones (run, number)
 
 POLICIES = "CREATE TABLE policies (run TEXT PRIMARY KEY, policies BLOB NOT NULL) WITHOUT ROWID"
 AUDIT_HEAD = "CREATE TABLE audit_head (one INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash TEXT, coming TEXT NOT NULL)"
-FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES), (4, AUDIT_HEAD))
+FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES), (4, AUDIT_HEAD), (COLUMNS_OF_ENTRIES, ""))
 
 COLUMNS = (
     "id, verb, profile, target, source_kind, source_name, broker, plan, plan_hash, operator, host, pid, pid_start, "

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.message import Delivery, EntryId, Envelope, Field, Header, Message, Offset, Position
+from mqtui.domain.raw_entries import RawEntries, RawEntry
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 
 PARTS = attrgetter("resource", "position", "value", "key", "headers", "timestamp", "fields", "envelope")
@@ -30,11 +31,15 @@ MessageRow: TypeAlias = tuple[
     ],
 ]
 _rows = msgspec.msgpack.Decoder(list[MessageRow])
+_entry_rows = msgspec.msgpack.Decoder(tuple[Kind, bytes, list[RawEntry]])
 PACKED = 1
 """Flag: compressed, since a sample shrank enough."""
 
 RAW_TEXT = 2
 """Flag: text is stored as bytes, since some is not UTF-8."""
+
+RAW_ENTRIES = 4
+"""Flag: kind and name of a stream and its raw entries, instead of messages."""
 
 SAMPLE = 32_768
 WORTH = 0.7
@@ -49,6 +54,17 @@ def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
     except UnicodeEncodeError:
         flags |= RAW_TEXT
         blob = msgspec.msgpack.encode(text_as_bytes(rows))
+    return _compress(flags, blob)
+
+
+def encode_entries(letters: RawEntries) -> bytes:
+    """The same for raw entries, each named by its id."""
+    row = (letters.stream.kind, name_bytes(letters.stream.name), letters.entries)
+    return _compress(RAW_ENTRIES, msgspec.msgpack.encode(row))
+
+
+def _compress(flags: int, blob: bytes) -> bytes:
+    """The flags and the blob, compressed where that is worth it."""
     middle = max(0, (len(blob) - SAMPLE) // 2)
     sample = blob[middle : middle + SAMPLE]
     if len(zlib.compress(sample, 1)) < WORTH * len(sample):
@@ -60,11 +76,20 @@ def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
 def decode_messages(packed: bytes) -> Iterator[tuple[str, Message]]:
     """The names and messages of a blob."""
     blob = zlib.decompress(packed[1:]) if packed[0] & PACKED else packed[1:]
+    if packed[0] & RAW_ENTRIES:
+        yield from _decode_entries(blob)
+        return
     if packed[0] & RAW_TEXT:
         yield from map(decode_bytes_row, msgspec.msgpack.decode(blob))
         return
     for name, (resource, position, value, key, headers, timestamp, entries, envelope) in _rows.decode(blob):
         yield name, Message(resource, decode_position(position), value, key, headers, timestamp, entries, envelope)
+
+
+def _decode_entries(blob: bytes) -> Iterator[tuple[str, Message]]:
+    kind, name, entries = _entry_rows.decode(blob)
+    for letter in RawEntries(Ref(kind, name_text(name)), entries).letters():
+        yield str(letter.position), letter
 
 
 def decode_bytes_row(row: Any) -> tuple[str, Message]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from mqtui.brokers.kafka.redrive.state_topic import transactional_id
-from mqtui.brokers.port import Adapter, BulkLease, Lease
-from mqtui.domain.bulk import BulkResult, FencedDuringMove
+from mqtui.brokers.optional_port import BulkLease, RawBatch
+from mqtui.brokers.port import Adapter, Lease
+from mqtui.domain.bulk import BulkReceipts, BulkResult, FencedDuringMove, OffsetRanges
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
@@ -86,6 +87,16 @@ async def bulk_lease(run: GuardedRedrive, planned: tuple[Source, Plan] | None = 
     async with run.lease(planned) as lease:
         assert isinstance(lease, BulkLease)
         yield lease
+
+
+def places(raw_batch: RawBatch) -> OffsetRanges:
+    assert isinstance(raw_batch.positions, OffsetRanges)
+    return raw_batch.positions
+
+
+def columns_of(result: BulkResult) -> BulkReceipts:
+    assert isinstance(result.moved, BulkReceipts)
+    return result.moved
 
 
 def read_rows(kafka: KafkaCluster, ref: Ref) -> list[Row]:
@@ -188,10 +199,10 @@ async def test_the_place_of_each_copy_is_told(kafka: KafkaCluster, kafka_adapter
     assert all(
         watched.contains({home.name: home, other.name: other}[topic], copy)
         for _, each in told
-        for _, topic, copy in each.moved
+        for _, topic, copy in columns_of(each)
         if copy
     )
-    copies = {f"{topic} {copy}": str(place) for _, each in told for place, topic, copy in each.moved}
+    copies = {f"{topic} {copy}": str(place) for _, each in told for place, topic, copy in columns_of(each)}
     assert len(copies) == 120
     for ref in (home, other):
         for record in kafka.records(ref):
@@ -222,7 +233,7 @@ async def test_a_load_with_an_odd_letter_is_shown(
     letters: list[Message] = [letter for load in loads for letter in load.letters()]
     assert sorted(letter.value or b"" for letter in letters)[-1] == b"odd"
     assert [len(load) for load in loads] == [4] * 4
-    assert [str(place) for load in loads for place in load.ranges] == [str(letter.position) for letter in letters]
+    assert [str(place) for load in loads for place in places(load)] == [str(letter.position) for letter in letters]
 
 
 async def test_a_letter_that_is_too_large_is_refused_and_the_others_move(
@@ -288,7 +299,9 @@ async def test_a_run_that_is_taken_over_knows_what_became_of_its_load(
     assert isinstance(lost.value.results, BulkResult)
     assert len(lost.value.results.moved) == 0
     states = {place: receipt.state for place, _, receipt in lost.value.results.others}
-    assert {place for place, state in states.items() if state is PublishStatus.GONE} == {*first.ranges} & {*load.ranges}
+    assert {place for place, state in states.items() if state is PublishStatus.GONE} == {*places(first)} & {
+        *places(load)
+    }
     assert {*states.values()} <= {PublishStatus.GONE, PublishStatus.RETURNED}
     assert len(states) == len(load)
     assert len(kafka.records(home)) == len(first)

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from mqtui.brokers.port import Adapter, BulkLease
+from mqtui.brokers.optional_port import BulkLease
+from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Offset, Outgoing

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mqtui.brokers.port import Batch, RawBatch
+from mqtui.brokers.optional_port import RawBatch
+from mqtui.brokers.port import Batch
 from mqtui.domain.bulk import BulkResult, FencedDuringMove, RouteTemplate, RouteTemplates
 from mqtui.domain.errors import Held, NotFound
 from mqtui.domain.message import Message, Offset, Outgoing

@@ -21,7 +21,7 @@ class MemoryRawBatch:
         self.routes: Sequence[RouteTemplate] = list(
             {id(lane): lane for lane in self._ways if lane is not None}.values()
         )
-        self.ranges = self._places(range(len(self._batch)))
+        self.positions = self._places(range(len(self._batch)))
 
     def __len__(self) -> int:
         return len(self._batch)

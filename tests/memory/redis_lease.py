@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from mqtui.brokers.optional_port import RawBatch
 from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.redrive.raw_entries import EntryRouter, RawEntryBatch
+from mqtui.domain.bulk import BulkResult, EntryReceipts, RouteTemplates
 from mqtui.domain.message import EntryId, Message, Position
 from mqtui.domain.redrive import IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
@@ -47,6 +52,41 @@ class RedisLease:
                 return
             after, given = ids[-1], given + len(ids)
             yield [self._server.message(self._source.ref, entry, self._stream.entries[entry]) for entry in ids]
+
+    async def raw_batches(self, size: int, templates: RouteTemplates) -> AsyncIterator[RawEntryBatch]:
+        """The same letters as raw entries, routed by the adapter's own code."""
+        router = EntryRouter(self._source.ref, templates, lambda _: True)
+        async for batch in self.batches(size):
+            entries = [(str(letter.position).encode(), [*chain.from_iterable(letter.fields)]) for letter in batch]
+            yield RawEntryBatch(self._source.ref, entries, router.route(entries))
+
+    async def move_raw(self, raw_batch: RawBatch) -> BulkResult:
+        """As `move`."""
+        assert isinstance(raw_batch, RawEntryBatch)
+        transfers, indexes = list[Transfer](), list[int]()
+        for letter, route in zip(raw_batch.letters(), raw_batch.route_of_each, strict=True):
+            assert route is not None
+            spec = route.spec
+            transfers.append(Transfer(letter, spec.target, stripped=spec.stripped, added=spec.added))
+            indexes.append(raw_batch.entry_routes.index(route))
+        receipts = await self.move(transfers)
+        rows = list(zip(transfers, receipts, indexes, strict=True))
+        moved = [row for row in rows if row[1].state is PublishStatus.STORED]
+        routes = array("i", [index for _, _, index in moved]).tobytes()
+        return BulkResult(
+            EntryReceipts(
+                [str(transfer.letter.position).encode() for transfer, _, _ in moved],
+                tuple(route.target.name for route in raw_batch.routes),
+                routes,
+                [str(receipt.position).encode() for _, receipt, _ in moved],
+            ),
+            [
+                (transfer.letter.position, transfer.target, receipt)
+                for transfer, receipt, _ in rows
+                if receipt.state is not PublishStatus.STORED
+            ],
+            routes,
+        )
 
     async def drain(self) -> None:
         """Read no more."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import Refused, StorageFailed
-from mqtui.domain.message import Message
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.raw_entries import RawEntries
+from mqtui.domain.resource import Kind, Ref
 from mqtui.state import bundles
 from mqtui.state.bundles import Bundle
 from tests.state.samples import ALL, KAFKA, RABBIT, RUN
@@ -31,6 +33,21 @@ def filled(*batches: Sequence[Message]) -> Path:
 def test_letters_come_back_as_they_were() -> None:
     filled(ALL, [KAFKA, RABBIT])
     assert list(bundles.read(RUN, KEY)) == [*zip(positions(ALL), ALL, strict=True), ("0", KAFKA), ("1", RABBIT)]
+
+
+@pytest.mark.parametrize("size", [1, 5_000], ids=["plain", "compressed"])
+def test_raw_entries_come_back_as_messages(size: int) -> None:
+    """Field names that repeat, bytes that are no text, and a stream whose name is none."""
+    stream = Ref(Kind.STREAM, "d\udcfflq")
+    entries = [(b"7-0", [b"a", b"\xff" * size, b"a", b""]), (b"7-18446744073709551615", [b"\xfe", b"2"])]
+    with Bundle(RUN, KEY) as bundle:
+        bundle.append_entries(RawEntries(stream, entries))
+        bundle.append([KAFKA], ["0/1"])
+    fields = (((b"a", b"\xff" * size), (b"a", b"")), ((b"\xfe", b"2"),))
+    ids = (EntryId(7, 0), EntryId(7, 2**64 - 1))
+    letters = [Message(stream, position, None, None, (), 7, each) for position, each in zip(ids, fields, strict=True)]
+    assert list(bundles.read(RUN, KEY)) == [("7-0", letters[0]), (str(ids[1]), letters[1]), ("0/1", KAFKA)]
+    assert all(type(pair) is tuple for _, letter in bundles.read(RUN, KEY) for pair in letter.fields)
 
 
 def test_types_come_back_too() -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
+from mqtui.domain.bulk import BulkReceipts, EntryReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
 from mqtui.domain.policy import Environment, Policy, strictest
+from mqtui.domain.raw_entries import RawEntries
+from mqtui.domain.resource import Kind, Ref
 from mqtui.machine.process import process_start
 from mqtui.state.journal import InFlight, Journal, OutcomeRow
 from tests.state.samples import RUN, record
@@ -154,6 +156,23 @@ def test_letters_are_recorded_as_offset_ranges(runs: Journal) -> None:
     assert runs.letters_of_last_batches(RUN, 1) == [(name, b"", -1) for name in names]
 
 
+def test_letters_are_recorded_as_raw_entries(runs: Journal) -> None:
+    """The same for entries of a stream, by their ids."""
+    runs.begin(record())
+    flat = [b"n", b"1"]
+    entries = RawEntries(Ref(Kind.STREAM, "dlq"), [(b"7-0", flat), (b"7-1", flat), (b"9-0", flat)])
+    first = runs.begin_batch(RUN, entries)
+    assert runs.unfinished_letters(RUN) == [(name, b"", -1) for name in ("7-0", "7-1", "9-0")]
+    targets = array("i", [1, 0]).tobytes()
+    runs.record_outcomes(RUN, first, EntryReceipts([b"7-0", b"9-0"], ("orders", "b\udcff"), targets, [b"8-0", b"8-1"]))
+    runs.record_outcomes(RUN, first, EntryReceipts([], (), b"", []))
+    assert runs.unfinished_letters(RUN) == [("7-1", b"", -1)]
+    assert list(runs.read_outcomes(RUN)) == [
+        ("7-0", "moved", "b\\udcff 8-0", ""),
+        ("9-0", "moved", "orders 8-1", ""),
+    ]
+
+
 def test_a_journal_of_an_earlier_format_is_read_on(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     with closing(Journal(path)) as runs:
@@ -167,7 +186,7 @@ def test_a_journal_of_an_earlier_format_is_read_on(tmp_path: Path) -> None:
         assert runs.unfinished_letters(RUN) == [mark("0/2")]
         assert list(runs.read_outcomes(RUN)) == [moved("0/1")]
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (4,)
+        assert database.execute("PRAGMA user_version").fetchone() == (5,)
 
 
 def test_runs_do_not_see_each_others_letters(runs: Journal) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mqtui.brokers.redis.connection.resp import Entry, flatten_fields
-from mqtui.domain.message import EntryId, Message, Outgoing
+from mqtui.domain.message import Message, Outgoing
+from mqtui.domain.raw_entries import RawEntries
 from mqtui.domain.resource import Ref, name_bytes
 
 
-def to_messages(ref: Ref, entries: Iterable[Entry]) -> list[Message]:
-    """Entries of a stream as messages. The timestamp of each is the milliseconds of its id."""
-    messages = []
-    for raw, flat in entries:
-        ms, _, seq = raw.partition(b"-")
-        milliseconds = int(ms)
-        fields = tuple(zip(flat[::2], flat[1::2], strict=True))
-        messages.append(Message(ref, EntryId(milliseconds, int(seq)), None, None, (), milliseconds, fields))
-    return messages
+def to_messages(ref: Ref, entries: Sequence[Entry]) -> list[Message]:
+    """Entries of a stream as messages."""
+    return RawEntries(ref, entries).letters()
 
 
 def to_parts(outgoing: Outgoing) -> list[bytes]:

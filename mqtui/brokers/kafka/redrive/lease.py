@@ -14,7 +14,8 @@ from mqtui.brokers.kafka.read.topic_metadata import describe_topic, topic_name
 from mqtui.brokers.kafka.redrive.at_least_once_lease import AtLeastOnceLease
 from mqtui.brokers.kafka.redrive.lease_thread import LeaseThread
 from mqtui.brokers.kafka.redrive.raw_records import RawRecordBatch
-from mqtui.brokers.port import Batch, Lease, RawBatch
+from mqtui.brokers.optional_port import RawBatch
+from mqtui.brokers.port import Batch, Lease
 from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
 from mqtui.domain.plan import Plan

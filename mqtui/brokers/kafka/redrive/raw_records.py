@@ -102,7 +102,7 @@ class RawRecordBatch:
         self.records = records
         self.partitions = [record[1] for record in records]
         self.offsets = [record[2] for record in records]
-        self.ranges = OffsetRanges.of(self.partitions, self.offsets)
+        self.positions = OffsetRanges.of(self.partitions, self.offsets)
         templates = {id(record[3]): record[3] for record in records}.values()
         self.is_routed = None not in templates
         self.routes: Sequence[RouteTemplate] = [template for template in templates if template is not None]

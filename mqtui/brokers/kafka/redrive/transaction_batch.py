@@ -94,7 +94,7 @@ class RawTransfers:
     def __init__(self, raw_batch: RawRecordBatch) -> None:
         self.partitions, self.offsets = raw_batch.partitions, raw_batch.offsets
         self.value_sizes = [len(record[0]) for record in raw_batch.records]
-        self._ranges = raw_batch.ranges
+        self._ranges = raw_batch.positions
         self._routes = raw_batch.routes
         self._targets = {route.target for route in raw_batch.routes}
         self._records = raw_batch.records

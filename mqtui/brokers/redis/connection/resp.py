@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.errors import translate
 from mqtui.domain.message import EntryId, Field
+from mqtui.domain.raw_entries import RawEntry
 
 Command: TypeAlias = Sequence[bytes | str | int]
 """A command name and its arguments."""
@@ -16,8 +17,8 @@ Command: TypeAlias = Sequence[bytes | str | int]
 Reply: TypeAlias = "int | bytes | list[Reply] | None"
 ReplyOrError: TypeAlias = "Reply | RedisError"
 
-Entry: TypeAlias = tuple[bytes, list[bytes]]
-"""A stream entry as XRANGE and XCLAIM reply it: its id and a flat list of field names and values."""
+Entry: TypeAlias = RawEntry
+"""A stream entry as XRANGE and XCLAIM reply it."""
 
 MAX_SEQ = 2**64 - 1
 
@@ -57,8 +58,7 @@ def parse_entries(reply: Reply) -> list[Entry]:
 
 
 def parse_entry_id(raw: bytes) -> EntryId:
-    ms, _, seq = raw.partition(b"-")
-    return EntryId(int(ms), int(seq or 0))
+    return EntryId.parse(raw)
 
 
 def encode_entry_id(position: EntryId) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -21,7 +21,7 @@ from mqtui.brokers.redis.redrive.bookkeeping_keys import (
 from mqtui.brokers.redis.redrive.cross_broker_claims import describe_run
 from mqtui.brokers.redis.redrive.receipts import GONE, STORED_EARLIER
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.message import EntryId, Message, Position
+from mqtui.domain.message import EntryId, Position
 from mqtui.domain.redrive import LeaseOptions, PublishStatus, Receipt, Source
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -83,13 +83,13 @@ class OtherRunLookup:
         self._key = name_bytes(source.name)
         self._run = run
 
-    async def name_runs(self, letters: Sequence[Message], receipts: Sequence[Receipt]) -> list[Receipt]:
+    async def name_runs(self, positions: Iterable[Position], receipts: Sequence[Receipt]) -> list[Receipt]:
         """The receipts; the reason of each that is gone names the run that handled the letter, if one is found."""
         named = list(receipts)
         gone = {
-            encode_entry_id(letter.position): index
-            for index, (letter, receipt) in enumerate(zip(letters, receipts, strict=True))
-            if receipt is GONE and isinstance(letter.position, EntryId)
+            encode_entry_id(position): index
+            for index, (position, receipt) in enumerate(zip(positions, receipts, strict=True))
+            if receipt is GONE and isinstance(position, EntryId)
         }
         if not gone:
             return named

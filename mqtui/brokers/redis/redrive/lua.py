@@ -83,27 +83,29 @@ for i = at + 1, at + adds do extra[#extra + 1] = ARGV[i] end
 at = at + adds
 local n, groups, has_handled = #ARGV - at, read_groups(src), redis.call('EXISTS', handled_set) == 1
 if #groups > 0 then redis.call('XPENDING', src, groups[1]['name'], '0-0', '0-0', 1) end
-local out, removed, moved, special, marked = {0}, {}, {}, 0, false
+-- lengths are counted beside the tables: `#` searches, and a call of a function costs, for each of 500 letters
+local out, outs, removed, removals, moved, moves = {0}, 1, {}, 0, {}, 0
+local special, marked, is_changed, pcall, xadd = 0, false, strips + adds > 0, redis.pcall, 'XADD'
 local function changed(fields)
-  if strips == 0 and adds == 0 then return fields end
-  local result = {}
+  local result, length = {}, 0
   for i = 1, #fields, 2 do
-    if not strip[fields[i]] then
-      result[#result + 1] = fields[i]
-      result[#result + 1] = fields[i + 1]
+    local name = fields[i]
+    if not strip[name] then
+      result[length + 1], result[length + 2] = name, fields[i + 1]
+      length = length + 2
     end
   end
-  for i = 1, #extra do result[#result + 1] = extra[i] end
+  for i = 1, adds do result[length + i] = extra[i] end
   return result
 end
 local function report(outcome)
-  special = special + 1
-  out[#out + 1] = outcome
+  special, outs = special + 1, outs + 1
+  out[outs] = outcome
 end
 local function move(id, fields)
   if has_handled and redis.call('SISMEMBER', handled_set, id) == 1 then return report('=') end
-  fields = changed(fields)
-  if #fields == 0 then return report('!no field would be left') end
+  if is_changed then fields = changed(fields) end
+  if fields[1] == nil then return report('!no field would be left') end
   local stays = #groups > 0 and is_needed(src, groups, id)
   if stays then
     -- marked before it is stored: an entry that stays without a mark would be moved again
@@ -111,16 +113,16 @@ local function move(id, fields)
     if type(added) == 'table' then return report('!' .. added.err) end
     marked = true
   end
-  local new = redis.pcall('XADD', dst, 'NOMKSTREAM', '*', unpack(fields))
+  local new = pcall(xadd, dst, 'NOMKSTREAM', '*', unpack(fields))
   if type(new) == 'table' then
     if stays then redis.call('SREM', handled_set, id) end
     return report('!' .. new.err)
   end
-  moved[#moved + 1] = id
-  moved[#moved + 1] = new
+  moved[moves + 1], moved[moves + 2] = id, new
+  moves = moves + 2
   if stays then return report('+' .. new) end
-  removed[#removed + 1] = id
-  out[#out + 1] = new
+  removals, outs = removals + 1, outs + 1
+  removed[removals], out[outs] = id, new
 end
 local i, window = 1, 16
 while i <= n do
@@ -144,7 +146,7 @@ while i <= n do
   end
   window = math.max(1, math.min(512, hits * 2))
 end
-if #removed > 0 then redis.call('XDEL', src, unpack(removed)) end
+if removals > 0 then redis.call('XDEL', src, unpack(removed)) end
 if marked then redis.pcall('EXPIRE', handled_set, ARGV[1]) end
 log_moves(KEYS[4], moved, ARGV[1])
 out[1] = special

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mqtui.brokers.redis.connection.hash_slots import key_slot
-from mqtui.brokers.redis.connection.resp import eval_command, parse_entries, parse_entry_id, raise_if_error
+from mqtui.brokers.redis.connection.resp import Entry, eval_command, parse_entries, parse_entry_id, raise_if_error
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
 from mqtui.brokers.redis.read.catalog import require_stream, stream_key
@@ -25,10 +26,12 @@ from mqtui.brokers.redis.redrive.move_cross_slot import CrossSlotMover
 from mqtui.brokers.redis.redrive.move_large_entry import MAX_SCRIPT_FIELDS, LargeEntryMover
 from mqtui.brokers.redis.redrive.move_same_slot import SameSlotMover
 from mqtui.brokers.redis.redrive.move_spec import MoveSpec
-from mqtui.brokers.redis.redrive.receipts import refusal_receipt
+from mqtui.brokers.redis.redrive.raw_entries import EntryRoute, RawEntryBatch
+from mqtui.brokers.redis.redrive.receipts import MovedEntries, refusal_receipt
 from mqtui.brokers.redis.redrive.remove import EntryRemover
+from mqtui.domain.bulk import BulkResult, EntryReceipts
 from mqtui.domain.errors import NotAuthorised, NotFound
-from mqtui.domain.message import EntryId, Message
+from mqtui.domain.message import EntryId, Message, Position
 from mqtui.domain.redrive import LeaseOptions, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
@@ -98,6 +101,38 @@ class EntryMover:
             receipts |= dict(zip(indexes, moved, strict=True))
         return [receipts[index] for index in range(len(batch))]
 
+    async def move_raw(self, batch: RawEntryBatch, largest: int) -> BulkResult:
+        """`move` for raw entries with targets in the source's slot."""
+        entries = batch.positions.entries
+        numbers: dict[EntryRoute | None, int] = {route: at for at, route in enumerate(batch.entry_routes)}
+        sources, copies, route_indexes = list[bytes](), list[bytes](), array("i")
+        others: list[tuple[Position, Ref, Receipt]] = []
+        for spec, indexes in batch.indexes_by_spec().items():
+            chosen = [entries[index] for index in indexes]
+            moved = await self._move_entries(chosen, spec, largest)
+            stored = [index for index, copy in zip(indexes, moved.copies, strict=True) if copy]
+            sources += [entries[index][0] for index in stored]
+            copies += filter(None, moved.copies)
+            route_indexes.extend(map(numbers.__getitem__, map(batch.route_of_each.__getitem__, stored)))
+            others += [
+                (parse_entry_id(chosen[index][0]), spec.target, receipt) for index, receipt in moved.others.items()
+            ]
+        targets = tuple(route.spec.target.name for route in batch.entry_routes)
+        columns = route_indexes.tobytes()
+        return BulkResult(EntryReceipts(sources, targets, columns, copies), others, columns)
+
+    async def _move_entries(self, entries: Sequence[Entry], spec: MoveSpec, largest: int) -> MovedEntries:
+        try:
+            movers = await self._movers_to(spec.target)
+        except (NotFound, NotAuthorised) as error:
+            return MovedEntries.of([refusal_receipt(error)] * len(entries))
+        assert movers.same_slot is not None
+        return await movers.same_slot.move_entries(entries, spec, largest)
+
+    def is_in_same_slot(self, target: Ref) -> bool:
+        """Whether a script can move entries to this target."""
+        return not self._router.is_clustered or key_slot(stream_key(target)) == key_slot(self._key)
+
     def _group_by_spec(self, batch: Sequence[Transfer]) -> dict[MoveSpec, range | list[int]]:
         """The indexes of the letters of each spec. Usually there is one spec, which is recognised without hashing."""
         if not batch:
@@ -163,7 +198,7 @@ class EntryMover:
             raise NotFound(missing.title, "A move never creates its target.", missing.hint) from missing
         last = parse_entries(raise_if_error(newest, "XREVRANGE", target.name))
         newest_id = parse_entry_id(last[0][0]) if last else EntryId(0, 0)
-        if not self._router.is_clustered or key_slot(key) == key_slot(self._key):
+        if self.is_in_same_slot(target):
             move_log = move_log_key(self._router.address.prefix, self._key, self._options.run, key)
             commands = commands_to_store(key, self._key, self._handled_set, move_log)
             await require_rights(self._connection, commands, target.name)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
-from mqtui.brokers.redis.connection.resp import Command, ReplyOrError, eval_command
+from mqtui.brokers.redis.connection.resp import Command, Entry, ReplyOrError, eval_command, parse_entry_id
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
 from mqtui.brokers.redis.errors import RepliesLost
+from mqtui.brokers.redis.messages import to_messages
 from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S
 from mqtui.brokers.redis.redrive.lost_replies import find_entries
 from mqtui.brokers.redis.redrive.lua import MOVE
-from mqtui.brokers.redis.redrive.move_spec import MoveSpec, entry_ids, is_in_order, split_chunks
-from mqtui.brokers.redis.redrive.receipts import GONE, mark_unknown, parse_outcomes
+from mqtui.brokers.redis.redrive.move_spec import MoveSpec, entry_ids, is_in_order, split_chunks, split_entries
+from mqtui.brokers.redis.redrive.receipts import GONE, MovedEntries, mark_unknown, only_new_ids, parse_outcomes
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.redrive import PublishStatus, Receipt
@@ -41,7 +42,7 @@ class SameSlotMover:
         if not is_in_order(letters):
             return await self._move_sorted(letters, spec, largest)
         chunks = list(split_chunks(letters, largest))
-        commands = [self._command(chunk, spec) for chunk in chunks]
+        commands = [self._command(entry_ids(chunk), spec) for chunk in chunks]
         try:
             replies, not_durable = await self._connection.execute_and_wait(commands)
         except RepliesLost as lost:
@@ -56,14 +57,28 @@ class SameSlotMover:
         receipts = dict(zip(sorted(by_id), await self.move(in_order, spec, largest), strict=True))
         return [receipts[letter.position] for letter in letters if isinstance(letter.position, EntryId)]
 
-    def _command(self, chunk: Sequence[Message], spec: MoveSpec) -> Command:
+    async def move_entries(self, entries: Sequence[Entry], spec: MoveSpec, largest: int) -> MovedEntries:
+        """`move` for raw entries in ascending order."""
+        chunks = list(split_entries(entries, largest))
+        commands = [self._command([raw for raw, _ in chunk], spec) for chunk in chunks]
+        try:
+            replies, not_durable = await self._connection.execute_and_wait(commands)
+        except RepliesLost as lost:
+            letters = [to_messages(spec.source, chunk) for chunk in chunks]
+            return MovedEntries.of(await self._repeat(letters, commands, spec, lost))
+        if not not_durable and (copies := only_new_ids(replies)):
+            self._newest = parse_entry_id(copies[-1])
+            return MovedEntries(copies)
+        return MovedEntries.of(
+            [mark_unknown(receipt, not_durable) for receipt in self._receipts(chunks, replies, spec)]
+        )
+
+    def _command(self, ids: Sequence[bytes], spec: MoveSpec) -> Command:
         keys = (name_bytes(spec.source.name), name_bytes(spec.target.name), self._handled_set, self._move_log)
         stripped, added = [name_bytes(name) for name in spec.stripped], spec.added_parts()
-        return eval_command(MOVE, keys, TTL_S, len(stripped), len(added), *stripped, *added, *entry_ids(chunk))
+        return eval_command(MOVE, keys, TTL_S, len(stripped), len(added), *stripped, *added, *ids)
 
-    def _receipts(
-        self, chunks: Sequence[Sequence[Message]], replies: Sequence[ReplyOrError], spec: MoveSpec
-    ) -> list[Receipt]:
+    def _receipts(self, chunks: Sequence[Sized], replies: Sequence[ReplyOrError], spec: MoveSpec) -> list[Receipt]:
         receipts: list[Receipt] = []
         for chunk, reply in zip(chunks, replies, strict=True):
             receipts += parse_outcomes(reply, len(chunk), spec.target.name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from mqtui.brokers.redis.connection.resp import encode_entry_id, flatten_fields
+from mqtui.brokers.redis.connection.resp import Entry, encode_entry_id, entry_sizes, flatten_fields
 from mqtui.domain.message import EntryId, Header, Message
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -13,6 +14,8 @@ CHUNK_LETTERS = 500
 CHUNK_BYTES = 1_000_000
 CHUNK_PARTS = 50_000
 """Limits of one script call (D4). A part is a field name or a field value."""
+
+Letter = TypeVar("Letter", Message, Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,30 @@ def is_in_order(letters: Sequence[Message]) -> bool:
     return True
 
 
+def split_entries(entries: Sequence[Entry], largest: int = CHUNK_BYTES) -> Iterator[Sequence[Entry]]:
+    """`split_chunks` for raw entries."""
+    if largest * CHUNK_LETTERS <= CHUNK_BYTES:
+        return _split_by_count(entries)
+    return _split_by_size(entries, entry_sizes(entries), [len(flat) for _, flat in entries])
+
+
 def split_chunks(letters: Sequence[Message], largest: int = CHUNK_BYTES) -> Iterator[Sequence[Message]]:
     """Letters in chunks of at most 500, 1 MB and 50,000 parts (D4). No letter has more than `largest` bytes."""
     if largest * CHUNK_LETTERS <= CHUNK_BYTES:
-        for start in range(0, len(letters), CHUNK_LETTERS):
-            yield letters[start : start + CHUNK_LETTERS]
-        return
+        return _split_by_count(letters)
+    return _split_by_size(letters, [letter.size for letter in letters], [2 * len(letter.fields) for letter in letters])
+
+
+def _split_by_count(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
+    for start in range(0, len(letters), CHUNK_LETTERS):
+        yield letters[start : start + CHUNK_LETTERS]
+
+
+def _split_by_size(
+    letters: Sequence[Letter], sizes: Sequence[int], part_counts: Sequence[int]
+) -> Iterator[Sequence[Letter]]:
     start = size = parts = 0
-    for index, letter in enumerate(letters):
-        letter_size = letter.size
-        letter_parts = 2 * len(letter.fields)
+    for index, (letter_size, letter_parts) in enumerate(zip(sizes, part_counts, strict=True)):
         is_full = (
             index - start == CHUNK_LETTERS or size + letter_size > CHUNK_BYTES or parts + letter_parts > CHUNK_PARTS
         )

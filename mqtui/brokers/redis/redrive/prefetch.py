@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
+from typing import Generic, TypeVar
 
-from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.connection.resp import Entry, Reply, encode_entry_id, next_id, parse_entries, parse_entry_id
 from mqtui.brokers.redis.connection.routing import Router, retry_for
-from mqtui.brokers.redis.messages import to_messages
 from mqtui.brokers.redis.read.page_size import REPLY_BYTES, PageSizer, split_by_bytes
-from mqtui.domain.message import EntryId, Message
+from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Ref, name_bytes
 
 MAX_BATCHES_AHEAD = 3
 BATCH_BYTES = 4 * REPLY_BYTES
+Item = TypeVar("Item")
 
 
-class Prefetcher:
+class Prefetcher(Generic[Item]):
     """Reads a stream from one id to another in the background; at most three batches wait to be taken.
 
-    Ids in the set `handled_set` are left out; None: there is no such set.
+    Ids in the set `handled_set` are left out; None: there is no such set. `convert` makes the items of some entries.
     """
 
     def __init__(
-        self, router: Router, ref: Ref, first: EntryId, last: EntryId, handled_set: bytes | None, size: int
+        self,
+        router: Router,
+        ref: Ref,
+        bounds: tuple[EntryId, EntryId],
+        handled_set: bytes | None,
+        size: int,
+        convert: Callable[[list[Entry]], list[Item]],
     ) -> None:
         self._router = router
         self._ref = ref
         self._key = name_bytes(ref.name)
-        self._first = first
-        self._last = last
+        self._first, self._last = bounds
+        self._convert = convert
         self._handled_set = handled_set
         self._size = max(1, size)
         self._sizer = PageSizer(self._size)
-        self._ready: asyncio.Queue[list[Message] | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[list[Item] | None] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
         self._capacity = asyncio.Semaphore(MAX_BATCHES_AHEAD)
 
@@ -44,7 +50,7 @@ class Prefetcher:
         """Bytes of the largest letter read so far."""
         return self._sizer.largest_entry
 
-    async def batches(self) -> AsyncGenerator[Batch, None]:
+    async def batches(self) -> AsyncGenerator[list[Item], None]:
         """The letters in order. An error of a read is raised in place of its batch."""
         self._reading = asyncio.create_task(self._read())
         try:
@@ -64,7 +70,7 @@ class Prefetcher:
 
     async def _read(self) -> None:
         """Fill batches page by page, up to their size in letters or in bytes."""
-        start, batch, batch_bytes, is_last = self._first, list[Message](), 0, False
+        start, batch, batch_bytes, is_last = self._first, list[Item](), 0, False
         try:
             while not is_last and start <= self._last:
                 count = min(self._sizer.count, self._size - len(batch))
@@ -80,8 +86,8 @@ class Prefetcher:
                 if page_bytes > BATCH_BYTES:
                     *full, rest = split_by_bytes(rest, BATCH_BYTES) or [[]]
                     for part in full:
-                        await self._put(to_messages(self._ref, part))
-                batch += to_messages(self._ref, rest)
+                        await self._put(self._convert(part))
+                batch += self._convert(rest)
                 batch_bytes += page_bytes
                 if len(batch) == self._size:
                     await self._put(batch)
@@ -90,7 +96,7 @@ class Prefetcher:
         finally:
             self._ready.put_nowait(None)
 
-    async def _put(self, batch: list[Message]) -> None:
+    async def _put(self, batch: list[Item]) -> None:
         if batch:
             await self._capacity.acquire()
             self._ready.put_nowait(batch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from redis.exceptions import RedisError
@@ -17,6 +18,39 @@ GONE = Receipt(PublishStatus.GONE, reason="not in the source any more")
 HANDLED = Receipt(PublishStatus.GONE, reason="handled by another run; another group still needs the entry")
 KEPT_FOR_OTHER_GROUP = "another group still needs the entry: it stays in the source, marked as handled"
 STORED_EARLIER = "stored by an earlier try of this run"
+
+
+@dataclass(frozen=True, slots=True)
+class MovedEntries:
+    """What became of some raw entries: the id of the copy of each, empty where it has none, and those receipts."""
+
+    copies: Sequence[bytes]
+    others: Mapping[int, Receipt] = field(default_factory=dict)
+    """The receipts of entries that are not stored, by their index."""
+
+    @classmethod
+    def of(cls, receipts: Sequence[Receipt]) -> MovedEntries:
+        """The same from one receipt an entry."""
+        copies, others = list[bytes](), dict[int, Receipt]()
+        for index, receipt in enumerate(receipts):
+            is_stored = receipt.state is PublishStatus.STORED and isinstance(receipt.position, EntryId)
+            copies.append(str(receipt.position).encode() if is_stored else b"")
+            if not is_stored:
+                others[index] = receipt
+        return cls(copies, others)
+
+
+def only_new_ids(replies: Sequence[ReplyOrError]) -> list[bytes]:
+    """The new ids in the replies to calls of `MOVE`; empty unless each letter was stored and removed."""
+    copies: list[bytes] = []
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            return []
+        special, *ids = cast("tuple[int, *tuple[bytes, ...]]", reply)
+        if special:
+            return []
+        copies += ids
+    return copies
 
 
 def stored_receipts(ids: Sequence[bytes]) -> list[Receipt]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
-from mqtui.brokers.port import BulkLease, RawBatch
+from mqtui.brokers.optional_port import BulkLease, RawBatch
 from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
@@ -212,7 +212,7 @@ class MessageMoveBatch:
 
 
 class RawMoveBatch:
-    """A batch of raw records on the bulk path. The broker rules out duplicates and keeps the letters' bytes."""
+    """A batch of raw records on the bulk path. The broker rules out duplicates."""
 
     def __init__(self, recorder: RunRecorder, lease: BulkLease, batch: RawBatch) -> None:
         self._recorder = recorder
@@ -224,8 +224,8 @@ class RawMoveBatch:
         return len(self._batch)
 
     async def write_journal(self) -> int:
-        """As offset ranges."""
-        return await self._recorder.journal.write_batch(self._batch.ranges, ())
+        """As offset ranges, or as raw entries with their bytes."""
+        return await self._recorder.journal.write_batch(self._batch.positions)
 
     async def move(self) -> None:
         """Where the connection breaks, all of them count as unknown."""
@@ -250,12 +250,12 @@ class RawMoveBatch:
         counter.add(Outcome.MOVED, len(self._result.moved))
         await journal.write_outcomes(number, self._result.moved)
         outcomes: list[OutcomeRow] = []
-        for offset, target, receipt in self._result.others:
+        for position, target, receipt in self._result.others:
             outcome = OUTCOMES[receipt.state]
             counter.add(outcome, reason=receipt.reason)
             counter.gone += receipt.state is PublishStatus.GONE and not is_handled_by_another_run(receipt)
             if outcome is not Outcome.UNKNOWN:
-                outcomes.append((str(offset), outcome, target.name, receipt.reason))
+                outcomes.append((str(position), outcome, target.name, receipt.reason))
         await journal.write_outcomes(number, outcomes)
 
 

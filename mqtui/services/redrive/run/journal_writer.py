@@ -14,6 +14,7 @@ from mqtui.brokers.blocking import run_in_thread, run_to_end_in_thread
 from mqtui.domain.bulk import OffsetRanges
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Policy
+from mqtui.domain.raw_entries import RawEntries
 from mqtui.domain.redrive import Outcome, PublishStatus
 from mqtui.machine.process import process_start
 from mqtui.profiles.keys import bundle_key
@@ -84,7 +85,7 @@ class JournalWriter:
         """
         await self.run_in_thread(lambda: self.journal.claim(self.run, pid, process_start(pid)))
 
-    async def write_batch(self, in_flight: LettersInFlight, letters: Sequence[Message]) -> int:
+    async def write_batch(self, in_flight: LettersInFlight, letters: Sequence[Message] = ()) -> int:
         """Append the letters to the bundle and journal them as in flight; both are on disk when it returns.
 
         Raises:
@@ -92,7 +93,11 @@ class JournalWriter:
         """
 
         def write() -> int:
-            if self.bundle is not None and not isinstance(in_flight, OffsetRanges):
+            if self.bundle is None or isinstance(in_flight, OffsetRanges):
+                pass
+            elif isinstance(in_flight, RawEntries):
+                self.bundle.append_entries(in_flight)
+            else:
                 self.bundle.append(letters, [mark[0] for mark in in_flight])
             return self.journal.begin_batch(self.run, in_flight)
 

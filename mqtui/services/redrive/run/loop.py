@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
-from mqtui.brokers.port import Batch, BulkLease, Lease
+from mqtui.brokers.optional_port import BulkLease
+from mqtui.brokers.port import Batch, Lease
 from mqtui.domain.bulk import FencedDuringMove, RouteTemplates
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message

@@ -246,8 +246,8 @@ class RedriveRun:
         """Routes of the bulk path, where letters are not parsed: all are selected, and no duplicate is possible."""
         request = self.planned.request
         moves_all = request.verb is Verb.REDRIVE and request.selection.everything and request.rate is None
-        is_local = self.remote is None and not self._needs_bundle
-        if not moves_all or not is_local or may_duplicate or self._in_flight or self.planned.unwraps_envelopes:
+        is_remote = self.remote is not None
+        if not moves_all or is_remote or may_duplicate or self._in_flight or self.planned.unwraps_envelopes:
             return None
         return BulkRoutes(request, self._router(stamper), self._conventions)
 

@@ -9,8 +9,8 @@ from time import monotonic
 from typing import TypeAlias
 
 from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
-from mqtui.brokers.port import RawBatch
-from mqtui.domain.bulk import UNKNOWN_POSITION, BulkResult
+from mqtui.brokers.optional_port import RawBatch
+from mqtui.domain.bulk import UNKNOWN_POSITION, BulkResult, EntryReceipts
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import EntryId, Offset, Position
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
@@ -167,15 +167,20 @@ class StoredCopies:
 
     def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
         """Add what a batch of raw records stored."""
-        moved = result.moved
-        columns = (array("i", result.routes), array("i", moved.partitions), array("q", moved.offsets))
+        moved, routes = result.moved, array("i", result.routes)
+        self._count(len(moved))
+        if isinstance(moved, EntryReceipts):
+            for route_index, copy in zip(routes, moved.copies, strict=True):
+                route = batch.routes[route_index]
+                self._at(route.target, route.group).add(EntryId.parse(copy))
+            return
+        columns = (routes, array("i", moved.partitions), array("q", moved.offsets))
         grouped: dict[tuple[int, int], list[int]] = {}
         for route_index, partition, offset in zip(*columns, strict=True):
             grouped.setdefault((route_index, partition), []).append(offset)
         for (route_index, partition), offsets in grouped.items():
             route = batch.routes[route_index]
             self._at(route.target, "" if partition == UNKNOWN_POSITION else route.group).add_offsets(partition, offsets)
-        self._count(len(moved))
 
     def _at(self, target: Ref, group: str) -> TargetCopies:
         found = self.by_group.get((target, group))
