@@ -5,6 +5,7 @@ Nothing here loads a broker's client library, nor Textual, before a command need
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -174,6 +175,7 @@ def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
 
 def main() -> None:
     """Run mqtui. A closed or full stdout is one line on stderr and exit 1."""
+    gc.disable()  # until the command begins: what is loaded now stays
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -193,6 +195,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _give_up(error.strerror or str(error))
+    finally:
+        gc.freeze()  # the last collections look at nothing that is frozen [at all there is: 90 ms of CPU]
 
 
 def _give_up(why: str) -> NoReturn:

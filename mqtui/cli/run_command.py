@@ -28,6 +28,7 @@ GC_THRESHOLD = 50_000
 @contextmanager
 def exit_on_error(output: Output) -> Iterator[None]:
     """Print errors as title, detail and hint, and exit with their code; never a traceback."""
+    gc.enable()
     try:
         yield
     except MqtuiError as error:
