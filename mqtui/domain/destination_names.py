@@ -61,17 +61,22 @@ class NamedOrigin:
 class NameTemplates:
     """Several templates. Most names have none of their fixed parts, which is checked first."""
 
-    __slots__ = ("_pattern", "_words")
+    __slots__ = ("_pattern", "_templates", "_words")
 
     def __init__(self, templates: Sequence[str]) -> None:
-        self._pattern = re.compile("|".join(_expand(each, PLACEHOLDERS) for each in templates) or r"(?!)", FLAGS)
+        self._templates = templates
+        self._pattern: re.Pattern[str] | None = None
         words = {max(_literals(each), key=len, default="") for each in templates}
         self._words = [word for word in words if not any(other in word for other in words - {word})]
 
     def fit(self, name: str) -> bool:
         """Whether one of the templates matches a name."""
         lower = name.lower()
-        return any(word in lower for word in self._words) and self._pattern.fullmatch(name) is not None
+        if not any(word in lower for word in self._words):
+            return False
+        if self._pattern is None:
+            self._pattern = re.compile("|".join(_expand(each, PLACEHOLDERS) for each in self._templates), FLAGS)
+        return self._pattern.fullmatch(name) is not None
 
 
 class DestinationNames:
