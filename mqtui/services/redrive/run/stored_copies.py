@@ -49,16 +49,24 @@ class PartitionCopies:
     def add_offsets(self, offsets: Sequence[int]) -> None:
         """Add many at once, nearly always after the others or in one gap between them."""
         in_order = sorted(offsets)
-        if not in_order:
+        self._add_columns(array("Q", in_order), array("Q", bytes(8 * len(in_order))))
+
+    def add_entries(self, ids: Iterable[bytes]) -> None:
+        """The same for entries of a stream, by their ids."""
+        in_order = sorted([(entry.ms, entry.seq) for entry in map(EntryId.parse, ids)])
+        self._add_columns(array("Q", [ms for ms, _ in in_order]), array("Q", [seq for _, seq in in_order]))
+
+    def _add_columns(self, high: array[int], low: array[int]) -> None:
+        """Add positions in ascending order."""
+        if not high:
             return
-        first, last = (in_order[0], 0), (in_order[-1], 0)
-        at = self.count_before(first)
-        if at < len(self) and self[at] < last:
-            for offset in in_order:
-                self.add((offset, 0))
+        at = self.count_before((high[0], low[0]))
+        if at < len(self) and self[at] < (high[-1], low[-1]):
+            for key in zip(high, low, strict=True):
+                self.add(key)
             return
-        self._high[at:at] = array("Q", in_order)
-        self._low[at:at] = array("Q", bytes(8 * len(in_order)))
+        self._high[at:at] = high
+        self._low[at:at] = low
 
     def count_before(self, key: PositionKey) -> int:
         """How many lie before a position."""
@@ -104,6 +112,10 @@ class TargetCopies:
             self.without_position += len(offsets)
         else:
             self._partition(partition).add_offsets(offsets)
+
+    def add_entries(self, ids: Iterable[bytes]) -> None:
+        """Add more entries of a stream, from the column of a bulk receipt."""
+        self._partition(STREAM_PARTITION).add_entries(ids)
 
     def count_before(self, ends: Mapping[int, PositionKey]) -> int:
         """How many lie before these positions, by partition; none in a partition that is not among them."""
@@ -170,9 +182,12 @@ class StoredCopies:
         moved, routes = result.moved, array("i", result.routes)
         self._count(len(moved))
         if isinstance(moved, EntryReceipts):
+            ids: dict[int, list[bytes]] = {}
             for route_index, copy in zip(routes, moved.copies, strict=True):
+                ids.setdefault(route_index, []).append(copy)
+            for route_index, copies in ids.items():
                 route = batch.routes[route_index]
-                self._at(route.target, route.group).add(EntryId.parse(copy))
+                self._at(route.target, route.group).add_entries(copies)
             return
         columns = (routes, array("i", moved.partitions), array("q", moved.offsets))
         grouped: dict[tuple[int, int], list[int]] = {}
