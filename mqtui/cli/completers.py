@@ -62,7 +62,7 @@ def complete_group(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def complete_cause(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Causes that `mqtui dlq TARGET DLQ` has shown."""
-    dlq = ctx.params.get("dlq")
+    dlq = ctx.params.get("dlq") or ctx.params.get("resource")
     causes = load_names(_target_of(ctx)).causes.get(getattr(dlq, "name", ""), {})
     return _matching(causes.items(), incomplete)
 

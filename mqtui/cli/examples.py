@@ -24,6 +24,11 @@ EXAMPLES = {
         "mqtui search shop orders '.total > 100 and .user == \"u7\"' --from -2h",
         "mqtui search shop 'orders*' '.amount == null' --count",
     ),
+    "export": (
+        "mqtui export shop orders --out orders.jsonl",
+        "mqtui export shop orders.DLQ --cause 6406d8c4 --out dead.csv",
+        "mqtui export shop orders --from -2h --decode --out orders.parquet",
+    ),
     "publish": (
         "mqtui publish shop orders -k 42 --value '{\"id\": 42}' --dry-run",
         "mqtui publish shop --exchange x --routing-key new --value y --yes",

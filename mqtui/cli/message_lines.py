@@ -22,6 +22,12 @@ BREAKS = re.compile(r"[\t\n\r]")
 
 async def print_messages(output: Output, batch: Batch, decoder: Decoder | None = None, *, names: bool = False) -> None:
     """Print all messages of a batch; with a decoder decoded, with `names` each after that of its destination."""
+    if output.json:
+        from mqtui.services.jsonlines import encode_lines
+
+        for line in await encode_lines(batch, decoder):
+            output.raw(line)
+        return
     if decoder is None:
         for message in batch:
             _print(output, message, None, None, names=names)
@@ -34,13 +40,8 @@ async def print_messages(output: Output, batch: Batch, decoder: Decoder | None =
 
 
 def _print(output: Output, message: Message, value: Decoded | None, key: Decoded | None, *, names: bool) -> None:
-    if output.json:
-        from mqtui.services.jsonlines import to_json
-
-        output.raw(to_json(message, value, key))
-    else:
-        line = message_line(message, value, key)
-        output.line(f"{message.resource.name}  {line}" if names else line)
+    line = message_line(message, value, key)
+    output.line(f"{message.resource.name}  {line}" if names else line)
 
 
 def message_line(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> str:

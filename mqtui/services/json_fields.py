@@ -144,7 +144,7 @@ FIELDS = {
     "decoded": JsonField(ANY, "the value parsed"),
     "schema": JsonField(TEXT, "schema it was decoded by, or that is missing"),
     "report": JsonField(_list(ANY), "codecs tried with `--decode`; `why` where one does not fit"),
-    "size": JsonField(INTEGER, "bytes of the message"),
+    "size": JsonField(INTEGER, "bytes of the message, or of the file"),
     "exchange": JsonField(NAME, "exchange it was published to"),
     "routing_key": JsonField(NAME, "routing key it was published with"),
     "routing_keys": JsonField(_list(NAME), "routing keys of the letters"),
@@ -301,13 +301,18 @@ FIELDS = {
     "changes": JsonField(_list(_named("schema_change")), "what differs from the newest version"),
     "compatible": JsonField(BOOLEAN_OR_NULL, "whether it may be the next version; null: of a new subject"),
     "registered": JsonField(BOOLEAN, "whether it was registered now"),
+    # exports
+    "file": JsonField(TEXT, "path of the file"),
+    "format": JsonField(TEXT, "jsonl, csv or parquet"),
+    "exported": JsonField(INTEGER, "messages in the file"),
+    "resumed": JsonField(INTEGER, "messages that an earlier export had left"),
     # the demo's URLs
     "kafka": JsonField(TEXT, "URL of the demo's Kafka"),
     "rabbitmq": JsonField(TEXT, "URL of the demo's RabbitMQ"),
     "redis": JsonField(TEXT, "URL of the demo's Redis"),
     "registry": JsonField(TEXT, "URL of the demo's schema registry"),
     # searches
-    "scanned": JsonField(INTEGER, "messages that were tested"),
+    "scanned": JsonField(INTEGER, "messages that were read, by a search tested"),
     "undecodable": JsonField(INTEGER, "messages whose value could not be decoded, none of which is found"),
     "failed": JsonField(INTEGER, "messages on which the jq program failed, none of which is found"),
     "not_looked_at": JsonField(INTEGER, "messages that were not tested: not committed, beyond the depth of a queue"),

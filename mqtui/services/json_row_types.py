@@ -117,6 +117,10 @@ ROWS = {
         "subject schema_version schema_id registered",
     ),
     "demo_urls": _row("Where the demo's brokers are.", "", "kafka rabbitmq redis registry"),
+    "exported": _row(
+        "What was exported: `scanned` were read now, `resumed` were in the file before.",
+        "resource kind file format exported scanned resumed size seconds",
+    ),
     "failure": _row("On stderr, where the command fails; the exit code is in it.", "error"),
     # parts of lines
     "reference": _row("A destination by name and kind.", "resource kind"),
@@ -142,6 +146,7 @@ COMMANDS = {
     "peek": "message",
     "tail": "message",
     "search": "message search_count",
+    "export": "exported",
     "publish": "planned receipt published monitored",
     "groups": "consumer_group",
     "lag": "group_lag",

@@ -10,7 +10,8 @@ are not read back. `codec` is the outermost layer: null, json, text, gzip, ferne
 from __future__ import annotations
 
 import struct
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
@@ -22,6 +23,9 @@ from mqtui.domain.field_table import plain
 from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.message import EntryId, Envelope, Header, Message, Offset
 from mqtui.domain.resource import name_bytes
+
+if TYPE_CHECKING:
+    from mqtui.services.decoding import Decoder
 
 Json: TypeAlias = dict[str, Any]
 Shown: TypeAlias = "str | Json | None"
@@ -58,6 +62,16 @@ def to_json(message: Message, decoded: Decoded | None = None, decoded_key: Decod
     if decoded is not None:
         line |= decoded_fields(decoded, decoded_key)
     return dump(line)
+
+
+async def encode_lines(batch: Sequence[Message], decoder: Decoder | None) -> list[bytes]:
+    """Messages as `mqtui peek --json` prints them, with a decoder as with `--decode`."""
+    if decoder is None:
+        return [to_json(message) for message in batch]
+    from mqtui.services.decode_batch import decode_each, decode_keys
+
+    values, keys = await decode_each(decoder, batch), await decode_keys(decoder, batch)
+    return [to_json(message, value, key) for message, value, key in zip(batch, values, keys, strict=True)]
 
 
 def decoded_fields(decoded: Decoded, decoded_key: Decoded | None = None) -> Json:

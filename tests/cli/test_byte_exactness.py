@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,13 +60,20 @@ def pipe(mqtui: Mqtui, source: BrokerFixture, dlq: Ref, target: BrokerFixture, r
     return seen.out
 
 
+def exported(mqtui: Mqtui, broker: BrokerFixture, ref: Ref, folder: Path) -> bytes:
+    """What an export of all of it writes."""
+    file = folder / "exported.jsonl"
+    mqtui("export", broker.url, ref.name, "--out", file).ok()
+    return file.read_bytes()
+
+
 def timeless(lines: bytes) -> list[dict[str, Any]]:
     """The rows without what tells where a message is."""
     rows = [json.loads(line) for line in lines.splitlines()]
     return [{key: value for key, value in row.items() if key not in PLACES | {"routing_key"}} for row in rows]
 
 
-def test_every_byte_comes_home(mqtui: Mqtui, broker: BrokerFixture) -> None:
+def test_every_byte_comes_home(mqtui: Mqtui, broker: BrokerFixture, tmp_path: Path) -> None:
     source, target = broker.world.create("from"), broker.world.create("to")
     broker.world.put(source, broker.world.odd_letters())
     before = broker.world.contents(source)
@@ -73,6 +81,7 @@ def test_every_byte_comes_home(mqtui: Mqtui, broker: BrokerFixture) -> None:
     assert broker.world.contents(target) == before == broker.world.contents(source)
     again = mqtui("peek", broker.url, target.name, "-n", 100, "--from", "oldest", "--json").ok()
     assert timeless(again.out) == timeless(seen)
+    assert exported(mqtui, broker, target, tmp_path) == again.out
 
 
 def test_typed_headers_come_home_on_rabbitmq(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:

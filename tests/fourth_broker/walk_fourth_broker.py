@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from click.testing import CliRunner
@@ -53,6 +54,8 @@ def walk_verbs(server: Any) -> None:
     assert "inmemory" in run("profile", "list") and "upper" in run("profile", "show", "shop")
     assert {row["resource"] for row in rows("ls", URL)} == {"orders", "orders.DLT"}
     assert len(rows("peek", URL, "orders", "-n", "10")) == 3
+    with TemporaryDirectory() as folder:
+        assert "3 messages, " in run("export", URL, "orders", "--out", f"{folder}/orders.jsonl")
     assert run("publish", URL, "orders", "--key", "k", "--value", "x", "--yes")
     assert len(server.records(ORDERS)) == 4
     assert "billing" in run("groups", URL) and "3" in run("lag", URL)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -25,6 +26,9 @@ EXCHANGES = ("s60", "s61", "s63")
 
 MUCH = ("s42", "s50", "s51", "s73", "s74", "s80", "s81", "s82", "s86")
 """They hold every body, time or header."""
+
+EXPORTED = {"s42": "jsonl", "s74": "csv", "s82": "parquet"}
+"""Places that are exported, and the format."""
 
 FOLLOWED = {BrokerKind.KAFKA: "s81", BrokerKind.RABBITMQ: "s70", BrokerKind.REDIS: "s03"}
 
@@ -96,8 +100,11 @@ def test_no_list_loses_a_row(mqtui: Mqtui, world: Strangers) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers) -> None:
-    """By the command that is copied for it, every other time as JSON; one that holds much is looked at both ways."""
+def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers, tmp_path: Path) -> None:
+    """By the command that is copied for it, every other time as JSON; one that holds much is looked at both ways.
+
+    Three are exported as well, as JSON lines, CSV and Parquet: no message is lost.
+    """
 
     def look(numbered: tuple[int, Place]) -> None:
         number, place = numbered
@@ -113,6 +120,10 @@ def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers) -> None:
             row["resource"] for told, words in zip(done, looks, strict=True) if "--json" in words for row in told.rows()
         ]
         assert {row for row in rows if isinstance(row, str)} <= {place.name}
+        if form := EXPORTED.get(place.tag):
+            words = words_of("export", world, place, "--out", str(tmp_path / f"{place.tag}.{form}"), "--json")
+            (told,) = called(mqtui, *words).rows()
+            assert told["exported"] >= len(rows) > 0 and told["format"] == form, (place, told)
 
     chosen = [place for number, place in enumerate(world.places) if number % 2 or place.tag > "s40"]
     with ThreadPoolExecutor(4) as pool:

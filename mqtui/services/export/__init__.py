@@ -1,0 +1,1 @@
+"""Exporting messages of a range to a file: JSON lines, CSV, Parquet."""
