@@ -259,6 +259,14 @@ async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in file.read_bytes().splitlines()]
     assert [json.loads(row["value"])["id"] for row in rows] == [0, 1, 2, 3]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 4)
+        await opened.press("x")
+        await opened.see("export to")
+        opened.screen.prompt_line.query_one("#entry").value = str(tmp_path / "out.csv")
+        await opened.press("enter")
+        await opened.until(lambda: "bytes in" in opened.line)
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
 
 
 async def test_ways_of_looking() -> None:

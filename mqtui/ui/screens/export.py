@@ -1,45 +1,87 @@
-"""Exporting rows to a file, as JSON lines."""
+"""Exporting rows to a file, as JSON lines; messages as CSV or Parquet too."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
+from mqtui.domain.message import Message
+from mqtui.services.export.export import ExportFormat, format_of, write_whole
 from mqtui.ui.render.table_model import RowRenderer, row_as_text
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
+if TYPE_CHECKING:
+    from mqtui.services.decoding import Decoder
+
 Row = TypeVar("Row")
+CHUNK = 500
+"""Rows that are made lines at once."""
 
 
 async def export_rows(
     screen: ConsoleScreen, name: str, noun: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]
 ) -> None:
     """Ask for a file name and write a line for each row. `name` goes into the proposed name, `noun` names one row."""
-    prompt_line = screen.prompt_line
-    if not rows:
+
+    async def write(file: Path) -> int:
+        return await write_whole(file, _in_chunks(rows, to_json))
+
+    await _ask_and_write(screen, name, (len(rows), noun), "as JSON lines", write)
+
+
+async def export_messages(screen: ConsoleScreen, name: str, messages: Sequence[Message], decoder: Decoder) -> None:
+    """Ask for a file name and write the messages, in the format that the name's end says."""
+    from mqtui.services.jsonlines import encode_lines, to_json
+
+    async def write(file: Path) -> int:
+        form = format_of(file)
+        if form is not ExportFormat.PARQUET:
+            return await write_whole(file, _in_chunks(messages, to_json), form)
+        parts = (messages[at : at + CHUNK] for at in range(0, len(messages), CHUNK))
+        return await write_whole(file, (await encode_lines(part, decoder) for part in parts), form)
+
+    await _ask_and_write(screen, name, (len(messages), "message"), "as .jsonl, .csv or .parquet", write)
+
+
+async def _ask_and_write(
+    screen: ConsoleScreen, name: str, counted: tuple[int, str], how: str, write: Callable[[Path], Awaitable[int]]
+) -> None:
+    prompt_line, counts = screen.prompt_line, pluralize(*counted)
+    if not counted[0]:
         prompt_line.flash("there is nothing to export")
         return
-    counts = pluralize(len(rows), noun)
     proposed = file_name(name, datetime.now().astimezone())
-    entered = await prompt_line.ask(
-        "export to", value=proposed, beside=f"{counts} as JSON lines, readable for you alone · esc"
-    )
+    entered = await prompt_line.ask("export to", value=proposed, beside=f"{counts} {how}, readable for you alone · esc")
     if not entered or not entered.strip():
         prompt_line.flash("nothing written", "text")
         return
+    file = _path_of(entered)
     try:
-        file, size = await asyncio.to_thread(write_lines, entered.strip(), rows, to_json)
+        size = await write(file)
     except MqtuiError as error:
         screen.show_error(error)
         return
     prompt_line.flash(f"{counts}, {size:,} bytes in {file}", "ok")
+
+
+def _path_of(entered: str) -> Path:
+    return Path(entered.strip()).expanduser().absolute()
+
+
+async def _in_chunks(rows: Sequence[Row], to_json: Callable[[Row], bytes]) -> AsyncIterator[list[bytes]]:
+    """The lines of rows, made in a thread: a body may be large."""
+
+    def encode(part: Sequence[Row]) -> list[bytes]:
+        return [to_json(row) for row in part]
+
+    for at in range(0, len(rows), CHUNK):
+        yield await asyncio.to_thread(encode, rows[at : at + CHUNK])
 
 
 def row_json(renderer: RowRenderer[Row]) -> Callable[[Row], bytes]:
@@ -51,28 +93,3 @@ def file_name(name: str, now: datetime) -> str:
     """The proposed file name of an export."""
     plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name)
     return f"{plain.strip('.') or 'messages'}-{now:%Y%m%d-%H%M%S}.jsonl"
-
-
-def write_lines(name: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]) -> tuple[Path, int]:
-    """Write a new file with mode 0600; its path and its size in bytes.
-
-    Raises:
-        BadInput: the file exists already, or its folder does not.
-        StorageFailed: the disk is full, or the folder can't be written to.
-    """
-    file = Path(name).expanduser().absolute()
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadInput(f"{file} is there already", "", "Give another name: nothing is written over.") from None
-    except FileNotFoundError:
-        raise BadInput(f"There is no folder {file.parent}") from None
-    except OSError as error:
-        raise StorageFailed(f"{file} can't be written", error.strerror or "") from error
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            for row in rows:
-                out.write(to_json(row) + b"\n")
-            return file, out.tell()
-    except OSError as error:
-        raise StorageFailed(f"{file} was not written in full", error.strerror or "") from error

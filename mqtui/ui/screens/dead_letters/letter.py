@@ -331,7 +331,7 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("thing.export")
     def export(self) -> None:
         """Export all letters of this walk."""
-        self.copier.export(self.letters)
+        self.copier.export(self.letters, self.broker_session.decoder)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:

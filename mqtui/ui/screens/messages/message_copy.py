@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.events import Key
 
@@ -11,13 +12,15 @@ from mqtui.domain import name_quoting
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import load_for_profile
-from mqtui.services.jsonlines import to_json
 from mqtui.ui import clipboard
 from mqtui.ui.editor import edit_text
 from mqtui.ui.navigation import goto
 from mqtui.ui.render.messages.headers import headers
 from mqtui.ui.screens.console_screen import ConsoleScreen
-from mqtui.ui.screens.export import export_rows
+from mqtui.ui.screens.export import export_messages
+
+if TYPE_CHECKING:
+    from mqtui.services.decoding import Decoder
 
 PARTS = {
     "y": "value",
@@ -86,8 +89,8 @@ class MessageCopier:
         else:
             self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")
 
-    def export(self, messages: Sequence[Message]) -> None:
-        exporting = export_rows(self._screen, self._ref.name, "message", messages, to_json)
+    def export(self, messages: Sequence[Message], decoder: Decoder) -> None:
+        exporting = export_messages(self._screen, self._ref.name, messages, decoder)
         self._screen.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
 

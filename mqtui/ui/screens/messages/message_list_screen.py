@@ -286,7 +286,8 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     def export(self) -> None:
         """Export the marked messages, else all that are shown."""
         lines = self.table.model
-        self.copier.export(self.table.chosen() if lines.marks else lines.rows)
+        messages = self.table.chosen() if lines.marks else lines.rows
+        self.copier.export(messages, self.broker_session.decoder)
 
     @handles("message.publish")
     async def publish(self) -> None:
