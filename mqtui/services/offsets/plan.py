@@ -104,10 +104,10 @@ def describe_move(move: OffsetMove) -> str:
     span = ""
     if move.before_time is not None and move.after_time is not None:
         span = f", {format_age(abs(move.after_time - move.before_time) / 1000, units=2)} of messages"
-    if move.after is not None:
-        following = "the end" if move.after_time is None else format_time(move.after_time, "%Y-%m-%d %H:%M:%S")
-        parts.append(f"next {following}")
-    return f"{way}: {', '.join(parts) or 'deleted'}{span}"
+    if move.after_time is not None:
+        parts.append(f"next {format_time(move.after_time, '%Y-%m-%d %H:%M:%S')}")
+    ways = parts or (["deleted"] if move.after is None else ["nothing between"])
+    return f"{way}: {', '.join(ways)}{span}"
 
 
 def describe_position(position: Position | None) -> str:
