@@ -35,7 +35,12 @@ EXAMPLES = {
         "mqtui peek shop orders --json | mqtui publish shop copies --jsonl - --yes",
     ),
     "groups": ("mqtui groups shop", "mqtui groups shop orders"),
-    "lag": ("mqtui lag shop", "mqtui lag shop shipping --fail 1000", "mqtui lag shop --watch"),
+    "lag": (
+        "mqtui lag shop",
+        "mqtui lag shop shipping --fail 1000",
+        "mqtui lag shop --words",
+        "mqtui lag shop --watch",
+    ),
     "pending": ("mqtui pending shop payments ledger", "mqtui pending shop payments ledger --min-idle 2h"),
     "claim": ("mqtui claim shop payments ledger --all --to w2 --min-idle 2h --dry-run",),
     "ack": ("mqtui ack shop payments ledger 1795475111678-0 --dry-run",),

@@ -167,6 +167,8 @@ FIELDS = {
     "deliveries": JsonField(INTEGER, "how often it was delivered"),
     "read_at": JsonField(TIME, "the server's time of the reading"),
     # lag
+    "broker_state": JsonField(TEXT, "the broker's own word for the state of a group"),
+    "words": JsonField(TEXT, "how the group goes, in a sentence; whether it moves is known from a second look on"),
     "parts": JsonField(_list(_named("part")), "lag of each partition"),
     "committed": JsonField(TEXT_OR_NULL, "committed position"),
     "end": JsonField(TEXT_OR_NULL, "end of the partition"),

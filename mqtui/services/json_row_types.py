@@ -46,7 +46,7 @@ ROWS = {
         "target why",
     ),
     "consumer_group": _row("A consumer group.", "group type state members reads pending", "target why"),
-    "group_lag": _row("The lag of a group.", "group state parts lag", "target lost uncommitted why"),
+    "group_lag": _row("The lag of a group.", "group state broker_state words parts lag", "target lost uncommitted why"),
     "pending_entry": _row(
         "An entry that was delivered and not acknowledged.",
         "resource group id consumer idle_ms deliveries read_at",

@@ -13,6 +13,7 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.group_offsets import OffsetMove
+from mqtui.domain.lag_assessment import LagAssessment
 from mqtui.domain.message import Offset, Position
 from mqtui.domain.plan import (
     Acknowledge,
@@ -179,7 +180,7 @@ def group_row(group: Group) -> Json:
     return row
 
 
-def lag_row(lag: GroupLag) -> Json:
+def lag_row(lag: GroupLag, assessment: LagAssessment) -> Json:
     """A group's lag, by partition and in all. `lost` and `uncommitted` are there where they are not 0."""
     parts = [
         add_figures(
@@ -194,8 +195,14 @@ def lag_row(lag: GroupLag) -> Json:
         | _lag_notes(part)
         for part in lag.parts
     ]
-    row = add_figures({"group": name_or_base64(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
-    return row | _lag_notes(lag)
+    row: Json = {
+        "group": name_or_base64(lag.group.name),
+        "state": assessment.state.value,
+        "broker_state": lag.state,
+        "words": _clean(assessment.words),
+        "parts": parts,
+    }
+    return add_figures(row, lag=lag.total) | _lag_notes(lag)
 
 
 def _lag_notes(lag: PartitionLag | GroupLag) -> Json:

@@ -26,15 +26,16 @@ def test_set_and_put_back(mqtui: Mqtui, redis: BrokerFixture) -> None:
     mqtui(*words).fails(4, "not confirmed")
     *_, done = mqtui(*words, "--yes").ok().rows()
     assert (done["verb"], done["asked"], done["done"]) == ("offsets", 1, 1)
-    (row,) = mqtui("lag", redis.url, f"{name}/{GROUP}", "--json").ok().rows()
-    assert row["lag"] == 3
+    (row,) = mqtui("lag", redis.url, f"{name}/{GROUP}", "--words", "--json").ok().rows()
+    assert (row["lag"], row["state"], row["broker_state"]) == (3, "stalled", "members")
+    assert row["words"].startswith("stalled: nothing was committed in 3s")
     assert f"offsets {done['run'][:4].upper()}" in mqtui("runs", "show", done["run"]).ok().text
     mqtui("runs", "report", done["run"], "--markdown").ok()
     mqtui("runs", "resume", done["run"], "--dry-run").ok()
     _, back, ended = mqtui("runs", "putback", done["run"], "--yes", "--json").ok().rows()
     assert (back["to"], back["skips"], ended["verb"]) == (preview["from"], 2, "putback")
     (row,) = mqtui("lag", redis.url, f"{name}/{GROUP}", "--json").ok().rows()
-    assert row["lag"] == 1
+    assert (row["lag"], row["state"]) == (1, "unknown") and "one look" in row["words"]
     (nothing, _) = mqtui("runs", "putback", done["run"], "--yes", "--json").ok().rows()
     assert nothing["plan"]["steps"] == []
 

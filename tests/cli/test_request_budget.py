@@ -164,7 +164,7 @@ def test_one_group_and_one_topic_among_many(
         return proxy.take().requests
 
     told = mqtui("lag", url, names[7], "--json").ok().rows()
-    assert [(row["group"], row["state"], row["lag"]["at_most"]) for row in told] == [(names[7], "Empty", 1)]
+    assert [(row["group"], row["broker_state"], row["lag"]["at_most"]) for row in told] == [(names[7], "Empty", 1)]
     one = asked("lag", url, names[7])
     assert (one["OffsetFetch"], one["ListGroups"]) == (1, 2)
     assert one["ConsumerGroupDescribe"] + one["DescribeGroups"] == 0, "an empty group has no members"

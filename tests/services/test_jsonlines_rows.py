@@ -10,6 +10,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import Refused
 from mqtui.domain.figure import about, at_least, exact, unknown
+from mqtui.domain.lag_assessment import assess
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.plan import (
     Acknowledge,
@@ -82,7 +83,7 @@ ERROR = Refused("redrive is refused", "the profile prod-eu is read-only", "Use a
         ("plan", json_rows.plan_row(PLAN)),
         ("outcome", json_rows.result_row(RESULT)),
         ("cause", json_rows.cause_row(CAUSE)),
-        ("lag", json_rows.lag_row(LAG)),
+        ("lag", json_rows.lag_row(LAG, assess(LAG))),
         ("error", json_rows.error_row(ERROR, 4)),
     ],
 )
