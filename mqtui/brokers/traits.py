@@ -130,6 +130,10 @@ class BrokerTraits:
     usual_facts: Mapping[str, str | int | bool] = field(default_factory=dict)
     """Facts of destinations that most of them have: a list for people shows those that differ."""
 
+    column_titles: Mapping[str, str] = field(default_factory=dict)
+    """What it calls columns of its destinations: `backlog` (what waits), `held` (delivered and not acknowledged),
+    `messages`, `readers`. A list of several brokers has words of its own."""
+
     search_price: str = ""
     """What looking for dead letters in every destination costs; "" where it is free."""
 

@@ -89,7 +89,7 @@ class RowText:
             for name, value in row.facts.items()
             if name not in self.usual_facts or value != self.usual_facts[name]
         )
-        return self.names.of(row.ref), row.type, _asked(row.messages), _asked(row.backlog), facts
+        return self.names.of(row.ref), row.kind_name, _asked(row.messages), _asked(row.backlog), facts
 
 
 def _asked(figure: Figure) -> str:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, overload
 
 from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.message import EntryId
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 
 NOT_ASKED = unknown("not asked")
 NOTHING_WAITS = unknown("no group reads it, so that nothing waits")
@@ -86,6 +86,11 @@ class Destination:
 
     dead_letters_to: tuple[Ref, ...] = ()
     """The destinations to which the broker itself dead-letters (RabbitMQ: resolved through exchange and bindings)."""
+
+    @property
+    def kind_name(self) -> str:
+        """Its type for people: a topic exchange is no topic."""
+        return f"{self.type} exchange" if self.ref.kind is Kind.EXCHANGE else self.type
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ TRAITS = BrokerTraits(
     destinations=(Kind.TOPIC,),
     message_format=MessageFormat.RECORD,
     has_partitions=True,
+    column_titles={"backlog": "LAG", "readers": "GROUPS"},
     poll_seconds=3.0,
     groups=GroupTraits(
         lag=LAG,

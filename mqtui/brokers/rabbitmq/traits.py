@@ -25,6 +25,7 @@ TRAITS = BrokerTraits(
     message_format=MessageFormat.AMQP,
     lends=True,
     usual_facts={"durable": True, "auto_delete": False, "state": "running"},
+    column_titles={"backlog": "READY", "held": "UNACKED", "readers": "CONSUMERS"},
     routes_dead_letters=True,
     search_price="one message of each queue is read and requeued; a quorum queue counts that as a delivery",
     poll_seconds=5.0,  # its statistics are sampled every 5 s

@@ -35,6 +35,7 @@ TRAITS = BrokerTraits(
     title="Redis",
     destinations=(Kind.STREAM,),
     message_format=MessageFormat.ENTRY,
+    column_titles={"backlog": "LAG", "held": "PENDING", "messages": "LENGTH", "readers": "GROUPS"},
     poll_seconds=2.0,
     groups=GroupTraits(
         lag=LAG,

@@ -136,6 +136,12 @@ class RowTable(RowCanvas[Item], can_focus=True):
         """The marked items, else the one under the cursor."""
         return self.model.chosen(self.cursor)
 
+    @property
+    def chosen_one(self) -> Item | None:
+        """The only marked item, else the one under the cursor; None where several are marked."""
+        chosen = self.chosen()
+        return chosen[0] if len(chosen) == 1 else None
+
     def go_to(self, wanted: Hashable) -> bool:
         """Move the cursor to a row by id; whether it is shown."""
         index = self.model.line_of(wanted)

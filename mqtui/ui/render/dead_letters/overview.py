@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,31 +26,49 @@ class DeadLetterRow:
     """Whether reading it costs deliveries."""
 
 
+SEVERAL_BROKERS = (
+    Column("where", "WHERE", 20, grows=True, is_name=True),
+    Column("profile", "PROFILE", 10, priority=3, is_name=True),
+    Column("broker", "BROKER", 8, priority=2),
+    Column("letters", "LETTERS", 8, right=True, meaning="what lies there less what runs of mqtui handled"),
+    Column("new", "NEW", 6, right=True, priority=2, meaning="letters that came since this console began to poll"),
+    Column(
+        "trend",
+        "TREND",
+        15,
+        priority=3,
+        trend=True,
+        measure=Measure.COUNT,
+        meaning="letters at each poll, the newest on the right",
+    ),
+    Column("of", "OF", 16, priority=2, meaning="whose dead letters they are, by settings, names or headers"),
+    Column("by", "KNOWN BY", 18, priority=4, meaning="how it is known that these are dead letters"),
+    Column("readers", "READ BY", 12, priority=5, meaning="groups or consumers that read them"),
+)
+ONE_BROKER = tuple(column for column in SEVERAL_BROKERS if column.key != "broker")
+
+
 class DeadLetterRenderer:
     """How dead-letter destinations are shown in a list."""
 
-    columns = (
-        Column("where", "WHERE", 20, grows=True, is_name=True),
-        Column("profile", "PROFILE", 10, priority=3, is_name=True),
-        Column("letters", "LETTERS", 8, right=True),
-        Column("new", "NEW", 6, right=True, priority=2),
-        Column("trend", "TREND", 15, priority=3, trend=True, measure=Measure.COUNT),
-        Column("of", "OF", 16, priority=2),
-        Column("by", "KNOWN BY", 20, priority=4),
-        Column("readers", "READ BY", 12, priority=5),
-    )
-
     def __init__(self, bars: str = BARS) -> None:
         self._bars = bars
+        self.columns = ONE_BROKER
+
+    def fit(self, brokers: Collection[BrokerKind]) -> None:
+        """Have the columns of a list of these brokers."""
+        self.columns = SEVERAL_BROKERS if len(set(brokers)) > 1 else ONE_BROKER
 
     def id(self, item: DeadLetterRow) -> Hashable:
         return (item.target, item.broker, item.destination.ref)
 
     def cells(self, item: DeadLetterRow) -> Sequence[Cell]:
         destination = item.destination
+        broker: list[Cell] = [(item.broker, "muted")] if self.columns is SEVERAL_BROKERS else []
         return (
             (destination.ref.name, ""),
             (item.target, "muted"),
+            *broker,
             (str(destination.letters), "dead" if destination.letters.number else "muted"),
             ("?" if item.arrived is None else f"+{item.arrived:.0f}" if item.arrived > 0 else "0", "lag"),
             (sparkline(item.trend, 15, self._bars), "dead"),
@@ -75,6 +93,7 @@ class DeadLetterRenderer:
         known: dict[str, Any] = {
             "where": item.destination.ref.name,
             "profile": item.target,
+            "broker": item.broker,
             "letters": item.destination.letters.number,
             "new": item.arrived,
             "trend": item.trend[-1] if item.trend else None,

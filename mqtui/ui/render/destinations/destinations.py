@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from mqtui.brokers.registry import traits_of
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Exactness, Figure, about, exact, unknown
 from mqtui.domain.problems import problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import BLANK_FIGURES, HOLDS_NOTHING, NOT_ASKED, Destination
@@ -71,43 +72,102 @@ class DestinationRow(NamedTuple):
         return self.destination.backlog
 
 
+COLUMNS = (
+    Column("name", "NAME", 18, grows=True, least=16, is_name=True),
+    Column("broker", "BROKER", 8, priority=2),
+    Column("kind", "KIND", 14, priority=2, least=8, meaning="the broker's own word"),
+    Column(
+        "backlog",
+        "BACKLOG",
+        10,
+        right=True,
+        meaning="what waits: lag of the group furthest behind, ready messages, letters of a dead-letter destination",
+    ),
+    Column(
+        "trend",
+        "TREND",
+        15,
+        priority=2,
+        least=9,
+        trend=True,
+        measure=Measure.COUNT,
+        meaning="what waits at each poll, the newest on the right",
+    ),
+    Column("held", "", 8, right=True, priority=3, meaning="delivered and not acknowledged"),
+    Column(
+        "in",
+        "IN/s",
+        7,
+        right=True,
+        priority=3,
+        measure=Measure.RATE,
+        meaning="the broker's own rate, else the change of its counter between polls",
+    ),
+    Column("readers", "READERS", 17, priority=3, measure=Measure.COUNT, meaning="groups or consumers that read it"),
+    Column("messages", "MESSAGES", 11, right=True, priority=5, meaning="what it holds, read or not"),
+    Column(
+        "dead",
+        "DEAD LETTERS",
+        22,
+        least=13,
+        measure=Measure.COUNT,
+        meaning="where its dead letters are, or whose it holds",
+    ),
+    Column("parts", "PARTS", 5, right=True, priority=6),
+    Column(
+        "size", "SIZE", 10, right=True, priority=6, measure=Measure.BYTES, meaning="bytes, as the broker counts them"
+    ),
+)
+"""All columns of destinations; those without a title are shown only where a broker has a word for them."""
+
+
+@cache
+def _columns_of(brokers: frozenset[BrokerKind]) -> tuple[Column, ...]:
+    titles = traits_of(next(iter(brokers))).column_titles if len(brokers) == 1 else {}
+    named = (each._replace(title=titles.get(each.key, each.title)) for each in COLUMNS)
+    return tuple(each for each in named if each.title and (len(brokers) > 1 or each.key != "broker"))
+
+
 class DestinationRenderer:
     """How destinations are shown in a list."""
 
-    columns = (
-        Column("name", "NAME", 18, grows=True, is_name=True),
-        Column("kind", "KIND", 8, priority=2),
-        Column("backlog", "BACKLOG", 10, right=True),
-        Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.COUNT),
-        Column("in", "IN/s", 7, right=True, priority=3, measure=Measure.RATE),
-        Column("readers", "READERS", 17, priority=4, measure=Measure.COUNT),
-        Column("messages", "MESSAGES", 11, right=True, priority=5),
-        Column("dead", "DEAD LETTERS", 26, least=13, measure=Measure.COUNT),
-        Column("parts", "PARTS", 5, right=True, priority=6),
-        Column("size", "SIZE", 10, right=True, priority=6, measure=Measure.BYTES),
-    )
-
     def __init__(self, bars: str = BARS) -> None:
         self._bars = bars
+        self.fit(())
+
+    def fit(self, brokers: Collection[BrokerKind]) -> None:
+        """Have the columns of a list of these brokers: of one, in its own words."""
+        self.columns = _columns_of(frozenset(brokers))
+        self._has_own_words = any(each.key == "backlog" and each not in COLUMNS for each in self.columns)
+        """Whether what waits has the word of one broker, which counts no dead letters."""
 
     def id(self, item: DestinationRow) -> Hashable:
         return (item.broker, item.destination.ref)
 
     def cells(self, item: DestinationRow) -> Sequence[Cell]:
         row = item.destination
-        tone = "muted" if row.internal else ""
-        return (
-            (row.ref.name, tone),
-            (row.type, "muted"),
-            (_format_if_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
-            (sparkline(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
-            (_rate_in(item), "muted"),
-            (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
-            (_format_if_asked(row.messages), "muted"),
-            (_dead(item), "dead"),
-            ("" if row.partitions is None else str(row.partitions), "muted"),
-            (_size(row.size), "muted"),
-        )
+        muted = {key: (text, "muted") for key, text in _muted_texts(item).items()}
+        cells: dict[str, Cell] = {
+            **muted,
+            "name": (row.ref.name, "muted" if row.internal else ""),
+            "backlog": (_format_if_asked(self._backlog(item)), _backlog_tone(item)),
+            "trend": (sparkline(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
+            "readers": (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
+            "dead": (self._letters(item), "dead"),
+        }
+        return [cells[column.key] for column in self.columns]
+
+    def _backlog(self, item: DestinationRow) -> Figure:
+        if not self._has_own_words:
+            return item.backlog
+        waits = item.destination.backlog
+        return NOT_ASKED if item.letters is not None and waits.number is None else waits
+
+    def _letters(self, item: DestinationRow) -> str:
+        """Where its dead letters are, or whose it holds; their number where no other column has it."""
+        if item.letters is None or not self._has_own_words:
+            return _dead(item)
+        return f"{item.letters.letters} {_dead(item)}".rstrip()
 
     def sign(self, item: DestinationRow) -> Cell:
         """† holds letters, ▲ a group is stalled, or something is stopped, full or losing messages."""
@@ -134,6 +194,10 @@ class DestinationRenderer:
         return f"{item.destination.ref.name} {item.destination.type} {item.broker}"
 
     def value(self, item: DestinationRow, key: str) -> Any:
+        if key == "backlog":
+            return self._backlog(item).number
+        if key == "dead" and item.letters is not None and self._has_own_words:
+            return item.letters.letters.number
         return VALUES[key](item)
 
 
@@ -143,10 +207,43 @@ def _dead_count(item: DestinationRow) -> int | None:
     return None if item.letters is not None or (item.dead and not known) else sum(known)
 
 
+def _backlog_tone(item: DestinationRow) -> str:
+    return "dead" if item.letters else "lag" if item.stuck else ""
+
+
+def _muted_texts(item: DestinationRow) -> dict[str, str]:
+    """The texts of columns that are never coloured."""
+    row = item.destination
+    return {
+        "broker": item.broker,
+        "kind": row.kind_name,
+        "held": _format_if_asked(_held(item)),
+        "in": _rate_in(item),
+        "messages": _format_if_asked(row.messages),
+        "parts": "" if row.partitions is None else str(row.partitions),
+        "size": _size(row.size),
+    }
+
+
+def _held(item: DestinationRow) -> Figure:
+    """What was delivered and is not acknowledged: of a queue what is not ready, of a stream's groups their entries."""
+    row = item.destination
+    pending = row.facts.get("pending")
+    if isinstance(pending, int):
+        return exact(pending)
+    if row.ref.kind is not Kind.QUEUE or row.messages in BLANK_FIGURES:
+        return NOT_ASKED
+    if row.messages.number is None or row.backlog.number is None:
+        return unknown(row.messages.why or row.backlog.why)
+    held, sorts = max(0, row.messages.number - row.backlog.number), {row.messages.sort, row.backlog.sort}
+    return exact(held) if sorts == {Exactness.EXACT} else about(held, row.messages.why or row.backlog.why)
+
+
 VALUES: Mapping[str, Callable[[DestinationRow], Any]] = {
     "name": lambda item: item.destination.ref.name,
-    "kind": lambda item: item.destination.type,
-    "backlog": lambda item: item.backlog.number,
+    "broker": lambda item: item.broker,
+    "kind": lambda item: item.destination.kind_name,
+    "held": lambda item: _held(item).number,
     "trend": lambda item: item.trend[-1] if item.trend else None,
     "in": lambda item: item.rate_in,
     "readers": lambda item: None if item.destination.ref.kind is Kind.EXCHANGE else item.readers,

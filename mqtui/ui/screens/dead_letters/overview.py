@@ -24,6 +24,9 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
+VERBS = {"letters.redrive": "redrive", "thing.delete": "discard"}
+"""What is done to all letters of a destination, by action."""
+
 
 class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     """Dead-letter destinations as rows."""
@@ -42,7 +45,8 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     empty_text = "no dead letters anywhere: every open broker is watched"
 
     def body(self) -> Iterable[Widget]:
-        self.table: RowTable[DeadLetterRow] = RowTable(DeadLetterRenderer(self.console.glyphs.bars), with_divider=False)
+        self.renderer = DeadLetterRenderer(self.console.glyphs.bars)
+        self.table: RowTable[DeadLetterRow] = RowTable(self.renderer, with_divider=False)
         yield Pane(self.table, name="Dead letters")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -50,6 +54,11 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     def slices(self) -> Iterator[Sequence[DeadLetterRow]]:
         yield from map(_lines, self.console.broker_sessions)
+
+    def refresh_figures(self) -> None:
+        """Show the figures, with the broker of each row where there are several."""
+        self.renderer.fit([each.kind for each in self.console.broker_sessions])
+        super().refresh_figures()
 
     def facts(self) -> str:
         """How many retry stages are left out, and how many destinations nobody looked into."""
@@ -83,8 +92,10 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     def disabled_reason(self, action: Action) -> str | None:
         reason = super().disabled_reason(action)
-        if reason is None and action.id in ("letters.redrive", "thing.delete"):
-            item = self.table.current
+        if reason is None and action.id in VERBS:
+            item = self.table.chosen_one
+            if item is None and self.table.model.marks:
+                return "one destination at a time"
             if item is None or not item.destination.letters.number:
                 return "there are no letters here"
             return self.console.go.why_no_write(item.target, item.broker, action)
@@ -95,6 +106,9 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         await self.console.go.letters(event.item.target, event.item.broker, event.item.destination)
 
     def action_title(self, action: Action) -> str:
+        item = self.table.chosen_one
+        if action.id in VERBS and item is not None:
+            return f"{VERBS[action.id]} all {item.destination.letters}"
         return "describe" if action.id == "view.detail" else super().action_title(action)
 
     @handles("view.detail")
@@ -116,7 +130,7 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         await self._review(Verb.DISCARD)
 
     async def _review(self, verb: Verb) -> None:
-        item = self.table.current
+        item = self.table.chosen_one
         if item is not None:
             request = RedriveRequest(verb, item.destination.ref, Selection())
             await self.console.go.review(item.target, item.broker, request)

@@ -47,7 +47,8 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     )
 
     def body(self) -> Iterable[Widget]:
-        self.table: RowTable[DestinationRow] = RowTable(DestinationRenderer(self.console.glyphs.bars))
+        self.renderer = DestinationRenderer(self.console.glyphs.bars)
+        self.table: RowTable[DestinationRow] = RowTable(self.renderer)
         yield Pane(self.table, name="Destinations")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -57,6 +58,11 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         for broker_session in self.console.broker_sessions:
             if broker_session.snapshot:
                 yield from line_slices(broker_session.kind, broker_session.snapshot)
+
+    def refresh_figures(self) -> None:
+        """Show the figures, in the words of the only broker where there is one."""
+        self.renderer.fit([each.kind for each in self.console.broker_sessions])
+        super().refresh_figures()
 
     def describe_row(self, item: DestinationRow) -> str:
         return describe_destination(item)
@@ -80,8 +86,10 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     def disabled_reason(self, action: Action) -> str | None:
         """Actions that change something need a row, a connection and permission."""
         reason = super().disabled_reason(action)
-        item = self.table.current
+        item = self.table.chosen_one
         if reason is None and action.changes:
+            if item is None and self.table.model.marks:
+                return "one destination at a time"
             if item is None:
                 return f"{action.title}: there is no row to do it to"
             return self.console.go.why_no_write(self.console.target, item.broker, action)
@@ -119,7 +127,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     @handles("message.publish")
     async def publish(self) -> None:
         """Open the form for one message."""
-        item = self.table.current
+        item = self.table.chosen_one
         broker_session = None if item is None else self.console.go.broker_session("", item.broker)
         if item is not None and broker_session is not None:
             await self.console.go.publish(broker_session, item.destination.ref)
@@ -127,7 +135,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of all letters of the row."""
-        item = self.table.current
+        item = self.table.chosen_one
         if item is not None and item.stage:
             self.prompt_line.flash(f"a retry stage, its messages are alive: {item.stage}")
             return
