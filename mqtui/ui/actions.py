@@ -49,7 +49,17 @@ class Action(NamedTuple):
 
 
 LOOKS_AT_ROW = frozenset(
-    ("nav.open", "list.mark", "list.range", "read.follow", "thing.pair", "thing.copy", "thing.pin", "app.menu")
+    (
+        "nav.open",
+        "list.mark",
+        "list.range",
+        "read.follow",
+        "thing.pair",
+        "thing.explain",
+        "thing.copy",
+        "thing.pin",
+        "app.menu",
+    )
 )
 """Actions that change nothing and are about the row under the cursor."""
 

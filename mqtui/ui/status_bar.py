@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,21 @@ def _badges(console: ConsoleApi) -> Side:
         BarItem(f" ▸ {runs} ", "live" if runs else "muted", 0, "nav.view_5"),
         BarItem(f" {clock} ", "muted", 5),
     )
+
+
+def tabs_and_views(console: ConsoleApi, tabs: Sequence[str], shown: str) -> Side:
+    """The tabs of what is shown, with their keys, then the views; the names of views leave before those of tabs."""
+    if len(tabs) < 2 or shown not in tabs:
+        return views(console)
+    place = tabs.index(shown)
+    steps = {tabs[place - 1]: "nav.previous_tab", tabs[(place + 1) % len(tabs)]: "nav.next_tab"}
+    pieces = [
+        BarItem(f" ▸{name} ", "text", bold=True) if name == shown else BarItem(f"  {name} ", "muted", 1, steps[name])
+        for name in tabs
+    ]
+    keys = " ".join(console.keymap.shown(action) for action in ("nav.previous_tab", "nav.next_tab"))
+    names_first = (piece._replace(priority=2 * piece.priority) for piece in views(console))
+    return (*pieces, BarItem(f" {keys} ", "accent"), BarItem("│", "rule", 1), *names_first)
 
 
 def views(console: ConsoleApi) -> Side:

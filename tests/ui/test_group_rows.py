@@ -54,5 +54,12 @@ async def test_what_does_not_apply_to_an_exchange_is_blank(dev: MemoryShop) -> N
         table = user.table
         row = next(item for item in table.model.rows if "shop.events.fanout" in table.renderer.text(item))
         cells = row_as_text(table.renderer, row)
-        assert {key for key, text in cells.items() if text} == {"name", "kind"}, cells
+        assert {key for key, text in cells.items() if text} == {"name", "broker", "kind"}, cells
         await user.moves_to("shop.events.fanout").reads_in_prompt("an exchange holds no messages")
+
+
+def test_a_stalled_group_keeps_the_broker_s_own_word() -> None:
+    """Kafka says Stable of a group that stands still: both are shown."""
+    group = Group(Ref(Kind.GROUP, "shipping"), "consumer", "Stable")
+    row = GroupRow(BrokerKind.KAFKA, group, None, (), None, stalled=True)
+    assert row_as_text(GroupRenderer(), row)["state"] == "stalled, Stable"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from mqtui.ui.actions import ACTIONS
 from mqtui.ui.render.home.profiles import OTHER_WAYS
 from mqtui.ui.render.table_model import Measure
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
+from mqtui.ui.screens.overlays.figures import WHOLE_ROW, FiguresPopup
 from mqtui.ui.widgets.row_canvas import GUTTER
 from mqtui.ui.widgets.row_sort import sort_key
 from mqtui.ui.widgets.row_table import RowTable
@@ -86,10 +89,10 @@ async def test_columns_go_sideways_one_by_one(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop"), (80, 24)) as user:
         await user.on_row("orders.DLQ")
         first = titles(user)
-        await user.sees(" KIND ").presses("l").until(lambda: titles(user)[:2] != first[:2], "has other columns")
+        await user.sees(" BROKER ").presses("l").until(lambda: titles(user)[:2] != first[:2], "has other columns")
         assert titles(user)[0] == "NAME"
-        await user.sees_no(" KIND ").presses("h").until(lambda: titles(user) == first, "has the first columns")
-        await user.sees(" KIND ")
+        await user.sees_no(" BROKER ").presses("h").until(lambda: titles(user) == first, "has the first columns")
+        await user.sees(" BROKER ")
 
 
 async def test_all_columns_fit(dev: MemoryShop) -> None:
@@ -154,6 +157,11 @@ async def test_rows_are_ordered_and_compared_by_what_they_show(dev: MemoryShop) 
         assert [*wrongly_compared(user.table)] == []
 
 
+def has_row(user: User, words: Sequence[str]) -> bool:
+    """Whether some row has all these words."""
+    return any(set(words) <= set(re.sub("[▁-█▏↑↓]+", " ", row[GUTTER:]).split()) for row in user.rows)
+
+
 def wrongly_compared(table: RowTable[object]) -> Iterator[str]:
     """The cells whose value is not what they show."""
     renderer = table.renderer
@@ -194,6 +202,8 @@ async def test_a_destination_is_described(dev: MemoryShop) -> None:
             await user.on_row("orders.DLQ").sees("† 54").moves_to("orders").presses("d").is_at("PropertiesScreen")
             await user.sees("604800000 = 7d", "group").on_row("leader none").reads_in_prompt("no leader: it can't be")
             assert asked == [dev.orders]
+            await user.sees("Destinations › orders", "messages", "▸describe").resizes(120, 34)
+            await user.on_row("no leader: it can't be read or written").resizes(80, 24)
             await user.moves_to("secret.key").reads_in_prompt("secret.key: ? · the broker keeps it secret")
             await user.presses("/").types("of:group shipping").presses("enter").sees("shipping", ". messages")
             assert [*wrongly_compared(user.table)] == []
@@ -201,7 +211,8 @@ async def test_a_destination_is_described(dev: MemoryShop) -> None:
             await user.presses("comma").is_at("PropertiesScreen").sees("1 of 8")
             await user.presses("esc", "esc").is_at("MessagesScreen").presses("esc").is_at("DestinationsScreen")
             await user.presses("g", "d").is_at("PropertiesScreen").sees("topic orders.DLQ")
-            await user.presses("full_stop").is_at("CausesScreen").presses("full_stop").is_at("DeadLetterListScreen")
+            await user.presses("full_stop").is_at("CausesScreen").sees("▸causes", "messages", "describe", ", .")
+            await user.presses("full_stop").is_at("DeadLetterListScreen").sees("Dead letters › orders.DLQ", "▸messages")
             await user.presses("comma", "comma").is_at("PropertiesScreen")
 
 
@@ -227,7 +238,7 @@ async def test_copies_of_a_row(dev: MemoryShop) -> None:
         "p": "orders.DLQ",
         "r": "shop/t:orders.DLQ",
         "c": "mqtui dlq shop/kafka orders.DLQ",
-        "y": "orders.DLQ  topic  31",
+        "y": "orders.DLQ  kafka  topic  31",
     }
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54")
@@ -280,13 +291,49 @@ async def test_rows_are_exported_as_they_are_shown(dev: MemoryShop, tmp_path: Pa
 async def test_where_a_figure_comes_from(
     dev: MemoryShop, row: str, keys: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    """`e` says what was asked, what the answer is worth and how old it is; the next row has its own sentence again."""
-    async with at_console(dev.console("shop"), (200, 34)) as user:
-        await user.on_row("orders.DLQ").sees("† 54").presses(*keys).moves_to(row).presses("e")
-        for part in words:
-            await user.reads_in_prompt(part)
-        said = user.prompt_text
-        await user.presses("j").until(lambda: user.prompt_text != said, "reads the row's own sentence")
+    """`e` says what was asked, what the answer is worth and how old it is; and each column of the row, uncut."""
+    async with at_console(dev.console("shop"), (80, 24)) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses(*keys).moves_to(row)
+        columns = [column.title for column in user.table.renderer.columns]
+        await user.presses("e").sees("where it comes from", "this row")
+        shown = " ".join(re.sub("[│┃▏▌]", " ", user.screen_text).split())
+        assert [part for part in words if part not in shown] == []
+        popup = user.console.screen
+        assert isinstance(popup, FiguresPopup)
+        assert [item.title for item in popup.table.model.rows] == [WHOLE_ROW, *columns]
+        await user.presses("e").until(lambda: user.console.screen is not popup, "is back at the list")
+
+
+async def test_e_is_for_every_list(dev: MemoryShop) -> None:
+    """In a list of causes, messages or partitions too: it opens on the row with the focus, and on no other."""
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses("3").on_row("orders.DLQ").presses("enter")
+        await user.on_row("SchemaMismatch").presses("e").sees("the root exception with").presses("esc")
+        await user.presses("full_stop").is_at("DeadLetterListScreen").until(lambda: user.row != "", "has a letter")
+        await user.presses("e").sees("decoded for the").presses("esc")
+        await user.presses("2").moves_to("shipping").presses("enter").sees("COMMITTED").presses("e")
+        await user.sees("the next offset or entry that the group will read").sees_no("this row").presses("esc")
+        await user.presses("6").is_at("AuditScreen").presses("e").reads_in_prompt("explain: there is no row")
+
+
+async def test_a_list_of_one_broker_has_its_words(dev: MemoryShop) -> None:
+    """Of several brokers it says of which each row is; what waits is BACKLOG, which counts letters too."""
+    words = {
+        "prod-eu": (["LAG", "GROUPS"], "orders.DLQ topic none"),
+        "prod-mq": (["READY", "UNACKED", "CONSUMERS"], "work.invoices quorum 12 0 4"),
+        "prod-cache": (["LAG", "PENDING", "LENGTH", "GROUPS"], "payments stream 0 57 1 57"),
+        "shop": (["BROKER", "BACKLOG", "READERS", "MESSAGES"], "orders.DLQ kafka topic 31"),
+    }
+    for profile, (own, row) in words.items():
+        async with at_console(dev.console(profile), (200, 34)) as user:
+            await user.is_at("DestinationsScreen").on_some_row(row.split()[0]).sees("†")
+            others = {"BROKER", "BACKLOG", "LAG", "READY", "READERS", "PENDING"} - set(own)
+            assert set(own) <= set(titles(user)) and not others & set(titles(user)), profile
+            await user.until(partial(has_row, user, row.split()), f"has a row {row}")
+            assert [*wrongly_compared(user.table)] == [], profile
+            if "BROKER" in own:
+                await user.sees("topic exchange").presses("2").moves_to("shipping").sees("BROKER")
+                await user.presses("3").on_row("orders.DLQ").sees("BROKER")
 
 
 async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:

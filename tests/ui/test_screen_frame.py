@@ -35,7 +35,7 @@ async def test_the_frame(dev: MemoryShop, width: int, height: int) -> None:
         assert "† 54" in drawn[0] and "▸ 0" in drawn[0]
         assert drawn[1].startswith(" Destinations")
         assert drawn[2].startswith("─ Destinations ─") and drawn[2].endswith("─")
-        assert drawn[3].split()[:2] == ["NAME", "KIND"]
+        assert drawn[3].split()[:2] == ["NAME", "BROKER"]
         assert drawn[-1].startswith(" enter open") and "? keys" in drawn[-1]
 
 

@@ -38,6 +38,9 @@ Start: TypeAlias = Position | Edge | Since
 CAUSES, MESSAGES, DESCRIPTION = "causes", "messages", "describe"
 """The tabs of a destination, in their order."""
 
+AUDIT_TABS = ("audit", "requests")
+"""The tabs of view 6."""
+
 NO_TAIL = "a queue can't be followed: each message goes to one reader"
 
 
@@ -121,15 +124,12 @@ class Navigator:
         """What the broker says of a destination."""
         await self._show("properties", broker_session, ref)
 
-    def next_tab(self, broker_session: BrokerSession, ref: Ref, shown: str, step: int = 1) -> str:
-        """The name of the tab of a destination after the one that is shown, or before it; "" where it has one only."""
+    def tabs(self, broker_session: BrokerSession, ref: Ref) -> tuple[str, ...]:
+        """The names of a destination's tabs, in their order."""
         snapshot = broker_session.snapshot
         is_dead = snapshot is not None and any(each.ref == ref for each in snapshot.dead_letters)
-        names = [CAUSES] if is_dead else []
-        names += [DESCRIPTION] if ref.kind is Kind.EXCHANGE else [MESSAGES, DESCRIPTION]
-        place = names.index(shown) if shown in names else -1
-        name = names[(place + step) % len(names)]
-        return "" if name == shown else name
+        own = (DESCRIPTION,) if ref.kind is Kind.EXCHANGE else (MESSAGES, DESCRIPTION)
+        return (CAUSES, *own) if is_dead else own
 
     async def tab(self, broker_session: BrokerSession, ref: Ref, name: str) -> None:
         """A tab of a destination: its causes, its messages or its description; one that is open is as it was left."""
@@ -346,6 +346,10 @@ class Navigator:
     async def order(self, table: RowTable[Any], own_order: str) -> None:
         """The columns that a list can be ordered by. `own_order` is its order where none is chosen."""
         await load("overlays.order", "open_order")(self._console, table, own_order)
+
+    async def figures(self, table: RowTable[Any], explanation: str) -> None:
+        """Where the figures of the row under the cursor come from. `explanation` is about the whole row."""
+        await load("overlays.figures", "open_figures")(self._console, table, explanation)
 
     # -- profiles
 

@@ -86,14 +86,14 @@ class AuditRenderer:
     """How changes are shown in a list."""
 
     columns = (
-        Column("n", "N", 5, right=True),
-        Column("time", "TIME", 14, measure=Measure.TIME),
-        Column("who", "WHO", 8, priority=3),
+        Column("n", "N", 5, right=True, meaning="its number in the chain"),
+        Column("time", "TIME", 14, measure=Measure.TIME, meaning="when it began"),
+        Column("who", "WHO", 8, priority=3, meaning="the user of this machine"),
         Column("profile", "PROFILE", 12, priority=4),
         Column("verb", "VERB", 8),
         Column("on", "ON", 18, grows=True),
-        Column("result", "RESULT", 22),
-        Column("run", "RUN", 5, priority=2),
+        Column("result", "RESULT", 22, meaning="how it ended, as the audit has it"),
+        Column("run", "RUN", 5, priority=2, meaning="the run in the journal"),
     )
 
     def id(self, item: AuditRow) -> Hashable:

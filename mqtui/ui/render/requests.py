@@ -14,11 +14,11 @@ class RequestRenderer:
     """How requests are shown in a list."""
 
     columns = (
-        Column("time", "TIME", 12, measure=Measure.TIME),
+        Column("time", "TIME", 12, measure=Measure.TIME, meaning="when it was sent, by the clock of this machine"),
         Column("broker", "BROKER", 8, priority=2),
-        Column("took", "TOOK", 7, right=True, measure=Measure.DURATION),
-        Column("request", "REQUEST", 40, grows=True),
-        Column("error", "ERROR", 20, priority=3),
+        Column("took", "TOOK", 7, right=True, measure=Measure.DURATION, meaning="until the answer was there"),
+        Column("request", "REQUEST", 40, grows=True, meaning="its name only: no content, no argument"),
+        Column("error", "ERROR", 20, priority=3, meaning="what the client library raised"),
     )
 
     def id(self, item: Request) -> Hashable:

@@ -51,6 +51,8 @@ class Column(NamedTuple):
     trend: bool = False
     measure: Measure | None = None
     is_name: bool = False
+    meaning: str = ""
+    """Where its values come from, for `e`; "" where its title says it."""
 
     @property
     def measures(self) -> Measure:

@@ -16,6 +16,7 @@ from mqtui.services.command_line import equivalent_command
 from mqtui.state.audit import Audit
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
+from mqtui.ui.navigation.navigator import AUDIT_TABS
 from mqtui.ui.render.audit import MAX_ENTRIES, AuditRenderer, AuditRow, merge_begin_and_end
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
@@ -52,6 +53,7 @@ class AuditScreen(ListScreen[AuditRow]):
     """The changes made from this machine, the newest first."""
 
     screen_name = "Audit"
+    tab_name = "audit"
 
     hint_actions = ("nav.open", "nav.next_tab", "list.filter", "list.order", "read.again", "thing.copy", "run.restore")
     empty_text = "nothing was changed from this machine yet"
@@ -67,6 +69,9 @@ class AuditScreen(ListScreen[AuditRow]):
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), with_divider=False)
         yield Pane(self.table, name="Audit of this machine")
+
+    def tabs(self) -> tuple[str, ...]:
+        return AUDIT_TABS
 
     def crumbs(self) -> tuple[str, ...]:
         return ("Audit",)

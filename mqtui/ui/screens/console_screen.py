@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FIRST_CHANGE = 2
 """Where there is little room, hints leave alternately from both groups; the priority of the first one that changes."""
 
+NARROW = 100
+"""Terminal columns below which there is room for one pane."""
+
 KEYS_BESIDE_QUESTION = ("nav.back", "app.quit", "app.suspend")
 """Actions whose keys work while a question is open: none of them is text."""
 
@@ -60,11 +63,14 @@ def error_line(error: MqtuiError) -> str:
 class ConsoleScreen(Screen[None]):
     """One screen. Subclasses give `body`, `crumbs`, `hint_actions`, and methods marked by `handles`."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - Textual's own form
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (140, "-wide")]  # noqa: RUF012 - Textual's own form
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (20, "-tall")]  # noqa: RUF012 - Textual's own form
 
     screen_name: ClassVar[str] = ""
     """The screen's name in the help's title, and for the demo's tour."""
+
+    tab_name: ClassVar[str] = ""
+    """Which of its tabs it is."""
 
     hint_actions: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions that the hints show, in order; those that change something come last."""
@@ -106,6 +112,10 @@ class ConsoleScreen(Screen[None]):
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumbs; the last one is this screen."""
+        return ()
+
+    def tabs(self) -> tuple[str, ...]:
+        """The names of the tabs of what it shows, in their order; none where it is the only one."""
         return ()
 
     def refresh_figures(self) -> None:
@@ -168,11 +178,16 @@ class ConsoleScreen(Screen[None]):
         self.prompt_line.tour_hint = self.console.tour.hint(self.tour_step)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = status_bar.top_bar(self.console)
         way = self.crumbs()
-        crumbs = [BarItem(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [BarItem(" ")]
+        crumbs = [BarItem(f" {' › '.join(way[:-1])} ›", "muted")] if len(way) > 1 else []
         bar = self.query_one("#crumbs", Bar)
-        bar.left = (*crumbs, BarItem(way[-1] if way else "", "text", bold=True))
-        bar.right = status_bar.views(self.console)
+        bar.left = (*crumbs, BarItem(f" {way[-1]}" if way else "", "text", bold=True, shrinks=True))
+        bar.right = status_bar.tabs_and_views(self.console, self.tabs(), self.tab_name)
         self.draw_hints()
+
+    def on_resize(self) -> None:
+        """The terminal has another size: what can be done may be something else."""
+        if self.is_ready and self.query_one_optional("#hints") is not None:
+            self.draw_hints()
 
     def draw_toasts(self) -> None:
         """Show toasts in the corner."""
@@ -213,6 +228,22 @@ class ConsoleScreen(Screen[None]):
 
     # -- what it does
 
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for one pane only."""
+        return self.size.width < NARROW
+
+    @property
+    def beside_shown(self) -> bool:
+        """Whether the pane beside is shown; where there is room for one pane only, it takes the list's place."""
+        return not self.narrow or self.has_class("-detail")
+
+    def go_beside(self, widget: Widget) -> None:
+        """Focus a widget of the pane beside, which takes the list's place where there is no room for both."""
+        self.set_class(self.narrow, "-detail")
+        widget.focus()
+        self.draw_hints()
+
     @handles("view.detail")
     def detail(self) -> None:
         """Where there is room for one pane only: toggle between list and detail."""
@@ -221,7 +252,8 @@ class ConsoleScreen(Screen[None]):
         for widget in shown.first().query("*"):
             if widget.can_focus:
                 widget.focus()
-                return
+                break
+        self.draw_hints()
 
     def disabled_reason(self, action: Action) -> str | None:
         """Why an action is disabled now; None where it is enabled."""

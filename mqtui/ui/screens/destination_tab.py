@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mqtui.domain.resource import Ref
 from mqtui.ui.actions import Action
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -13,11 +11,11 @@ from mqtui.ui.session.sessions import BrokerSession
 class DestinationTab(ConsoleScreen):
     """`.` and `,` go to the destination's next and previous tab; one that was open is as it was left."""
 
-    tab_name: ClassVar[str] = ""
-    """Its name, as the navigator knows it."""
-
     broker_session: BrokerSession
     ref: Ref
+
+    def tabs(self) -> tuple[str, ...]:
+        return self.console.go.tabs(self.broker_session, self.ref)
 
     def action_title(self, action: Action) -> str:
         """The name of the tab that a key goes to."""
@@ -26,7 +24,11 @@ class DestinationTab(ConsoleScreen):
         return super().action_title(action)
 
     def _tab_after(self, step: int) -> str:
-        return self.console.go.next_tab(self.broker_session, self.ref, self.tab_name, step)
+        """The name of the tab some steps on; "" where it has one only."""
+        names = self.tabs()
+        place = names.index(self.tab_name) if self.tab_name in names else -1
+        name = names[(place + step) % len(names)]
+        return "" if name == self.tab_name else name
 
     @handles("nav.next_tab")
     async def next_tab(self) -> None:

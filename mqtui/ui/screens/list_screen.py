@@ -50,6 +50,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     filter_text = ""
     """The filter's text; "" for none."""
 
+    _told: Cell = ("", "")
+    """What was said last of the row under the cursor: other figures of it are said in its place."""
+
     _in_state = False
     """Whether the prompt line shows the list's status instead of a row's description."""
 
@@ -129,8 +132,8 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self.table.placeholder = () if self.table.model.count else [(line,) for line in state]
         if state and self.table.model.count:
             self.prompt_line.set_status_quietly(*state[0])
-        elif item is not None and (self._in_state or self.table.is_gone):
-            self.prompt_line.set_status_quietly(*self.row_status(item))
+        elif item is not None and (self._in_state or self.table.is_gone or self.prompt_line.status == self._told):
+            self.tell_row(item)
         elif state and not self._in_state:
             self.prompt_line.set_status_quietly("")
         self._in_state = bool(state)
@@ -178,19 +181,31 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         if not self.is_ready:
             return
         item = self.table.current
-        if item is not None:
-            tell = self.prompt_line.set_status if event.moved else self.prompt_line.set_status_quietly
-            tell(*self.row_status(item))
+        if item is not None and event.moved:
+            self._told = self.row_status(item)
+            self.prompt_line.set_status(*self._told)
+        elif item is not None:
+            self.tell_row(item)
         self.draw_hints()
+
+    def tell_row(self, item: Item) -> None:
+        """Say what matters about the row under the cursor; an answer to a key stays for its time."""
+        self._told = self.row_status(item)
+        self.prompt_line.set_status_quietly(*self._told)
 
     opens_gone = False
     """Whether a row that vanished can be opened: what it shows is in memory."""
 
     def disabled_reason(self, action: Action) -> str | None:
-        """What acts on a row needs one that is there."""
+        """What acts on a row needs one that is there; rows in the broker's order are neither ordered nor pinned."""
         table = self.focused if isinstance(self.focused, RowTable) else self.table
+        if action.id in ("list.order", "thing.pin") and not table.can_order:
+            return "messages stand in the order they lie in"
+        if action.id in ("thing.pin", "thing.explain") and table.current is None:
+            return f"{action.title}: there is no row"
         opens = action.id == "nav.open" and not self.opens_gone
-        if table.is_gone and not table.model.marks and (opens or (action.changes and action.acts_on_row)):
+        acts = opens or action.id == "thing.pin" or (action.changes and action.acts_on_row)
+        if table.is_gone and acts and (not table.model.marks or action.id == "thing.pin"):
             return f"{action.title}: the row {table.why_gone}"
         return super().disabled_reason(action)
 
@@ -263,11 +278,11 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         return ""
 
     @handles("thing.explain")
-    def explain(self) -> None:
-        """Explain the figures of the row."""
-        item = self.table.current
-        said = "" if item is None else self.explain_figures(item)
-        self.prompt_line.set_status(said or "there is no figure here to explain", "text")
+    async def explain(self) -> None:
+        """Say where the figures of the row come from, column by column."""
+        table = self.active_table
+        item = self.table.current if table is self.table else None
+        await self.console.go.figures(table, "" if item is None else self.explain_figures(item))
 
     @handles("thing.export")
     def export(self) -> None:
@@ -293,9 +308,8 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     @handles("thing.pin")
     def pin(self) -> None:
         """Pin the row to the top of the list, or unpin it."""
-        table = self.active_table
-        if table.current is not None:
-            self.prompt_line.flash("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
+        pinned = self.active_table.pin()
+        self.prompt_line.flash("pinned: it stays on top" if pinned else "no longer pinned", "text")
 
     @handles("list.filter")
     async def filter(self) -> None:
@@ -361,8 +375,11 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("nav.back")
     async def back(self) -> None:
-        """Close the prompt, then the filter, then the screen."""
+        """Close the prompt, then what stands in the list's place, then the filter, then the screen."""
         if self.prompt_line.cancel() or self.console.dismiss_tour():
+            return
+        if self.narrow and self.has_class("-detail"):
+            self.detail()
             return
         if self.filter_text:
             self._filter_by("")

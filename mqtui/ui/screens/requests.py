@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from mqtui.brokers.request_log import REQUEST_HISTORY, Request
 from mqtui.ui.actions import Action
+from mqtui.ui.navigation.navigator import AUDIT_TABS
 from mqtui.ui.render.requests import RequestRenderer, describe_request
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
@@ -21,6 +22,7 @@ class RequestsScreen(ListScreen[Request]):
     """Requests as rows, the newest first. They are names only: no content, and no argument of a command."""
 
     screen_name = "Requests"
+    tab_name = "requests"
 
     hint_actions = ("nav.next_tab", "list.filter", "list.order", "thing.copy", "thing.export", "nav.back")
     own_order = "newest first"
@@ -30,8 +32,11 @@ class RequestsScreen(ListScreen[Request]):
         self.table: RowTable[Request] = RowTable(RequestRenderer(), with_divider=False)
         yield Pane(self.table, name="Requests of this session")
 
+    def tabs(self) -> tuple[str, ...]:
+        return AUDIT_TABS
+
     def crumbs(self) -> tuple[str, ...]:
-        return ("Audit", "requests")
+        return ("Audit",)
 
     def items(self) -> list[Request]:
         return list(reversed(REQUEST_HISTORY.requests))

@@ -129,10 +129,7 @@ class SchemasScreen(ListScreen[SubjectRow]):
         if event.moved:
             self.version = 0
         super().show_row(event)
-
-    @on(RowTable.Highlighted)
-    def _show_version(self, event: RowTable.Highlighted) -> None:
-        if event.table is self.table:
+        if self.is_ready:
             self.draw_version()
 
     def _named(self, row: SubjectRow) -> SubjectName:
@@ -177,10 +174,7 @@ class SchemasScreen(ListScreen[SubjectRow]):
     @on(RowTable.Opened)
     def _opened(self, event: RowTable.Opened) -> None:
         """Read the schema: beside the list, or in its place."""
-        if self.has_class("-narrow"):
-            self.detail()
-        else:
-            self.text_view.focus()
+        self.go_beside(self.text_view)
 
     def disabled_reason(self, action: Action) -> str | None:
         reason = super().disabled_reason(action)

@@ -303,7 +303,7 @@ class MessageList(RowTable[Message]):
         self.post_message(self.Grown(self))
 
     def _put(self, model: MessageRowModel) -> None:
-        model.marks, model.pinned = self.model.marks, self.model.pinned
+        model.marks = self.model.marks
         self.model = model
 
     # -- following

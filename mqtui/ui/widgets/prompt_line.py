@@ -109,6 +109,11 @@ class PromptLine(Horizontal):
         if changed and self._answer is None and self.query("#said"):
             self._show_status()
 
+    @property
+    def status(self) -> tuple[str, str]:
+        """The status and its tone, also while an answer to a key stands in its place."""
+        return self._status
+
     def set_status(self, text: str, tone: str = "") -> None:
         """Set the status. It replaces an answer to a key, unless it is the same status again."""
         again, self._status = (text, tone) == self._status, (text, tone)

@@ -28,12 +28,36 @@ class CauseRenderer:
     """How causes are shown in a list."""
 
     columns = (
-        Column("letters", "LETTERS", 7, right=True),
-        Column("cause", "CAUSE", 30, grows=True),
-        Column("from", "FROM", 12, priority=3),
-        Column("first", "FIRST", 6, right=True, priority=4, measure=Measure.DURATION),
-        Column("last", "LAST", 6, right=True, priority=2, measure=Measure.DURATION),
-        Column("trend", "TREND 1h", 12, priority=5, trend=True, measure=Measure.COUNT),
+        Column("letters", "LETTERS", 7, right=True, meaning="letters of this cause, among all that were read"),
+        Column(
+            "cause",
+            "CAUSE",
+            30,
+            grows=True,
+            meaning="the root exception with its message; numbers, ids and quotes in it are made alike",
+        ),
+        Column("from", "FROM", 12, priority=3, meaning="where the letters died first, by their headers"),
+        Column(
+            "first",
+            "FIRST",
+            6,
+            right=True,
+            priority=4,
+            measure=Measure.DURATION,
+            meaning="the time of the oldest letter of this cause",
+        ),
+        Column(
+            "last", "LAST", 6, right=True, priority=2, measure=Measure.DURATION, meaning="the time of the newest one"
+        ),
+        Column(
+            "trend",
+            "TREND 1h",
+            12,
+            priority=5,
+            trend=True,
+            measure=Measure.COUNT,
+            meaning="letters of this cause in each five minutes of the last hour, by their times",
+        ),
     )
 
     def __init__(self, bars: str = BARS) -> None:

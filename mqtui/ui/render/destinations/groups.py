@@ -1,8 +1,8 @@
-"""Groups, partitions, consumers and pending entries as rows."""
+"""Groups and their partitions as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -14,18 +14,17 @@ from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.problems import find_group_problem
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.times import parse_entry_id
-from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, PartitionLag
 from mqtui.services.lag import lag_notes
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import SLICE, is_stalled
+from mqtui.ui.render.destinations.pending import STUCK_WEIGHS, is_stuck
 from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column, Measure
 
-FATAL = 2**63 - 1
-POISON_DELIVERIES = 5
-"""Deliveries from which an entry is called poisonous."""
+STOPPED_WEIGHS = STUCK_WEIGHS**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +74,50 @@ def _line(broker: BrokerKind, snapshot: BrokerSnapshot, group: Group) -> GroupRo
     return GroupRow(broker, group, snapshot.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
 
 
+SEVERAL_BROKERS = (
+    Column("group", "GROUP", 16, grows=True, is_name=True),
+    Column("broker", "BROKER", 8, priority=2),
+    Column("state", "STATE", 15, least=8, meaning="the broker's own word; stalled: the lag only grew over some polls"),
+    Column("lag", "LAG", 9, right=True, meaning="what the group has not read or committed yet"),
+    Column(
+        "trend",
+        "TREND",
+        15,
+        priority=2,
+        least=9,
+        trend=True,
+        measure=Measure.RATE,
+        meaning="its lag at each poll, the newest on the right",
+    ),
+    Column(
+        "eta",
+        "ETA",
+        7,
+        right=True,
+        priority=3,
+        measure=Measure.DURATION,
+        meaning="lag divided by how fast it shrank lately; never: it grows",
+    ),
+    Column("pending", "PENDING", 8, right=True, priority=3, meaning="delivered to its consumers and not acknowledged"),
+    Column("members", "MEMBERS", 7, right=True, priority=4, meaning="its consumers, as the broker lists them"),
+    Column(
+        "reads", "READS", 14, priority=4, meaning="the destinations it has offsets, assignments or a subscription of"
+    ),
+    Column("type", "TYPE", 8, priority=5, meaning="the broker's own word"),
+)
+ONE_BROKER = tuple(column for column in SEVERAL_BROKERS if column.key != "broker")
+
+
 class GroupRenderer:
     """How consumer groups are shown in a list."""
 
-    columns = (
-        Column("group", "GROUP", 16, grows=True, is_name=True),
-        Column("state", "STATE", 12, least=8),
-        Column("lag", "LAG", 9, right=True),
-        Column("trend", "TREND", 15, priority=2, least=9, trend=True, measure=Measure.RATE),
-        Column("eta", "ETA", 7, right=True, priority=3, measure=Measure.DURATION),
-        Column("pending", "PENDING", 8, right=True, priority=3),
-        Column("members", "MEMBERS", 7, right=True, priority=4),
-        Column("reads", "READS", 14, priority=4),
-        Column("type", "TYPE", 8, priority=5),
-    )
-
     def __init__(self, bars: str = BARS) -> None:
         self._bars = bars
+        self.columns = ONE_BROKER
+
+    def fit(self, brokers: Collection[BrokerKind]) -> None:
+        """Have the columns of a list of these brokers."""
+        self.columns = SEVERAL_BROKERS if len(set(brokers)) > 1 else ONE_BROKER
 
     def id(self, item: GroupRow) -> Hashable:
         return (item.broker, item.group.ref)
@@ -99,9 +125,11 @@ class GroupRenderer:
     def cells(self, item: GroupRow) -> Sequence[Cell]:
         group = item.group
         grows = item.gain is not None and item.gain > 0
+        broker: list[Cell] = [(item.broker, "muted")] if self.columns is SEVERAL_BROKERS else []
         return (
             (group.ref.name, ""),
-            ("stalled", "warn") if item.stalled else (group.state, "warn" if item.wrong else "muted"),
+            *broker,
+            (_state(item), "warn" if item.stalled or item.wrong else "muted"),
             ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
             (sparkline(item.trend, 15, self._bars), "lag" if grows else "muted"),
             _eta(item),
@@ -142,13 +170,19 @@ def _eta_seconds(item: GroupRow) -> float | None:
     return inf if item.eta is None and item.gain is not None and item.gain > 0 else item.eta
 
 
+def _state(item: GroupRow) -> str:
+    """The broker's own word for its state, and whether it is stalled all the same."""
+    return ", ".join(filter(None, ("stalled" if item.stalled else "", item.group.state)))
+
+
 def _reads(item: GroupRow) -> str:
     return ", ".join(ref.name for ref in item.group.reads) or item.group.why
 
 
 GROUP_VALUES: Mapping[str, Callable[[GroupRow], Any]] = {
     "group": lambda item: item.group.ref.name,
-    "state": lambda item: "stalled" if item.stalled else item.group.state,
+    "broker": lambda item: item.broker,
+    "state": _state,
     "lag": lambda item: item.total.number,
     "trend": lambda item: item.gain,
     "eta": _eta_seconds,
@@ -205,10 +239,27 @@ class PartitionRenderer:
 
     columns = (
         Column("p", "P", 4, right=True),
-        Column("committed", "COMMITTED", 15, right=True, least=9, measure=Measure.POSITION),
-        Column("end", "END", 15, right=True, priority=2, least=9, measure=Measure.POSITION),
-        Column("lag", "LAG", 9, right=True),
-        Column("member", "MEMBER", 10, priority=3, grows=True, least=6),
+        Column(
+            "committed",
+            "COMMITTED",
+            15,
+            right=True,
+            least=9,
+            measure=Measure.POSITION,
+            meaning="the next offset or entry that the group will read",
+        ),
+        Column(
+            "end",
+            "END",
+            15,
+            right=True,
+            priority=2,
+            least=9,
+            measure=Measure.POSITION,
+            meaning="where the next message will be stored",
+        ),
+        Column("lag", "LAG", 9, right=True, meaning="what the group has not read or committed yet"),
+        Column("member", "MEMBER", 10, priority=3, grows=True, least=6, meaning="who is assigned the partition"),
     )
 
     def id(self, item: PartitionRow) -> Hashable:
@@ -251,118 +302,19 @@ def _position(text: str) -> int | EntryId | None:
     return int(text) if text.isdecimal() else parse_entry_id(text)
 
 
+def describe_partition(item: PartitionRow) -> str:
+    """What matters about a partition of a group, in one sentence."""
+    part = item.part
+    where = f"{part.resource.name} {part.partition}"
+    who = f"assigned to {item.member}" if item.member else "assigned to nobody"
+    return f"{where}: committed {part.committed or '?'}, end {part.end or '?'}, {part.lag} behind · {who}"
+
+
 def part_lines(line: GroupRow) -> list[PartitionRow]:
     """The partitions of a group."""
     owners = {place: member.name for member in line.group.members for place in member.assigned}
     parts = line.lag.parts if line.lag is not None else ()
     return [PartitionRow(part, owners.get((part.resource.name, part.partition), "")) for part in parts]
-
-
-class ConsumerRenderer:
-    """How the consumers of a Redis group are shown in a list, stuck ones first."""
-
-    columns = (
-        Column("name", "CONSUMER", 14, grows=True, is_name=True),
-        Column("pending", "PENDING", 8, right=True),
-        Column("idle", "IDLE", 8, right=True, measure=Measure.DURATION),
-        Column("inactive", "INACTIVE", 8, right=True, priority=2, measure=Measure.DURATION),
-    )
-
-    def id(self, item: Member) -> Hashable:
-        return item.name
-
-    def cells(self, item: Member) -> Sequence[Cell]:
-        return (
-            (item.name, ""),
-            ("?" if item.pending is None else f"{item.pending:,}", "warn" if is_stuck(item) else "muted"),
-            (figures.age(None if item.idle is None else item.idle / 1000), "muted"),
-            (figures.age(None if item.inactive is None else item.inactive / 1000), "muted"),
-        )
-
-    def sign(self, item: Member) -> Cell:
-        """▲ stuck: has entries and is inactive."""
-        return ("▲", "warn") if is_stuck(item) else (" ", "")
-
-    def severity(self, item: Member) -> int:
-        """By pending entries, stuck consumers first."""
-        return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
-
-    def text(self, item: Member) -> str:
-        return item.name
-
-    def value(self, item: Member, key: str) -> Any:
-        idle, inactive = (None if ms is None else ms / 1000 for ms in (item.idle, item.inactive))
-        return {"name": item.name, "pending": item.pending, "idle": idle, "inactive": inactive}[key]
-
-
-STUCK_WEIGHS = 1_000_000
-STOPPED_WEIGHS = STUCK_WEIGHS**3
-STUCK_AFTER_MS = 60_000
-"""Milliseconds of inactivity after which a consumer with pending entries is called stuck."""
-
-
-def is_stuck(member: Member) -> bool:
-    """Whether it has pending entries and was inactive for a minute."""
-    quiet = member.inactive if member.inactive is not None else member.idle
-    return bool(member.pending) and quiet is not None and quiet > STUCK_AFTER_MS
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """A pending entry and the beginning of its fields; None where it was trimmed or deleted."""
-
-    entry: PendingEntry
-    fields: str | None
-
-
-class PendingRenderer:
-    """How pending entries are shown in a list."""
-
-    columns = (
-        Column("id", "ID", 17, measure=Measure.POSITION),
-        Column("idle", "IDLE", 8, right=True, measure=Measure.DURATION),
-        Column("deliveries", "DELIV.", 6, right=True),
-        Column("fields", "PAYLOAD", 20, grows=True, priority=2, least=6),
-    )
-
-    def id(self, item: PendingRow) -> Hashable:
-        return item.entry.id
-
-    def cells(self, item: PendingRow) -> Sequence[Cell]:
-        entry = item.entry
-        deliveries = "FATAL" if entry.deliveries == FATAL else str(entry.deliveries)
-        gone = item.fields is None
-        return (
-            (str(entry.id), ""),
-            (figures.age(entry.idle / 1000, units=2), "muted"),
-            (deliveries, "danger" if entry.deliveries >= POISON_DELIVERIES else "muted"),
-            ("gone (trimmed): A clears it", "danger") if gone else (item.fields or "", ""),
-        )
-
-    def sign(self, item: PendingRow) -> Cell:
-        """✗ gone, ▲ delivered many times."""
-        if item.fields is None:
-            return "✗", "danger"
-        return ("▲", "warn") if item.entry.deliveries >= POISON_DELIVERIES else (" ", "")
-
-    def severity(self, item: PendingRow) -> int:
-        """Those delivered often, then those that are gone."""
-        if item.fields is None:
-            return 1
-        return 2 if item.entry.deliveries >= POISON_DELIVERIES else 0
-
-    def text(self, item: PendingRow) -> str:
-        return f"{item.entry.id} {item.entry.consumer} {item.fields or 'gone'}"
-
-    def value(self, item: PendingRow, key: str) -> Any:
-        entry = item.entry
-        known: dict[str, Any] = {
-            "id": entry.id,
-            "idle": entry.idle / 1000,
-            "deliveries": entry.deliveries,
-            "fields": item.fields,
-        }
-        return known[key]
 
 
 def stream_of(line: GroupRow) -> Ref | None:

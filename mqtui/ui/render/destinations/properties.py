@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
+
+from rich.cells import cell_len
 
 from mqtui.domain.topology import Property
 from mqtui.ui.render import figures
@@ -15,6 +17,9 @@ UNITS: Mapping[str, Callable[[int], str]] = {
 }
 """How settings whose names end so are shown beside their numbers."""
 
+LONGEST_SOURCE = 60
+"""Cells that the last column takes at most."""
+
 LARGEST = 2**63 - 1
 """What Kafka writes for no limit."""
 
@@ -22,12 +27,12 @@ LARGEST = 2**63 - 1
 class PropertyRenderer:
     """How properties are shown in a list: those with a problem first, else as the broker groups them."""
 
-    columns = (
-        Column("part", "OF", 9),
-        Column("name", "NAME", 38, least=20),
-        Column("value", "VALUE", 30, grows=True),
-        Column("source", "FROM", 20, priority=2),
-    )
+    def __init__(self) -> None:
+        self.columns = lay_out_columns(())
+
+    def fit(self, items: Sequence[Property]) -> None:
+        """Give the columns the widths of what they hold."""
+        self.columns = lay_out_columns(items)
 
     def id(self, item: Property) -> Hashable:
         return item.part, item.name, item.value, item.source
@@ -59,6 +64,22 @@ class PropertyRenderer:
             "source": item.problem or item.source,
         }
         return known[key]
+
+
+def lay_out_columns(items: Sequence[Property]) -> tuple[Column, ...]:
+    """The columns of properties, as wide as what they hold; long values give way first."""
+
+    def longest(texts: Iterable[str], least: int, most: int) -> int:
+        return max(least, min(most, max(map(cell_len, texts), default=most)))
+
+    value = longest(map(shown_value, items), 8, 30)
+    source = longest((item.problem or item.source for item in items), 8, LONGEST_SOURCE)
+    return (
+        Column("part", "OF", 9),
+        Column("name", "NAME", longest((item.name for item in items), 12, 38), least=12),
+        Column("value", "VALUE", value, grows=True, least=min(value, 16)),
+        Column("source", "FROM", source, priority=2, least=min(source, 20)),
+    )
 
 
 def shown_value(item: Property) -> str:

@@ -99,12 +99,20 @@ class ProfileRenderer:
         Column("name", "NAME", 14, grows=True, is_name=True),
         Column("env", "ENV", 5),
         Column("brokers", "BROKERS", 12, priority=3),
-        Column("where", "WHERE", 24, priority=4, least=14),
-        Column("mode", "MODE", 9, priority=2),
-        Column("link", "LINK", 10),
-        Column("backlog", "BACKLOG", 10, right=True),
-        Column("dead", "DEAD", 8, right=True),
-        Column("used", "USED", 5, right=True, priority=4, measure=Measure.DURATION),
+        Column("where", "WHERE", 24, priority=4, least=14, meaning="hosts of its URLs"),
+        Column("mode", "MODE", 9, priority=2, meaning="what its policy allows"),
+        Column("link", "LINK", 10, meaning="the last poll"),
+        Column("backlog", "BACKLOG", 10, right=True, meaning="what waits on all its open brokers"),
+        Column("dead", "DEAD", 8, right=True, meaning="dead letters on all its open brokers"),
+        Column(
+            "used",
+            "USED",
+            5,
+            right=True,
+            priority=4,
+            measure=Measure.DURATION,
+            meaning="when it was last opened on this machine",
+        ),
     )
 
     def id(self, item: ProfileRow) -> Hashable:

@@ -53,13 +53,36 @@ class MessageRenderer:
         self.columns = self._laid_out()
 
     def _laid_out(self) -> tuple[Column, ...]:
-        key = (Column("key", "KEY" if self._format is MessageFormat.RECORD else "ROUTING", self._key, priority=2),)
+        key = (
+            Column(
+                "key",
+                "KEY" if self._format is MessageFormat.RECORD else "ROUTING",
+                self._key,
+                priority=2,
+                meaning="the key, or the routing key",
+            ),
+        )
         return (
-            Column("time", "TIME", 12, priority=2, measure=Measure.TIME),
-            Column("at", "ID" if self._format is MessageFormat.ENTRY else "AT", self._at),
+            Column(
+                "time",
+                "TIME",
+                12,
+                priority=2,
+                measure=Measure.TIME,
+                meaning="the time of the message: of its writer, or of the broker",
+            ),
+            Column("at", "ID" if self._format is MessageFormat.ENTRY else "AT", self._at, meaning="its position"),
             *(key if self._key else ()),
-            Column("value", "VALUE", 30, grows=True, least=20),
-            Column("size", "SIZE", 9, right=True, priority=5, measure=Measure.BYTES),
+            Column("value", "VALUE", 30, grows=True, least=20, meaning="decoded for the list; i shows it another way"),
+            Column(
+                "size",
+                "SIZE",
+                9,
+                right=True,
+                priority=5,
+                measure=Measure.BYTES,
+                meaning="bytes of key, value and headers",
+            ),
         )
 
     def widen(self, batch: Sequence[Message]) -> None:

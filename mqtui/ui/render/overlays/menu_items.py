@@ -87,6 +87,15 @@ class OrderRenderer(ActionRenderer):
     )
 
 
+class FigureRenderer(ActionRenderer):
+    """How the columns of a row are shown, each with its value and where that comes from."""
+
+    columns = (Column("title", "", 14), Column("help", "", 12, grows=True))
+
+    def cells(self, item: MenuItem) -> Sequence[Cell]:
+        return (item.title, "muted"), (self._description(item)[0], "")
+
+
 class PaletteRenderer(ActionRenderer):
     """How menu items are shown in the palette."""
 

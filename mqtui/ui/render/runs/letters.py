@@ -17,10 +17,10 @@ class RunLetterRenderer:
     """How the letters of a run are shown in a list. A letter is (position, outcome, where it is now, reason)."""
 
     columns = (
-        Column("letter", "LETTER", 20),
-        Column("outcome", "OUTCOME", 9),
-        Column("at", "WHERE IT IS NOW", 18, priority=2),
-        Column("why", "WHY", 20, priority=3, grows=True),
+        Column("letter", "LETTER", 20, meaning="where it lay"),
+        Column("outcome", "OUTCOME", 9, meaning="moved: stored and removed; unknown: look at its bundle"),
+        Column("at", "WHERE IT IS NOW", 18, priority=2, meaning="where its copy was stored"),
+        Column("why", "WHY", 20, priority=3, grows=True, meaning="why it was not moved"),
     )
 
     def id(self, item: OutcomeRow) -> Hashable:

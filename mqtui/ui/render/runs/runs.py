@@ -74,15 +74,22 @@ class RunRenderer:
     """How runs are shown in a list: interrupted ones first, then the newest."""
 
     columns = (
-        Column("run", "RUN", 6),
-        Column("when", "WHEN", 14, measure=Measure.TIME),
+        Column("run", "RUN", 6, meaning="the shortest beginning of its id that no other run has"),
+        Column("when", "WHEN", 14, measure=Measure.TIME, meaning="when it began"),
         Column("verb", "VERB", 8, priority=2),
         Column("profile", "PROFILE", 14, priority=4),
         Column("source", "SOURCE", 16, grows=True),
-        Column("state", "STATE", 11),
-        Column("planned", "PLANNED", 9, right=True, priority=3),
-        Column("moved", "MOVED", 9, right=True),
-        Column("left", "LEFT", 9, right=True, priority=2),
+        Column("state", "STATE", 11, meaning="how it stands or ended, by the journal of this machine"),
+        Column(
+            "planned",
+            "PLANNED",
+            9,
+            right=True,
+            priority=3,
+            meaning="letters of its plan; ? where its source was not read to the end",
+        ),
+        Column("moved", "MOVED", 9, right=True, meaning="stored at the target, and removed or marked at the source"),
+        Column("left", "LEFT", 9, right=True, priority=2, meaning="never tried"),
     )
 
     def id(self, item: RunRow) -> Hashable:

@@ -36,6 +36,9 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.widgets.text_view import TextView
 
+SAMPLE_KEYS = ("nav.next_item", "nav.previous_item", "view.wrap")
+"""Actions that change which letter of a cause is shown, and how."""
+
 READING = "reading …"
 NOT_READ = "not read"
 NOTHING_SPENT = "not read: nothing was spent; r asks again"
@@ -49,6 +52,7 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
 
     hint_actions = (
         "nav.open",
+        "view.detail",
         "nav.next_item",
         "list.filter",
         "nav.next_tab",
@@ -67,6 +71,9 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         self.ref = destination.ref
         self.report = CauseReport(broker_session.conventions)
         self.sample = 0
+        self._sample_count = 0
+        """How many letters the cause had when its sample was drawn."""
+
         self.decoder_version = broker_session.decoder_version
         """That with which the sample was drawn."""
 
@@ -141,6 +148,8 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
             self.show_error(error)
         if self.is_attached:
             self.refresh_figures()
+            if not self.stage and self.table.current is not None:
+                self.tell_row(self.table.current)
 
     async def _read_after_consent(self, report: CauseReport, count: int) -> bool:
         """Read a queue's letters after its peek cost was accepted; False where it was not."""
@@ -196,8 +205,9 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         if self.is_ready and self.is_outdated and not self.stage and self.price is not None and not self.price.lends:
             self.read()
         super().refresh_figures()
-        if self.decoder_version != self.broker_session.decoder_version:
-            self.decoder_version = self.broker_session.decoder_version
+        decoded_anew = self.decoder_version != self.broker_session.decoder_version
+        self.decoder_version = self.broker_session.decoder_version
+        if decoded_anew or self._sample_count != self._count_under_cursor:
             self.draw_sample()
         if self.is_outdated and self.table.current is not None and not self.stage:
             self.prompt_line.set_status_quietly(self.describe_row(self.table.current))
@@ -240,14 +250,21 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         alike = self.report.describe_common(item.cause.id)
         return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
 
-    @on(RowTable.Highlighted)
-    def _show_sample(self, event: RowTable.Highlighted) -> None:
-        if event.table is self.table:
+    def show_row(self, event: RowTable.Highlighted) -> None:
+        """The sample is of the cause that the cursor and the prompt line are on."""
+        super().show_row(event)
+        if self.is_ready:
             self.sample = 0
             self.draw_sample()
 
+    @property
+    def _count_under_cursor(self) -> int:
+        item = self.table.current
+        return 0 if item is None else item.cause.count
+
     def draw_sample(self) -> None:
         """Show a letter of the cause under the cursor."""
+        self._sample_count = self._count_under_cursor
         item = self.table.current
         case = self.report.samples.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.letters:
@@ -281,8 +298,15 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
 
     # -- verbs
 
+    def hints(self) -> tuple[str, ...]:
+        """Where there is no room for the sample beside, first the key that shows it."""
+        left_out = () if self.narrow else ("view.detail",)
+        return tuple(each for each in super().hints() if each not in (left_out if self.beside_shown else SAMPLE_KEYS))
+
     def disabled_reason(self, action: Action) -> str | None:
         reason = super().disabled_reason(action)
+        if reason is None and action.id in SAMPLE_KEYS and not self.beside_shown:
+            return "no sample is shown: d shows it"
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             if self.table.current is None:
                 return "there are no letters here"
@@ -292,9 +316,12 @@ class CausesScreen(DestinationTab, ListScreen[CauseRow]):
         return reason
 
     def action_title(self, action: Action) -> str:
+        if action.id == "view.detail":
+            return "causes" if self.has_class("-detail") else "sample"
+        if action.id == "thing.delete":
+            return "discard"
         if action.id == "letters.redrive" and self.table.current is not None:
-            chosen = self.table.chosen()
-            return f"redrive these {sum(line.cause.count for line in chosen):,}"
+            return f"redrive these {sum(line.cause.count for line in self.table.chosen()):,}"
         return super().action_title(action)
 
     @handles("letters.redrive")

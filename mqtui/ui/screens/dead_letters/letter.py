@@ -32,7 +32,6 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload_view import PayloadView
 
-NARROW = 100
 READING = Original(None, why="reading …")
 
 
@@ -125,10 +124,9 @@ class DeadLetterScreen(ConsoleScreen):
 
     def place_panes(self) -> None:
         """Show cause and original side by side, or one of them."""
-        narrow = self.size.width < NARROW
-        self.cause.display = not (narrow and self.original_shown)
-        self.side_pane.display = not narrow or self.original_shown
-        self.side_pane.set_class(not narrow, "beside")
+        self.cause.display = not (self.narrow and self.original_shown)
+        self.side_pane.display = not self.narrow or self.original_shown
+        self.side_pane.set_class(not self.narrow, "beside")
 
     def draw(self) -> None:
         """Draw the letter, and its original as soon as it is found."""

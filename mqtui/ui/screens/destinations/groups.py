@@ -8,6 +8,7 @@ from time import time
 
 from textual import on
 from textual.containers import Horizontal
+from textual.events import DescendantFocus
 from textual.widget import Widget
 
 from mqtui.brokers.registry import traits_of
@@ -23,6 +24,7 @@ from mqtui.ui.render.destinations.groups import (
     GroupRow,
     PartitionRenderer,
     describe_group,
+    describe_partition,
     group_slices,
     part_lines,
 )
@@ -50,13 +52,15 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
-        self.table: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="groups")
+        self.renderer = GroupRenderer(self.console.glyphs.bars)
+        self.table: RowTable[GroupRow] = RowTable(self.renderer, id="groups")
         self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
         self.side_pane = Pane(self.parts, name="Partitions", id="beside")
         self.side_pane.add_class("beside")
         yield Horizontal(Pane(self.table, name="Groups"), self.side_pane)
 
     def on_mount(self) -> None:
+        self.parts.row_changed = lambda event: self._tell_of_focus()
         self.table.focus()
         self.ask_members()
 
@@ -67,6 +71,11 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         for broker_session in self.console.broker_sessions:
             if broker_session.snapshot:
                 yield from group_slices(broker_session.kind, broker_session.snapshot)
+
+    def refresh_figures(self) -> None:
+        """Show the figures, with the broker of each row where there are several."""
+        self.renderer.fit([each.kind for each in self.console.broker_sessions])
+        super().refresh_figures()
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """The usual status, and where the user may not see groups."""
@@ -100,9 +109,23 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         super().draw_status()
         self.draw_parts()
 
-    @on(RowTable.Highlighted, "#groups")
-    def _show_parts(self) -> None:
-        self.draw_parts()
+    def show_row(self, event: RowTable.Highlighted) -> None:
+        """The partitions are of the group that the cursor and the prompt line are on."""
+        super().show_row(event)
+        if self.is_ready:
+            self.draw_parts()
+
+    def row_status(self, item: GroupRow) -> Cell:
+        """What matters about the row with the focus: the group, or one of its partitions."""
+        part = self.parts.current if self.parts.has_focus else None
+        return super().row_status(item) if part is None else (describe_partition(part), "")
+
+    @on(DescendantFocus)
+    def _tell_of_focus(self) -> None:
+        """Say what matters about the row with the focus."""
+        item = self.table.current
+        if self.is_ready and item is not None:
+            self.tell_row(item)
 
     def draw_parts(self) -> None:
         """Draw the partitions of the group under the cursor."""
@@ -174,7 +197,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         if traits_of(line.broker).groups.have_pending:
             await self.console.go.pending(line)
             return
-        self.parts.focus()
+        self.go_beside(self.parts)
 
     @on(RowTable.Opened, "#parts")
     async def _opened_part(self, event: RowTable.Opened) -> None:

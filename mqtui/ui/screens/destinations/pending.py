@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from textual import on
 from textual.containers import Horizontal
+from textual.events import DescendantFocus
 from textual.widget import Widget
+from textual.worker import WorkType
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import at_least, exact, pluralize
@@ -20,15 +23,17 @@ from mqtui.services import pending
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.goto import reference
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations.groups import (
+from mqtui.ui.render.broker_status import error_lines
+from mqtui.ui.render.destinations.groups import GroupRow, stream_of
+from mqtui.ui.render.destinations.pending import (
     ConsumerRenderer,
-    GroupRow,
     PendingRenderer,
     PendingRow,
+    describe_consumer,
     is_stuck,
-    stream_of,
 )
 from mqtui.ui.render.styled_text import preview_bytes
+from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -68,6 +73,8 @@ class PendingScreen(ListScreen[PendingRow]):
         """The consumer whose entries are shown."""
 
         self.whole = True
+        self.error: MqtuiError | None = None
+        """Why the entries could not be read."""
 
     @property
     def stream(self) -> Ref:
@@ -88,9 +95,10 @@ class PendingScreen(ListScreen[PendingRow]):
     def body(self) -> Iterable[Widget]:
         self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", with_divider=False)
         self.table: RowTable[PendingRow] = RowTable(PendingRenderer(), id="pending", with_divider=False)
-        beside = Pane(self.table, name="Pending", id="beside")
-        beside.add_class("beside")
-        yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), beside)
+        self.consumers.row_changed = self._show_consumer
+        self.side_pane = Pane(self.table, name="Pending", id="beside")
+        self.side_pane.add_class("beside")
+        yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), self.side_pane)
 
     def crumbs(self) -> tuple[str, ...]:
         return ("Groups", self.stream.name, self.group_name)
@@ -122,6 +130,8 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def facts(self) -> str:
         """How many entries were read, of how many."""
+        if self.is_unread or self.error is not None:
+            return "not read" if self.error is not None else "reading …"
         marked = f" · {len(self.table.model.marks):,} marked" if self.table.model.marks else ""
         return f"{self.extent()}{', all read' if self.whole else ''}{marked}"
 
@@ -138,22 +148,53 @@ class PendingScreen(ListScreen[PendingRow]):
         idle = figures.age(entry.idle / 1000, units=2)
         return f"{entry.id}: delivered {pluralize(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
 
-    @on(RowTable.Highlighted, "#consumers")
-    def _consumer_changed(self, event: RowTable.Highlighted) -> None:
+    def row_status(self, item: PendingRow) -> Cell:
+        """What matters about the row with the focus: the consumer, or one of its entries."""
+        member = self.consumers.current
+        return super().row_status(item) if member is None or self.table.has_focus else (describe_consumer(member), "")
+
+    def _show_consumer(self, event: RowTable.Highlighted) -> None:
+        """Entries, title and prompt line are of the consumer under the cursor; of another one nothing stays."""
         member: Member | None = event.item
         if member is not None and member.name != self.consumer:
-            self.consumer = member.name
+            self.consumer, self.entries, self.error = member.name, [], None
+            self.side_pane.head.name_shown = f"Pending of {member.name}"
             self.table.model.marks.clear()
+            self.table.replace([])
             self.read()
+        if self.is_ready:
+            self.draw_status()
+            self._tell_of_focus()
+
+    @on(DescendantFocus)
+    def _tell_of_focus(self) -> None:
+        """Say what matters about the row with the focus."""
+        member, item = self.consumers.current, self.table.current
+        if item is not None:
+            self.tell_row(item)
+        elif member is not None:
+            self.prompt_line.set_status_quietly(describe_consumer(member))
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the entries of the consumer are still to be read."""
+        return self.error is None and self.consumer != self._entries_of
+
+    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+        """The usual status, or why the entries were not read."""
+        if self.error is not None and not self.entries:
+            return error_lines(self.error)
+        return super().status_lines(lost)
 
     @on(RowTable.Opened, "#consumers")
     def _consumer_opened(self) -> None:
-        self.table.focus()
+        self.go_beside(self.table)
 
     @handles("read.again")
     def read(self) -> None:
         """Read the entries of the consumer."""
-        self.run_worker(self._read(self.consumer), exclusive=True, group="read", exit_on_error=False)
+        reading: WorkType[None] = partial(self._read, self.consumer)  # no coroutine yet: another key may come first
+        self.run_worker(reading, exclusive=True, group="read", exit_on_error=False)
 
     async def _read(self, consumer: str) -> None:
         session = self.broker_session.session
@@ -174,7 +215,10 @@ class PendingScreen(ListScreen[PendingRow]):
             assert role is not None
             letters = await role.read_entries(self.stream, [entry.id for entry in found[:MAX_PAYLOADS]])
         except MqtuiError as error:
-            self.show_error(error)
+            if self.is_attached and consumer == self.consumer:
+                self.error = error
+                self.show_error(error)
+                self.draw_status()
             return
         if not self.is_attached or consumer != self.consumer:
             return
@@ -184,10 +228,10 @@ class PendingScreen(ListScreen[PendingRow]):
         ]
         padded = texts + ["…"] * (len(found) - len(texts))
         self.entries = [PendingRow(entry, text) for entry, text in zip(found, padded, strict=True)]
-        self.whole = whole
+        self.whole, self.error = whole, None
         (self.table.show if consumer == self._entries_of else self.table.replace)(self.entries)
         self._entries_of = consumer
-        self.draw_facts()
+        self.draw_status()
         self.draw_hints()
 
     # -- verbs
@@ -196,7 +240,7 @@ class PendingScreen(ListScreen[PendingRow]):
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("pending.claim", "pending.ack"):
             if not self.entries:
-                return "nothing is pending here"
+                return "its entries are not read yet" if self.is_unread else "nothing is pending here"
             return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         return reason
 

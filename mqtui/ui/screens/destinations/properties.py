@@ -49,11 +49,12 @@ class PropertiesScreen(DestinationTab, ListScreen[Property]):
         self.error: MqtuiError | None = None
 
     def body(self) -> Iterable[Widget]:
-        self.table: RowTable[Property] = RowTable(PropertyRenderer())
+        self.renderer = PropertyRenderer()
+        self.table: RowTable[Property] = RowTable(self.renderer)
         yield Pane(self.table, name=f"{self.ref.kind} {self.ref.name}")
 
     def crumbs(self) -> tuple[str, ...]:
-        return ("Destinations", self.ref.name, "describe")
+        return ("Destinations", self.ref.name)
 
     def on_mount(self) -> None:
         """Ask the broker."""
@@ -79,6 +80,11 @@ class PropertiesScreen(DestinationTab, ListScreen[Property]):
             self.properties = found
         if self.is_attached:
             self.refresh_figures()
+
+    def refresh_figures(self) -> None:
+        """Show what is known, in columns as wide as that."""
+        self.renderer.fit(self.items())
+        super().refresh_figures()
 
     def items(self) -> list[Property]:
         """What the broker said, and the groups of the last poll where it was not asked for readers."""

@@ -29,8 +29,10 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload_view import PayloadView
 from mqtui.ui.widgets.row_table import RowTable
 
-NARROW = 100
-"""Terminal columns below which there is room for one pane."""
+WAYS_OF_LOOKING = ("view.decode", "view.wrap")
+"""Actions that change how the message in the detail is shown."""
+
+NO_DETAIL = "the message is not shown in full: d shows it"
 
 
 class MessageListScreen(DestinationTab, ListScreen[Message]):
@@ -117,11 +119,6 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     # -- panes
 
     @property
-    def narrow(self) -> bool:
-        """Whether there is room for one pane only."""
-        return self.size.width < NARROW
-
-    @property
     def detail_shown(self) -> bool:
         """Whether the detail is shown."""
         if self.full_pane:
@@ -140,6 +137,7 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
         self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
         self.detail_pane.set_class(self.list_shown, "beside")
         self.set_class(bool(self.full_pane), "-full")
+        self.draw_hints()
         if self.list_shown and not self.detail_shown:
             self.table.focus()
         elif not self.list_shown and not isinstance(self.focused, PayloadView):
@@ -189,12 +187,16 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
 
     # -- keys
 
-    lacks = frozenset({"list.order"})
+    lacks = frozenset({"list.order", "thing.pin"})
+
+    def hints(self) -> tuple[str, ...]:
+        """Without the ways to look at a detail where none is shown."""
+        return tuple(each for each in super().hints() if self.detail_shown or each not in WAYS_OF_LOOKING)
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Messages have the broker's order, and can't be edited here."""
-        if action.id == "list.order":
-            return "messages stand in the order they lie in"
+        """Messages can't be edited here; a value is shown another way only where it is shown."""
+        if action.id in WAYS_OF_LOOKING and (not self.detail_shown or self.table.current is None):
+            return NO_DETAIL if self.table.current is not None else "there is no message to look at"
         if action.id == "thing.edit":
             return "edit: not in this version"
         if action.id == "message.publish":

@@ -104,8 +104,9 @@ class PublishScreen(ConsoleScreen):
         """The cursor is in the first field."""
         self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
+        back = "your draft is back · " if self.form.draft else ""
         self.prompt_line.set_status(
-            "headers: NAME=VALUE, one a line · → completes a name · ctrl+r shows the plan · esc back"
+            f"{back}headers: NAME=VALUE, one a line · → completes a name · ctrl+r shows the plan · esc back"
         )
         self.draw()
         self.run_worker(self._suggest_headers(), group="names", exit_on_error=False)
