@@ -37,3 +37,13 @@ async def test_members_are_in_the_way(dev: MemoryShop) -> None:
         await user.sees("active: 1 member is active: shipping-1", "r plans again")
         dev.kafka.states["shipping"] = "Empty"
         await user.presses("r").sees("[ Set offsets ]")
+
+
+async def test_what_a_group_stands_at(dev: MemoryShop) -> None:
+    """Enter on a partition shows the record that is read next, with those before it; O is about that partition."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("2").moves_to("shipping").presses("enter", "g").on_row("shipp")
+        await user.presses("O").reads_in_prompt("shipping on orders, partition 4: read on from").presses("esc")
+        await user.presses("enter").is_at("MessagesScreen").reads_in_prompt("shipping is at 4/3")
+        position = dev.kafka.topics["orders"].partitions[4].records[3].position
+        await user.until(lambda: user.screen.table.current.position == position, "the cursor is on it")  # type: ignore[attr-defined]

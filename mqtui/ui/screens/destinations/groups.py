@@ -14,6 +14,7 @@ from textual.widget import Widget
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
+from mqtui.domain.message import Offset
 from mqtui.domain.name_quoting import command
 from mqtui.domain.resource import Ref
 from mqtui.services.offsets.request import parse_offsets_request
@@ -40,7 +41,7 @@ OFFSETS_HINT = "oldest newest 118203 -15m shift:-10 group:NAME · skip:1 or skip
 
 
 class GroupsScreen(LiveListScreen[GroupRow]):
-    """Groups as rows; enter goes to the partitions, on Redis to the pending entries."""
+    """Groups as rows; enter goes to the partitions and there to what is read next, on Redis to the pending entries."""
 
     screen_name = "Groups"
 
@@ -201,6 +202,13 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     @on(RowTable.Opened, "#parts")
     async def _opened_part(self, event: RowTable.Opened) -> None:
-        item = self.table.current
-        if item is not None:
-            await self.console.go.destination(item.broker, event.item.part.resource, letters=False)
+        """Show what the group reads next, with its neighbours; where nothing waits, the newest."""
+        item, part = self.table.current, event.item.part
+        if item is None:
+            return
+        broker_session = self.console.go.broker_session(self.console.target, item.broker)
+        if broker_session is not None and part.committed.isdecimal() and part.lag.number:
+            position = Offset(part.partition, int(part.committed))
+            await self.console.go.messages_around(broker_session, part.resource, position)
+        else:
+            await self.console.go.destination(item.broker, part.resource, letters=False)
