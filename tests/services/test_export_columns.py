@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from mqtui.services.csv_rows import CsvRows
 from mqtui.services.export.columns import BIG, BYTES, FLOAT, INT, JSON, MAX_COLUMNS, NULL, TEXT, merge
 from mqtui.services.export.parquet import write_parquet
 
@@ -63,3 +64,9 @@ def test_times_beyond_the_calendar_stay_numbers(tmp_path: Path) -> None:
 
 def test_nothing_exported_is_a_file_without_rows(tmp_path: Path) -> None:
     assert table(tmp_path).num_rows == 0
+
+
+def test_a_cell_of_csv_loses_no_digit() -> None:
+    rows = CsvRows(["text", "tree", "gone"])
+    line = b'{"tree":{"n":12345678901234567.890,"m":1.10},"text":"a,\\"b\\"","gone":null}'
+    assert rows.encode(line) == b'text,tree,gone\n"a,""b""","{""n"":12345678901234567.890,""m"":1.10}",\n'

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,9 @@ MAX_COLUMNS = 1_000
 
 ROWS_PER_CHECK = 1_000
 
+SIMPLE = {type(None): NULL, bool: BOOL, str: TEXT, bytes: BYTES}
+"""Python types whose values all have one type of column."""
+
 Columns = dict[str, str]
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -60,7 +64,9 @@ def find_columns(rows: Iterable[dict[str, Any]]) -> Columns:
     found: Columns = dict.fromkeys((name for name in columns_of("peek") if name not in FLATTENED), NULL)
     for row in rows:
         for name, value in row.items():
-            found[name] = merge(found.get(name, NULL), _type_in(name, value))
+            kind, known = _type_in(name, value), found.get(name)
+            if kind != known:
+                found[name] = merge(known or NULL, kind)
     absent = {name for name in columns_of("peek") if found.get(name) == NULL}
     return {name: kind for name, kind in found.items() if name not in absent}
 
@@ -114,7 +120,9 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 def _flatten(row: dict[str, Any], *, nested: bool) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
-        if name in FLATTENED and not (nested and name == "decoded"):
+        if type(value) is not dict:
+            yield name, value
+        elif name in FLATTENED and not (nested and name == "decoded"):
             yield from _leaves(name, value)
         else:
             yield name, _bytes_of(value)
@@ -126,8 +134,16 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
         return
     for name, inner in value.items():
-        part = name if name and "." not in name else _ENCODER.encode(name).decode()
-        yield from _leaves(f"{path}.{part}", inner)
+        if type(inner) is dict:
+            yield from _leaves(_join(path, name), inner)
+        else:
+            yield _join(path, name), inner
+
+
+@lru_cache(maxsize=10_000)
+def _join(path: str, name: str) -> str:
+    """The path of a part; a name with a point is quoted."""
+    return f"{path}.{name if name and '.' not in name else _ENCODER.encode(name).decode()}"
 
 
 def _bytes_of(value: Any) -> Any:
@@ -146,7 +162,7 @@ def _plain(value: Any) -> Any:
 
 
 def _type_in(name: str, value: Any) -> str:
-    kind = type_of(value)
+    kind = SIMPLE.get(type(value)) or type_of(value)
     is_time = name == "timestamp" and kind in (INT, BIG) and abs(value) < LAST_TIME
     return TIME if is_time else kind
 
