@@ -143,4 +143,14 @@ def parse_rule(rule: str) -> tuple[list[str], str, str]:
 def schema_file(rule: str) -> str:
     """The schema file that a rule names; "" for none."""
     _, codec, argument = parse_rule(rule)
-    return argument.partition("#")[0] if codec in ("avro", "protobuf") else ""
+    return argument.partition("#")[0] if takes_schema(codec, argument) else ""
+
+
+def takes_schema(codec: str, argument: str) -> bool:
+    """Whether the argument of a codec names a schema: of JSON it may be a charset as well."""
+    return codec in ("avro", "protobuf") or is_json_schema(codec, argument)
+
+
+def is_json_schema(codec: str, argument: str) -> bool:
+    """Whether it is the file of a JSON Schema."""
+    return codec == "json" and argument.lower().endswith(".json")

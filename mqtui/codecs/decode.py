@@ -12,7 +12,15 @@ import orjson
 
 from mqtui.codecs import compression, fernet, kafka_internal
 from mqtui.codecs.base64_hex import to_base64
-from mqtui.codecs.codec_table import body_codec, of_content_encoding, of_content_type, open_layer, parse_rule
+from mqtui.codecs.codec_table import (
+    body_codec,
+    is_json_schema,
+    of_content_encoding,
+    of_content_type,
+    open_layer,
+    parse_rule,
+    takes_schema,
+)
 from mqtui.codecs.containers import FASTSTREAM, HOLDS_BODY, is_cloud_event, open_json
 from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys, NotDecoded
 from mqtui.codecs.framing import Frame, find_frame
@@ -38,8 +46,6 @@ BEGINNINGS = (
 """How bodies of binary formats begin, and their codec."""
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-WITH_SCHEMA = {"avro": SchemaKind.AVRO, "protobuf": SchemaKind.PROTOBUF}
 
 
 def decode(
@@ -168,7 +174,9 @@ class _Decoding:
             value = inner
         if not codec:
             return self._without_rule(value)
-        found = self._by_schema_file(codec, value, argument) if codec in WITH_SCHEMA else None
+        found = self._by_schema_file(codec, value, argument) if takes_schema(codec, argument) else None
+        if found is None and is_json_schema(codec, argument):
+            found = self._by_json_schema(value, argument)
         found = found or self._try(codec, value, argument)
         if found is None:
             self._layers.clear()
@@ -182,6 +190,19 @@ class _Decoding:
         file, _, message = argument.partition("#")
         frame = Frame(frame.style, SchemaRef(IdKind.FILE, file), frame.content, frame.indexes, message)
         return self._by_frame(frame)
+
+    def _by_json_schema(self, value: bytes, file: str) -> Decoded | None:
+        """JSON without a frame, and in the report whether it is valid."""
+        try:
+            schema = self._schemas.find(SchemaRef(IdKind.FILE, file))
+            if schema.kind is not SchemaKind.JSON:
+                raise NotDecoded(f"{schema.name} is no JSON Schema")
+            found = _validated(schema, one_line(value))
+        except (NotDecoded, SchemaNotFound, ImportError, MemoryError) as error:
+            self._attempts.append(Attempt("json schema", _reason(error)))
+            return None
+        self._attempts += found.attempts
+        return found
 
     def _try(self, codec: str, value: bytes, argument: str = "") -> Decoded | None:
         given = CodecInput(self._hints, self._schemas, argument, self._decode_inner)

@@ -217,6 +217,15 @@ def test_a_schema_file_named_by_a_rule() -> None:
     found = decode(packed, hints=Hints(rule="protobuf:orders.desc#shop.Order"), schemas=schemas)
     assert (found.codec, found.value()) == ("protobuf", PROTO_ORDER)
     assert decode(packed, hints=Hints(rule="protobuf:orders.desc#Nothing"), schemas=schemas).codec != "protobuf"
+    text = json.dumps({"type": "object", "properties": {"n": {"type": "integer"}}}).encode()
+    schemas.by_ref[SchemaRef(IdKind.FILE, "n.json")] = Schema(SchemaKind.JSON, text, "n.json")
+    for content, why in ((b'{"n":1}', ""), (b'{"n":"x"}', "at n: 'x' is not of type 'integer'")):
+        for framed in (content, b"\0\0\0\0\x07" + content):
+            found = decode(framed, hints=Hints(rule="json:n.json"), schemas=schemas)
+            assert (found.text, found.schema) == (content, "n.json")
+            assert (found.attempts[-1].codec, found.attempts[-1].why) == ("json schema", why)
+    missing = decode(b"[1]", hints=Hints(rule="json:order.avsc.json"), schemas=schemas)
+    assert missing.text == b"[1]" and missing.attempts[0].why == "order.avsc.json is unknown"
     missing = decode(body, hints=Hints(rule="avro:gone.avsc"), schemas=schemas)
     assert missing.attempts[0].why == "gone.avsc is unknown"
     assert decode(b"[1]", hints=Hints(rule="zip+avro")).attempts[0].why == "zip is no layer that can be opened"
