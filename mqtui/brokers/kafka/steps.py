@@ -103,7 +103,7 @@ def _unmark(
     That fences a run that still works from the state as it was before.
     """
     lock = SourceLock(clients, topic.identity, topic.name, author, MAX_BATCH_BYTES)
-    progress = lock.acquire(take_over=False, resumed=False)
+    progress = lock.acquire(lambda _: None, take_over=False, resumed=False)
     handled = [at for at in offsets if progress.handled_in(at.partition).contains(at.offset)]
     for at in handled:
         progress.handled_in(at.partition).remove([at.offset])

@@ -23,7 +23,7 @@ from mqtui.brokers.kafka.redrive.move import TransactionalMover
 from mqtui.brokers.kafka.redrive.process_identity import current_process
 from mqtui.brokers.kafka.redrive.raw_records import RawRecord, RawRecordBatch, RecordRouter
 from mqtui.brokers.kafka.redrive.source_lock import SourceLock
-from mqtui.brokers.kafka.redrive.state_topic import RunIdentity
+from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, TopicProgress
 from mqtui.brokers.kafka.redrive.unhandled_reader import UnhandledReader
 from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
@@ -123,11 +123,16 @@ class LeaseThread:
 
     def _open(self) -> None:
         options = self._options
-        progress = self._lock.acquire(take_over=options.take_over, resumed=options.resumed)
-        self._unhandled = UnhandledReader(self._clients, self._source, progress, options.max_in_flight)
+        progress = self._lock.acquire(self._start_reading, take_over=options.take_over, resumed=options.resumed)
         self._mover = TransactionalMover(
             self._clients, self._source.identity, self._lock, progress, self._author, self._prefetch, self._limits
         )
+
+    def _start_reading(self, progress: TopicProgress) -> None:
+        """Start the consumer: it connects and fetches while the lock record is written."""
+        if self._unhandled is not None:
+            self._unhandled.close()
+        self._unhandled = UnhandledReader(self._clients, self._source, progress, self._options.max_in_flight)
 
     def _close(self) -> None:
         if self._unhandled is not None:

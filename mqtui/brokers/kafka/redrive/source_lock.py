@@ -7,6 +7,7 @@ reads which offsets are handled (K1, K3).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -62,8 +63,10 @@ class SourceLock:
         """When the lock record was last written (time.monotonic)."""
         self.producer: Producer
 
-    def acquire(self, *, take_over: bool, resumed: bool) -> TopicProgress:
+    def acquire(self, on_progress: Callable[[TopicProgress], None], *, take_over: bool, resumed: bool) -> TopicProgress:
         """Check the lock record, fence, read the progress, write the lock record; returns the progress.
+
+        `on_progress` is called before the lock record is written, with what holds if that succeeds.
 
         Raises:
             Held: another run holds the topic.
@@ -72,6 +75,7 @@ class SourceLock:
         """
         for _ in range(MAX_ATTEMPTS):
             progress = self._acquire_once(take_over=take_over, resumed=resumed)
+            on_progress(progress)
             try:
                 self.renew(ended=False)
             except (KafkaException, SystemError) as error:
