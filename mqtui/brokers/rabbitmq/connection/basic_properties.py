@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 from pika import spec
@@ -18,6 +19,9 @@ from mqtui.domain.message import Header, Property
 from mqtui.domain.resource import name_bytes, name_text
 
 HEADERS = "headers"
+KEPT_TABLES = 16
+"""Header tables that are remembered: the dead letters of one moment often have the same."""
+
 FIELDS: tuple[tuple[int, str, str], ...] = (
     (15, "content_type", "s"),
     (14, "content_encoding", "s"),
@@ -37,6 +41,9 @@ FIELDS: tuple[tuple[int, str, str], ...] = (
 """Flag bit, name and type of each property: s short string, B octet, Q eight octets, F field table."""
 
 _NAMES = {name: (bit, form) for bit, name, form in FIELDS}
+_split_table = lru_cache(maxsize=KEPT_TABLES)(field_table.split)
+_join_table = lru_cache(maxsize=KEPT_TABLES)(field_table.join)
+
 _FLAGS = struct.Struct(">H")
 _LONG = struct.Struct(">I")
 _WIDE = struct.Struct(">Q")
@@ -110,7 +117,7 @@ def decode_properties(encoded: bytes) -> tuple[tuple[Header, ...], tuple[Propert
                 found.append((name, _WIDE.unpack_from(encoded, at)[0]))
             else:
                 stop = at + 4 + _LONG.unpack_from(encoded, at)[0]
-                headers = field_table.split(encoded[at + 4 : stop])
+                headers = _split_table(encoded[at + 4 : stop])
             at = stop
     except (IndexError, struct.error) as error:
         raise BadInput("The properties of a message can't be read", str(error)) from error
@@ -125,7 +132,7 @@ def encode_properties(headers: Iterable[Header], properties: Iterable[Property])
     Raises:
         BadInput: a property is unknown, has the wrong type or is too long.
     """
-    table = field_table.join(headers)
+    table = _join_table(tuple(headers))
     flags, parts = 0, {}
     if table:
         flags, parts = 1 << 13, {13: _LONG.pack(len(table)) + table}

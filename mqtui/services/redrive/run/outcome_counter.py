@@ -11,7 +11,7 @@ from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
 
-from mqtui.domain.message import Delivery, Message
+from mqtui.domain.message import Delivery, Header, Message
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import name_bytes
@@ -26,15 +26,22 @@ def fingerprint(letter: Message) -> bytes:
     A quorum queue that counts a second delivery sorts the headers by name (`rabbit_misc:sort_field_table`).
     """
     key, value = letter.key or b"", letter.value or b""
-    parts = [b"k%d:" % len(key), key, b"v%d:" % len(value), value]
-    for name, content, kind in sorted(letter.headers, key=itemgetter(0)):
-        if name not in DELIVERY_COUNT_HEADERS:
-            parts += (_header_label(name, kind), content or b"", b"\0")
+    parts = [b"k%d:" % len(key), key, b"v%d:" % len(value), value, _header_part(letter.headers)]
     for field, text in letter.fields:
         parts += (b"f%d:%d:" % (len(field), len(text)), field, text)
     if letter.envelope is not None:
         parts.append(repr(letter.envelope.properties).encode())
     return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+
+@lru_cache(maxsize=16)
+def _header_part(headers: tuple[Header, ...]) -> bytes:
+    """The headers in one piece: the dead letters of one moment often have the same."""
+    parts: list[bytes] = []
+    for name, content, kind in sorted(headers, key=itemgetter(0)):
+        if name not in DELIVERY_COUNT_HEADERS:
+            parts += (_header_label(name, kind), content or b"", b"\0")
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=4096)
