@@ -46,7 +46,7 @@ async def export_messages(screen: ConsoleScreen, name: str, messages: Sequence[M
         parts = (messages[at : at + CHUNK] for at in range(0, len(messages), CHUNK))
         return await write_whole(file, (await encode_lines(part, decoder) for part in parts), form)
 
-    await _ask_and_write(screen, name, (len(messages), "message"), "as .jsonl, .csv or .parquet", write)
+    await _ask_and_write(screen, name, (len(messages), "message"), "as .jsonl .csv .parquet", write)
 
 
 async def _ask_and_write(
@@ -57,7 +57,7 @@ async def _ask_and_write(
         prompt_line.flash("there is nothing to export")
         return
     proposed = file_name(name, datetime.now().astimezone())
-    entered = await prompt_line.ask("export to", value=proposed, beside=f"{counts} {how}, readable for you alone · esc")
+    entered = await prompt_line.ask("export to", value=proposed, beside=f"{counts} {how}, for you alone · esc")
     if not entered or not entered.strip():
         prompt_line.flash("nothing written", "text")
         return
