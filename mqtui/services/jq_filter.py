@@ -44,7 +44,9 @@ FAILED = "failed"
 class JqFilter:
     """One program. A message on which it fails or exceeds its budget is not selected, and is counted."""
 
-    def __init__(self, program: str, decoder: Decoder = PLAIN) -> None:
+    def __init__(self, program: str, decoder: Decoder = PLAIN, *, chunk: int = CHUNK_MESSAGES) -> None:
+        """`chunk` is how many messages are sent to the worker at once, at most 4,096."""
+        self._chunk = chunk
         self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
         self._process = JqProcess(program, decoder.keys, whole=self._needs_message)
         self._decoder = decoder
@@ -95,7 +97,7 @@ class JqFilter:
         for message in messages:
             jq_input = await self._input(message)
             added = message.size + len(jq_input.line) + len(jq_input.decoded)
-            if chunk and (size + added > CHUNK_BYTES or len(chunk) == CHUNK_MESSAGES):
+            if chunk and (size + added > CHUNK_BYTES or len(chunk) == self._chunk):
                 yield chunk
                 chunk, size = [], 0
             chunk.append((jq_input, message))

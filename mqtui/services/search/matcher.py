@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from typing import Self
@@ -21,7 +22,14 @@ from mqtui.services.jq_filter import JqFilter
 from mqtui.services.regular_expression import compile_expression
 from mqtui.services.search.jq_predicate import Unsure, compile_predicate
 from mqtui.services.search.query import SearchQuery
-from mqtui.services.search.record_test import ColumnTest, text_test
+from mqtui.services.search.record_test import ColumnTest, is_plain_json, text_test
+
+JQ_PROCESSES = 2
+JQ_CHUNK = 2_048
+"""Messages that are sent to jq at once: each exchange between two processes waits for the scheduler twice."""
+
+JQ_SHARED_FROM = 512
+"""Messages from which on jq is asked in more than one process."""
 
 OPENED = {*FRAME_STYLES, "fernet", *(name for _, name in MAGICS)}
 """Layers that are known by their beginning: one that can't be opened hides what is in it."""
@@ -42,10 +50,14 @@ class MessageMatcher:
 
         self._decoder = decoder
         self._predicate = compile_predicate(query.program) if query.program else None
-        self._jq = JqFilter(query.program, decoder) if query.program else None
+        self._jq = [self._jq_filter() for _ in range(JQ_PROCESSES)] if query.program else []
+        self._started = 0
         self._grep = text_test(query.grep) if query.grep else None
         self._key = compile_expression(query.key) if query.key else None
         self._headers = [(name, compile_expression(expression)) for name, expression in query.headers]
+
+    def _jq_filter(self) -> JqFilter:
+        return JqFilter(self.query.program, self._decoder, chunk=JQ_CHUNK)
 
     async def __aenter__(self) -> Self:
         """Compile the jq program.
@@ -54,14 +66,19 @@ class MessageMatcher:
             BadInput: it can't be compiled.
             OverBudget: compiling it takes too long or too much memory.
         """
-        if self._jq is not None:
-            await self._jq.start()
+        await self._start_jq(1)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """End the jq program."""
-        if self._jq is not None:
-            await self._jq.close()
+        for jq in self._jq[: self._started]:
+            await jq.close()
+
+    async def _start_jq(self, wanted: int) -> None:
+        """Start the program in so many processes."""
+        for jq in self._jq[self._started : wanted]:
+            await jq.start()
+            self._started += 1
 
     def column_test(self, destination: str) -> RecordTest:
         """The test that rejects records of a destination by their bytes."""
@@ -70,11 +87,11 @@ class MessageMatcher:
     @property
     def failures(self) -> int:
         """Messages on which the jq program failed."""
-        return self._jq.failure_count if self._jq is not None else 0
+        return sum(jq.failure_count for jq in self._jq)
 
     def failure_reasons(self) -> list[str]:
         """Why, naming the first message of each kind."""
-        return [f"{why}: {count:,}" for why, count in self._jq.failure_reasons()] if self._jq is not None else []
+        return [f"{why}: {count:,}" for jq in self._jq for why, count in jq.failure_reasons()]
 
     async def select(self, candidates: Sequence[tuple[Message, bool]]) -> list[Message]:
         """The messages that match, in order; those that are sure are not tested again.
@@ -117,13 +134,16 @@ class MessageMatcher:
 
     async def _test_values(self, messages: Sequence[Message]) -> list[bool]:
         """Whether the values match. Each is decoded, so that one that can't be is known."""
-        decoded = await decode_each(self._decoder, messages)
+        plain = [self._is_read_as_it_stands(message) for message in messages]
+        encoded = [message for message, is_plain in zip(messages, plain, strict=True) if not is_plain]
+        decoded = iter(await decode_each(self._decoder, encoded))
         wanted = [False] * len(messages)
         open_places: list[int] = []
         slices = TimeSlices()
-        for place, (message, found) in enumerate(zip(messages, decoded, strict=True)):
+        for place, message in enumerate(messages):
             if slices.is_over:
                 await slices.yield_to_loop()
+            found = Decoded(message.value or b"", "json") if plain[place] else next(decoded)
             if self._grep is not None and message.value is None and not message.fields:
                 continue
             if is_undecodable(found):
@@ -135,17 +155,39 @@ class MessageMatcher:
             wanted[place] = bool(answer)
             if answer is None:
                 open_places.append(place)
-        if open_places and self._jq is not None:
-            asked = [messages[place] for place in open_places]
-            async with aclosing(self._jq.select(asked)) as answers:
-                places = iter(open_places)
-                async for is_wanted in answers:
-                    wanted[next(places)] = is_wanted
+        await self._ask_jq(messages, open_places, wanted)
         return wanted
+
+    def _is_read_as_it_stands(self, message: Message) -> bool:
+        value = message.value
+        return value is not None and is_plain_json(value) and not self._decoder.has_rules_for(message.resource.name)
+
+    async def _ask_jq(self, messages: Sequence[Message], places: Sequence[int], wanted: list[bool]) -> None:
+        """Ask jq of the messages at some places; of many in two processes, since it takes longer than all else."""
+        if not places:
+            return
+        shares = JQ_PROCESSES if len(places) >= JQ_SHARED_FROM else 1
+        await self._start_jq(shares)
+
+        async def ask(jq: JqFilter, own: Sequence[int]) -> None:
+            async with aclosing(jq.select([messages[place] for place in own])) as answers:
+                asked = iter(own)
+                async for is_wanted in answers:
+                    wanted[next(asked)] = is_wanted
+
+        size = -(-len(places) // shares)
+        parts = [places[number * size : (number + 1) * size] for number in range(shares)]
+        tasks = [asyncio.ensure_future(ask(jq, part)) for jq, part in zip(self._jq, parts, strict=False)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _predicate_holds(self, found: Decoded) -> bool | None:
         """Whether the program selects a decoded value; None where only jq can tell."""
-        if self._jq is None:
+        if not self._jq:
             return True
         if self._predicate is None:
             return None

@@ -18,8 +18,11 @@ from mqtui.services.search.jq_predicate import Predicate, Unsure
 from mqtui.services.search.query import SearchQuery
 
 UNSURE = False
+BODY_WORDS = tuple(mark.strip(b'"') for mark in HOLDS_BODY)
+"""The marks without their quotes, of which JSON is full: a search for them skips most bytes [0.1 µs, 0.5 with them]."""
+
 NUL = b"\0"
-"""Between values that are tested together: JSON text holds none."""
+JSON_BEGINNINGS = frozenset(b"{[")
 
 
 class ColumnTest:
@@ -51,9 +54,12 @@ class ColumnTest:
             return [(index, self._decides and sure_of_key) for index in chosen]
         if not self._reads_bytes:
             return [(index, UNSURE) for index in chosen if self._grep is None or values[index] is not None]
-        if isinstance(chosen, range) and self._rejects_all(values):
-            return ()
-        return self._by_value(values, chosen, sure=self._decides and sure_of_key)
+        sure = self._decides and sure_of_key
+        if isinstance(chosen, range) and (joined := join_plain_json(values)):
+            if self._needle is not None and self._needle not in joined:
+                return ()
+            return self._by_plain_value(values, sure=sure)  # type: ignore[arg-type]  # a missing one is not joined
+        return self._by_value(values, chosen, sure=sure)
 
     def _in_time(self, times: Sequence[int | None]) -> list[int]:
         since, until = self._query.since, self._query.until
@@ -66,20 +72,22 @@ class ColumnTest:
     def _may_have_key(self, key: bytes | None) -> bool:
         return key is not None and self._key is not None and (key.startswith(FRAME_BYTES) or self._key(key))
 
-    def _rejects_all(self, values: Sequence[bytes | None]) -> bool:
-        """Whether a text is in none of many values, each of which is JSON text: looked for in all of them at once."""
-        if self._needle is None or not values:
-            return False
-        try:
-            joined = NUL + NUL.join(values)  # type: ignore[arg-type]  # without a value it is a TypeError
-        except TypeError:
-            return False
-        if self._needle in joined or any(mark in joined for mark in HOLDS_BODY):
-            return False
-        count = len(values)
-        if not joined.count(NUL) == count == joined.count(b"\0{") + joined.count(b"\0["):
-            return False
-        return _is_text(joined)
+    def _by_plain_value(self, values: Sequence[bytes], *, sure: bool) -> list[tuple[int, bool]]:
+        """The candidates among values that are all read as they stand."""
+        grep, predicate, loads = self._grep, self._predicate, orjson.loads
+        chosen = enumerate(values)
+        if grep is not None:
+            chosen = ((index, value) for index, value in chosen if grep(value))  # type: ignore[assignment]
+        if predicate is None:
+            return [(index, sure) for index, _ in chosen]
+        found: list[tuple[int, bool]] = []
+        for index, value in chosen:
+            try:
+                if predicate(loads(value)):
+                    found.append((index, sure))
+            except (Unsure, orjson.JSONDecodeError):
+                found.append((index, UNSURE))
+        return found
 
     def _by_value(self, values: Sequence[bytes | None], chosen: Iterable[int], *, sure: bool) -> list[tuple[int, bool]]:
         found: list[tuple[int, bool]] = []
@@ -104,6 +112,19 @@ class ColumnTest:
             except (Unsure, orjson.JSONDecodeError):
                 found.append((index, UNSURE))
         return found
+
+
+def join_plain_json(values: Sequence[bytes | None]) -> bytes:
+    """Many values in one, if `is_plain_json` holds for all of them; else nothing. That is told at once for all."""
+    try:
+        if not {value[0] for value in values} <= JSON_BEGINNINGS:  # type: ignore[index]  # None is a TypeError
+            return b""
+    except (TypeError, IndexError):
+        return b""
+    joined = b"\n".join(values)  # type: ignore[arg-type]
+    if NUL in joined or (any(word in joined for word in BODY_WORDS) and any(mark in joined for mark in HOLDS_BODY)):
+        return b""
+    return joined if _is_text(joined) else b""
 
 
 def text_test(expression: str) -> Callable[[bytes], bool]:
