@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.domain.errors import BadInput, StorageFailed
+from mqtui.domain.errors import BadInput, Refused, StorageFailed
 from mqtui.domain.figure import pluralize
 from mqtui.state.fsync import append_whole, open_private, sync_folder
 
@@ -60,17 +61,19 @@ class PartFile:
         if self.path.exists():
             hint = "Add --resume to go on with it, or remove it."
             raise BadInput(f"{self.path} is there already", "It is what an export left that did not end.", hint)
-        self._open(os.O_CREAT | os.O_EXCL)
+        self._lock(self._open(os.O_CREAT | os.O_EXCL))
 
     def resume(self) -> None:
         """Open what an export left, without its last line where that is not whole. It may be missing: it is made.
 
         Raises:
             BadInput: the file is there already, or its folder is not.
+            Refused: another export writes it.
             StorageFailed: it can't be opened or mended.
         """
         self._require_new()
         out = self._open(os.O_CREAT)
+        self._lock(out)
         try:
             self._size = end_of_last_line(out)
             out.truncate(self._size)
@@ -150,6 +153,17 @@ class PartFile:
         except OSError as error:
             raise StorageFailed(f"{self.path} can't be written", error.strerror or str(error)) from error
         return self._out
+
+    def _lock(self, out: BinaryIO) -> None:
+        """Hold it alone until it is closed, so that no two exports go on with it."""
+        try:
+            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._out = None
+            out.close()
+            raise Refused(
+                f"Another export writes {self.path}", "", "Wait for its end, or give another name."
+            ) from error
 
     def _append(self, lines: Sequence[bytes]) -> None:
         with self._writing:
