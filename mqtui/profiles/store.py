@@ -177,7 +177,7 @@ class ProfileStore:
 
         names = [profile.name for profile in profiles]
         near = difflib.get_close_matches(name, names, n=3)
-        known = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(names)}." if names else ""
+        known = f"Near it: {', '.join(near)}." if near else f"Known: {', '.join(names)}." if names else ""
         name = mask_target(name)
         return NotFound(
             f"There is no profile {name}", known, f"`mqtui profile add {name} URL` makes it; or give a URL."

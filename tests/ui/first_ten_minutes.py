@@ -48,7 +48,7 @@ class Step:
 
 CONSOLE = (
     Step("the console opens, brokers start", (), ("1/5",)),
-    Step("brokers are there", (), ("orders.DLQ", "work.invoices.dlq", "payments:dlq")),
+    Step("brokers are there", (), ("orders.DLQ", "payments:dlq", "work.emails.dlq")),
     Step("enter, as the line says", ("Enter",), ("2/5", "PaymentTimeout")),
     Step("d: a sample", ("d",)),
     Step("d: back", ("d",)),

@@ -67,6 +67,17 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
         assert user.row.split()[:2] == chosen.split()[:2]
 
 
+async def test_no_row_is_chosen_while_a_broker_of_the_demo_starts(dev: MemoryShop) -> None:
+    """The first that is up would have the cursor, and worse rows come above it: the tour says that enter opens those."""
+    console = dev.console("shop")
+    console.broker_startup = {"rabbitmq": "starting"}
+    async with at_console(console) as user:
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").sees("† 54")
+        assert user.table.current is None
+        console.broker_startup = {}
+        await user.then_calls(user.screen.refresh_figures).on_row("orders.DLQ")
+
+
 async def test_columns_that_gave_way_are_shown_in_turn(dev: MemoryShop) -> None:
     """`c` shows what had no room, the name stays; after the last the first columns come again."""
     async with at_console(dev.console("shop"), (80, 24)) as user:

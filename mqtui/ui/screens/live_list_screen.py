@@ -24,6 +24,8 @@ class LiveListScreen(ListScreen[Item]):
 
     _showing = False
     _changed = False
+    _began = 0.0
+    """When it was opened, in monotonic seconds."""
 
     def slices(self) -> Iterator[Sequence[Item]]:
         """The rows in parts, from what is known now."""
@@ -32,10 +34,19 @@ class LiveListScreen(ListScreen[Item]):
     def items(self) -> list[Item]:
         return [item for part in self.slices() for item in part]
 
+    def on_mount(self) -> None:
+        self._began = monotonic()
+
+    @property
+    def _expects_figures(self) -> bool:
+        """Whether the first figures of a broker are expected soon, also of one of the demo that is still starting."""
+        starting = bool(self.console.broker_startup) and monotonic() - self._began < MAX_LOADING_SECONDS
+        return starting or any(map(_expects_figures, self.console.broker_sessions))
+
     def refresh_figures(self) -> None:
         if not self.is_ready:
             return
-        self.table.is_loading = any(map(_expects_figures, self.console.broker_sessions))
+        self.table.is_loading = self._expects_figures
         snapshots = [
             broker_session.snapshot
             for broker_session in self.console.broker_sessions
@@ -51,7 +62,7 @@ class LiveListScreen(ListScreen[Item]):
 
     def show_waiting(self) -> None:
         """Say how long brokers have been opening; after `MAX_LOADING_SECONDS` the order counts as final."""
-        if self.table.is_loading and not any(map(_expects_figures, self.console.broker_sessions)):
+        if self.table.is_loading and not self._expects_figures:
             self.refresh_figures()
         else:
             self.draw_status()
