@@ -53,7 +53,7 @@ CONSOLE = (
     Step("d: a sample", ("d",)),
     Step("d: back", ("d",)),
     Step("R: the plan", ("R",), ("[ Start with 1 ]",)),
-    Step("enter: one letter", ("Enter",), ("did not come back",)),
+    Step("enter: one letter", ("Enter",), ("came home and stayed",)),
     Step("enter: the rest", ("Enter",), ("5/5",)),
     Step("yy: the report", ("y", "y"), ("copied",)),
     Step("esc esc: back", ("Escape", "Escape")),

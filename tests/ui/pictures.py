@@ -1,7 +1,7 @@
 """Pictures of the screen, compared with the approved ones under `snapshots/`.
 
 `pytest tests/ui --update-snapshots` takes those of this run as approved; look at them before they are committed.
-`pytest tests/ui -k pictures --gallery FOLDER` draws every screen at every size in dark and light, and compares nothing.
+`pytest tests/ui -k pictures --gallery FOLDER` draws every screen at every size in every theme, and compares nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mqtui.ui.app import Console
 from tests.ui.driver import PATIENCE, User, at_console
 from tests.ui.picture_steps import SIZES
 
-THEMES = ("dark", "light")
+THEMES = ("dark", "light", "contrast")
 FOLDER = Path(__file__).parent / "snapshots"
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 TEXT = re.compile(r'<text [^>]*?x="([\d.]+)"[^>]*? y="([\d.]+)"[^>]*>(.*?)</text>', re.DOTALL)
@@ -39,7 +39,7 @@ class Pictures:
     """Where a picture is put that is not the approved one."""
 
     gallery: Path | None = None
-    """Where every screen is drawn at every size in dark and light, to be looked at."""
+    """Where every screen is drawn at every size in every theme, to be looked at."""
 
     @asynccontextmanager
     async def at(self, console: Console, size: tuple[int, int]) -> AsyncIterator[User]:

@@ -68,7 +68,7 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
 
 
 async def test_no_row_is_chosen_while_a_broker_of_the_demo_starts(dev: MemoryShop) -> None:
-    """The first that is up would have the cursor, and worse rows come above it: the tour says that enter opens those."""
+    """The first that is up would have the cursor, and worse rows would come above it."""
     console = dev.console("shop")
     console.broker_startup = {"rabbitmq": "starting"}
     async with at_console(console) as user:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 STEPS = {
     "Destinations": "1/5 The shop is in trouble, worst on top: enter opens it, n walks to the next.",
     "Radar": "1/5 These are dead letters. enter shows what they died of.",
-    "Causes": "2/5 Letters by cause, a sample beside. 3/5 Small letters look, so try any. R plans a redrive.",
+    "Causes": "2/5 Letters by cause. 3/5 Small letters look, so try any. R plans a redrive.",
     "Review": "4/5 This is the plan; nothing has happened yet. enter starts with one letter.",
     "Run": "4/5 The first letter came home and stayed. enter sends the rest.",
     "Home": "5/5 All of them came home and stayed. yc: the same as a command. ? for all keys.",
