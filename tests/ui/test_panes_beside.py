@@ -81,7 +81,9 @@ async def test_the_prompt_line_follows_the_focus(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54").presses("2").moves_to("shipping").presses("enter")
         await user.reads_in_prompt(": committed ").presses("tab").reads_in_prompt("shipping: 58 behind")
-        await user.presses("g").moves_to("settle").presses("enter").is_at("PendingScreen").on_row("worker-7")
+        await user.presses("g").moves_to("work.invoices").presses("enter").reads_in_prompt("work.invoices: 12 behind")
+        assert "?" not in user.row
+        await user.presses("tab", "g").moves_to("settle").presses("enter").is_at("PendingScreen").on_row("worker-7")
         await user.reads_in_prompt("worker-7: 42 pending").sees("Pending of worker-7", "42, all read").presses("enter")
         await user.reads_in_prompt("delivered 1 time to worker-7")
 

@@ -10,7 +10,7 @@ STEPS = {
     "Causes": "2/5 Letters by cause. 3/5 Small letters look, so try any. R plans a redrive.",
     "Review": "4/5 This is the plan; nothing has happened yet. enter starts with one letter.",
     "Run": "4/5 The first letter came home and stayed. enter sends the rest.",
-    "Home": "5/5 All of them came home and stayed. yc: the same as a command. ? for all keys.",
+    "Home": "5/5 All of them came home and stayed. yc: as a command. ? for all keys.",
 }
 
 

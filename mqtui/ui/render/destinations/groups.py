@@ -12,7 +12,7 @@ from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.message import EntryId
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.problems import find_group_problem
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, PartitionLag
 from mqtui.services.lag import lag_notes
@@ -269,8 +269,8 @@ class PartitionRenderer:
         part = item.part
         return (
             (str(part.partition), ""),
-            (part.committed or "?", "muted"),
-            (part.end or "?", "muted"),
+            (part.committed or _no_position(part), "muted"),
+            (part.end or _no_position(part), "muted"),
             (str(part.lag), "lag" if part.lag.number else "muted"),
             (item.member or "nobody", "muted" if item.member else "warn"),
         )
@@ -297,6 +297,11 @@ class PartitionRenderer:
         return known[key]
 
 
+def _no_position(part: PartitionLag) -> str:
+    """What stands where there is no position: a queue has none, elsewhere it is not known."""
+    return "" if part.resource.kind is Kind.QUEUE else "?"
+
+
 def _position(text: str) -> int | EntryId | None:
     """An offset or an entry id, as it is compared; None where it is not known."""
     return int(text) if text.isdecimal() else parse_entry_id(text)
@@ -305,9 +310,11 @@ def _position(text: str) -> int | EntryId | None:
 def describe_partition(item: PartitionRow) -> str:
     """What matters about a partition of a group, in one sentence."""
     part = item.part
-    where = f"{part.resource.name} {part.partition}"
     who = f"assigned to {item.member}" if item.member else "assigned to nobody"
-    return f"{where}: committed {part.committed or '?'}, end {part.end or '?'}, {part.lag} behind · {who}"
+    if part.resource.kind is Kind.QUEUE:
+        return f"{part.resource.name}: {part.lag} behind · {who}"
+    stands = f"committed {part.committed or '?'}, end {part.end or '?'}"
+    return f"{part.resource.name} {part.partition}: {stands}, {part.lag} behind · {who}"
 
 
 def part_lines(line: GroupRow) -> list[PartitionRow]:

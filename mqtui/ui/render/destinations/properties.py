@@ -72,7 +72,7 @@ def lay_out_columns(items: Sequence[Property]) -> tuple[Column, ...]:
     def longest(texts: Iterable[str], least: int, most: int) -> int:
         return max(least, min(most, max(map(cell_len, texts), default=most)))
 
-    value = longest(map(shown_value, items), 8, 30)
+    value = longest(map(shown_value, items), 8, 20)
     source = longest((item.problem or item.source for item in items), 8, LONGEST_SOURCE)
     return (
         Column("part", "OF", 9),

@@ -26,6 +26,7 @@ from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import format_url
 from mqtui.services.connection_steps import describe_steps, failed_step
 from mqtui.services.session import open_resolved
+from mqtui.ui.actions import Action
 from mqtui.ui.profile_draft import ProfileDraft
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -146,6 +147,9 @@ class ProfileFormScreen(ConsoleScreen):
             cause = error.cause
             self.form.show_error(error.key, " ".join(part for part in (cause.title, cause.hint) if part))
             raise cause from None
+
+    def action_title(self, action: Action) -> str:
+        return "save" if action.id == "form.review" else super().action_title(action)
 
     @handles("form.review")
     def save(self) -> None:
