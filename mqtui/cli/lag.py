@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -16,14 +16,14 @@ from mqtui.domain.resource import ParsedName, Ref
 from mqtui.domain.topology import GroupLag, Inventory, PartitionLag
 
 if TYPE_CHECKING:
-    from mqtui.domain.lag_assessment import LagAssessment
+    from mqtui.services.lag_looks import LagLooks
     from mqtui.services.session import Session
+
+LagKey: TypeAlias = tuple[str, Ref]
+"""A target, and a group there."""
 
 LOOK_AGAIN_SECONDS = 3.0
 """Seconds between the two looks of `--words`."""
-
-MAX_COMPARED_SECONDS = 30.0
-"""The age of the look that `--watch` compares with: Java's consumers commit every 5 s."""
 
 WATCH_SECONDS = 2.0
 """Seconds between two polls of `--watch`."""
@@ -53,61 +53,43 @@ def lag(
     run_command(output, lambda: once(output, target, group, warn, fail))
 
 
-class EarlierLooks:
-    """What earlier looks saw of each group, so that a later one tells how it goes."""
+def _add_look(looks: LagLooks[LagKey], answers: BrokerAnswers[Inventory[GroupLag]]) -> None:
+    from time import monotonic
 
-    def __init__(self) -> None:
-        self._looks: list[tuple[float, dict[tuple[str, Ref], GroupLag]]] = []
-
-    def add(self, answers: BrokerAnswers[Inventory[GroupLag]]) -> None:
-        """Keep a look; those that are too old are dropped."""
-        from time import monotonic
-
-        now = monotonic()
-        seen = {(at, row.group): row for at, rows in answers.answers for row in rows}
-        self._looks = [look for look in self._looks if now - look[0] <= MAX_COMPARED_SECONDS] + [(now, seen)]
-
-    def assess(self, at: str, row: GroupLag) -> LagAssessment:
-        """How a group of the last look goes, compared with the oldest look that has it."""
-        from mqtui.domain.lag_assessment import assess
-
-        now = self._looks[-1][0]
-        for time, seen in self._looks[:-1]:
-            if (before := seen.get((at, row.group))) is not None:
-                return assess(row, before, now - time)
-        return assess(row)
-
-    @property
-    def tells_movement(self) -> bool:
-        """Whether there is more than one look."""
-        return len(self._looks) > 1
+    looks.add(monotonic(), {(at, row.group): row for at, rows in answers.answers for row in rows})
 
 
 async def _once(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
-    looks = EarlierLooks()
+    from mqtui.services.lag_looks import LagLooks
+
+    looks: LagLooks[LagKey] = LagLooks()
     async with open_all_brokers(output, target) as brokers:
-        looks.add(answers := await _ask(brokers, group, _limits(warn, fail)))
+        _add_look(looks, answers := await _ask(brokers, group, _limits(warn, fail)))
     return max(answers.exit_code, _print_lag(output, answers, looks, warn, fail))
 
 
 async def _twice(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
     import asyncio
 
-    looks = EarlierLooks()
+    from mqtui.services.lag_looks import LagLooks
+
+    looks: LagLooks[LagKey] = LagLooks()
     async with open_all_brokers(output, target) as brokers:
-        looks.add(await _ask(brokers, group, _limits(warn, fail)))
+        _add_look(looks, await _ask(brokers, group, _limits(warn, fail)))
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        looks.add(answers := await _ask(brokers, group, _limits(warn, fail)))
+        _add_look(looks, answers := await _ask(brokers, group, _limits(warn, fail)))
     return max(answers.exit_code, _print_lag(output, answers, looks, warn, fail))
 
 
 async def _watch(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
     import asyncio
 
-    looks = EarlierLooks()
+    from mqtui.services.lag_looks import LagLooks
+
+    looks: LagLooks[LagKey] = LagLooks()
     async with open_all_brokers(output, target) as brokers:
         while True:
-            looks.add(answers := await _ask(brokers, group, _limits(warn, fail)))
+            _add_look(looks, answers := await _ask(brokers, group, _limits(warn, fail)))
             check = _print_lag(output, answers, looks, warn, fail)
             if check or (fail is not None and answers.exit_code):
                 return max(check, answers.exit_code)
@@ -151,7 +133,7 @@ def _place(part: PartitionLag) -> tuple[str, int, str, str]:
 def _print_lag(
     output: Output,
     answers: BrokerAnswers[Inventory[GroupLag]],
-    looks: EarlierLooks,
+    looks: LagLooks[LagKey],
     warn: int | None,
     fail: int | None,
 ) -> int:
@@ -162,7 +144,7 @@ def _print_lag(
         return "; ".join(service.lag_notes(row))
 
     def words(at: str, row: GroupLag) -> str:
-        told = [looks.assess(at, row).words] if looks.tells_movement else []
+        told = [looks.assess((at, row.group), row).words] if looks.tells_movement else []
         return "; ".join([*told, *service.lag_notes(row)])
 
     rows = [(at, row) for at, found in answers.answers for row in found]
@@ -171,7 +153,7 @@ def _print_lag(
         from mqtui.services.json_rows import lag_row
 
         for at, row in rows:
-            output.json_line(answers.json_row(at, lag_row(row, looks.assess(at, row))))
+            output.json_line(answers.json_row(at, lag_row(row, looks.assess((at, row.group), row))))
     else:
         parts = [(at, row, part) for at, row in rows for part in row.parts]
         output.table(

@@ -119,10 +119,11 @@ def _assess_movement(
     within, waiting = format_age(max(1.0, seconds)), f"{now.total} waiting"
     behind = [change for change in changes if change.waits and change.now.committed]
     still = [change for change in behind if not change.has_moved]
-    if behind and len(still) == len(behind):
+    moves = any(change.has_moved for change in changes)
+    if behind and not moves:
         words = f"stalled: nothing was committed in {within}, {RARE_COMMITS}; {waiting}"
         return LagAssessment(LagState.STALLED, words)
-    if still and len(changes) > len(still):
+    if still and moves:
         worst = max(still, key=lambda change: change.now.lag.number or 0)
         words = f"stuck on {worst.place} for {within}, while others move; {worst.now.lag} waiting there"
         return LagAssessment(LagState.STUCK, words)

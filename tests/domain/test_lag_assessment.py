@@ -8,6 +8,7 @@ from mqtui.domain.figure import at_most, exact, total, unknown
 from mqtui.domain.lag_assessment import assess
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import GroupLag, PartitionLag
+from mqtui.services.lag_looks import LagLooks
 
 ORDERS = Ref(Kind.TOPIC, "orders")
 SECONDS = 3.0
@@ -41,6 +42,8 @@ def stream(delivered: str, waiting: int, state: str = "members") -> GroupLag:
         (group((0, 9)), group((0, 309), state="Empty"), "stopped", "no members, ≤ 309 waiting, 100/s arrive"),
         (group((5, 900)), group((5, 960)), "stalled", "nothing was committed in 3s"),
         (group((7, 900), (0, 50)), group((7, 960), (45, 60)), "stuck", "stuck on 0/7 for 3s, while others move; ≤ 953"),
+        (group((7, 900), (9, 9)), group((7, 960), (30, 30)), "stuck", "stuck on 0/7"),
+        (group((7, 900), (9, 9)), group((7, 960), (9, 9)), "stalled", "nothing was committed"),
         (group((90, 900)), group((10, 900)), "rewound", "partition 0 of orders from 90 back to 10"),
         (group((0, 9000)), group((1920, 11436)), "slow", "812/s in, 640/s out: falls behind 172/s"),
         (group((0, 9000)), group((900, 9030)), "recovering", "10/s in, 300/s out, done in 28s"),
@@ -68,3 +71,15 @@ def test_each_state(before: GroupLag | None, now: GroupLag, state: str, words: s
 def test_what_is_not_known_is_said() -> None:
     row = GroupLag(Ref(Kind.GROUP, "g"), "Stable", (), unknown("no committed offset"))
     assert assess(row, row, SECONDS).words == "not known: no committed offset"
+
+
+def test_a_look_is_compared_with_one_of_half_a_minute() -> None:
+    """At most three looks are kept, whatever their number, so that memory stays flat."""
+    looks: LagLooks[str] = LagLooks()
+    for turn in range(100):
+        row = group((turn * 10, 5_000 + turn * 20))
+        looks.add(turn * 2.0, {"g": row})
+        assert looks.tells_movement is (turn > 0)
+    assert len(looks._looks) <= 3
+    assert looks.assess("g", row).words == "slow: 10/s in, 5/s out: falls behind 5/s"
+    assert "one look" in looks.assess("other", row).words

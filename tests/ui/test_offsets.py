@@ -47,3 +47,11 @@ async def test_what_a_group_stands_at(dev: MemoryShop) -> None:
         await user.presses("enter").is_at("MessagesScreen").reads_in_prompt("shipping is at 4/3")
         position = dev.kafka.topics["orders"].partitions[4].records[3].position
         await user.until(lambda: user.screen.table.current.position == position, "the cursor is on it")  # type: ignore[attr-defined]
+
+
+async def test_how_a_group_goes(dev: MemoryShop) -> None:
+    """`e` says it in words, from the polls since the list was opened."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("2").moves_to("shipping").then_calls(dev.trade)
+        await user.presses("r").until(lambda: " 61 " in user.row, "has a new figure")
+        await user.presses("e").sees("stuck on 4/3 for", "lag 61:")

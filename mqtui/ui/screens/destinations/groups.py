@@ -16,7 +16,8 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
 from mqtui.domain.name_quoting import command
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.services.lag_looks import LagLooks
 from mqtui.services.offsets.request import parse_offsets_request
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
@@ -53,6 +54,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
+        self.looks: dict[BrokerKind, LagLooks[Ref]] = {}
+        """What the polls saw since the screen was opened."""
+
         self.renderer = GroupRenderer(self.console.glyphs.bars)
         self.table: RowTable[GroupRow] = RowTable(self.renderer, id="groups")
         self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
@@ -94,8 +98,15 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         return describe_group(item)
 
     def explain_figures(self, item: GroupRow) -> str:
+        """How it goes, by the polls since this screen was opened, and where its lag comes from."""
         snapshot = self.console.sessions.broker_sessions[self.console.target, item.broker].snapshot
-        return "" if snapshot is None else figure_help.explain_group(item, snapshot, time())
+        if snapshot is None:
+            return ""
+        told = figure_help.explain_group(item, snapshot, time())
+        looks = self.looks.get(item.broker)
+        if item.lag is None or looks is None or not looks.tells_movement:
+            return told
+        return f"{looks.assess(item.group.ref, item.lag).words} · {told}"
 
     def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its lag."""
@@ -107,6 +118,11 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def draw_status(self) -> None:
         """Draw the partitions after the groups."""
+        for broker_session in self.console.broker_sessions:
+            snapshot = broker_session.snapshot
+            if snapshot is not None and snapshot.error is None:
+                looks = self.looks.setdefault(broker_session.kind, LagLooks())
+                looks.add(snapshot.as_of, snapshot.lags)
         super().draw_status()
         self.draw_parts()
 
