@@ -12,6 +12,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -48,7 +49,7 @@ class Step:
 
 CONSOLE = (
     Step("the console opens, brokers start", (), ("1/5",)),
-    Step("brokers are there", (), ("orders.DLQ", "payments:dlq", "work.emails.dlq")),
+    Step("brokers are there", (), ("▌", "orders.DLQ", "payments:dlq", "work.emails.dlq")),
     Step("enter, as the line says", ("Enter",), ("2/5", "PaymentTimeout")),
     Step("d: a sample", ("d",)),
     Step("d: back", ("d",)),
@@ -74,7 +75,7 @@ CONSOLE = (
     Step("+: a profile", ("+",), ("Connection",)),
     Step("esc, then P on orders", ("Escape", ":", *"orders", "Enter"), ("orders",)),
     Step("P: publish", ("P",), ("Publish to",)),
-    Step("ctrl+q: the end", ("C-q",), (PROMPT,)),
+    Step("ctrl+q: the end", ("C-q",), (PROMPT.strip(),)),
 )
 
 
@@ -105,6 +106,8 @@ class Tmux:
         width, height = map(str, self.size)
         self.call("new-session", "-d", "-x", width, "-y", height, "bash --norc --noprofile")
         self.call("set", "-g", "status", "off")
+        self.type(f"PS1='{PROMPT}'; clear")
+        self.wait((PROMPT.strip(),))
 
     def screen(self) -> str:
         """What is on the screen."""
@@ -160,7 +163,7 @@ def somebody_new(size: tuple[int, int], *, install: bool) -> Iterator[Tmux]:
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MQTUI", "XDG", "PYTHON"))}
         cache = os.environ.get("MQTUI_CACHE_DIR") or str(platformdirs.user_cache_path("mqtui", appauthor=False))
-        own = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}", "PS1": PROMPT, "LANG": "C.UTF-8"}
+        own = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
         environment = {**kept, **own, "MQTUI_CACHE_DIR": cache, "TERM": "xterm-256color"}
         environment.pop("TMUX", None)
         if install:
@@ -190,7 +193,7 @@ def record(terminal: Tmux, *, install: bool) -> None:
         if one.command.startswith(("bash ", "python ")):
             continue
         terminal.call("send-keys", "clear", "Enter")
-        terminal.wait((PROMPT,))
+        terminal.wait((PROMPT.strip(),))
         terminal.type(one.command.replace(ELSEWHERE, "$KAFKA"))
         if one.command.startswith("mqtui demo"):
             terminal.wait(())
@@ -210,6 +213,7 @@ def main() -> None:
     parser.add_argument("--size", default="80x24", help="columns and lines, such as 120x34")
     parser.add_argument("--install", action="store_true", help="install the clone by the README's first command")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the terminal is closed on the way out
     if shutil.which("tmux") is None:
         sys.exit("tmux is needed: apt-get install tmux")
     width, height = map(int, arguments.size.split("x"))
