@@ -229,6 +229,15 @@ def test_figures_as_published() -> None:
     assert progress.describe() == told
 
 
+def test_more_scanned_than_was_told_of_is_what_there_is() -> None:
+    """A message may come between the question how many there are and the one where they end."""
+    progress = SearchProgress(about(10))
+    progress.add_scanned(4)
+    assert progress.describe().startswith("4 of ≈ 10,")
+    progress.add_scanned(8)
+    assert progress.describe().startswith("12 of ≈ 12,")
+
+
 def test_windows_cover_each_offset_once() -> None:
     """From the newest on, wider each time; what is left is always what was not scanned."""
     ranges = [ScanRange(0, (5, 0), (90_000, 0)), ScanRange(1, (0, 0), (70, 0)), ScanRange(0, (90_100, 0), (90_200, 0))]

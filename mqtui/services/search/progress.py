@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from mqtui.domain.figure import Figure, exact, format_number
@@ -42,6 +42,12 @@ class SearchProgress:
 
     began: float = field(default_factory=monotonic)
     ended: float | None = None
+
+    def add_scanned(self, number: int) -> None:
+        """Count some more. Where that is more than the broker told of, there are as many as were scanned."""
+        self.scanned += number
+        if self.whole.number is not None and self.scanned > self.whole.number:
+            self.whole = replace(self.whole, number=self.scanned)
 
     def reasons(self) -> list[str]:
         """Why the jq program failed, in all destinations."""

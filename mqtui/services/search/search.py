@@ -141,7 +141,7 @@ class Search:
     def record(self, ref: Ref, report: ScanReport) -> None:
         """Count a part of a scan."""
         progress = self.progress
-        progress.scanned += report.scanned
+        progress.add_scanned(report.scanned)
         progress.size += report.size
         progress.found += len(report.hits)
         progress.undecodable += report.undecodable
