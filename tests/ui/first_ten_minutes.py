@@ -2,8 +2,9 @@
 
 A fresh clone of this repository, a home folder of its own, and tmux: keys go in by `send-keys`, and after each step the
 screen is printed as somebody new sees it, with the seconds since the start. First `mqtui demo` with the console, then
-every command that the README prints, in the order printed. With `--install` the clone is installed into an environment
-of its own by the README's command; else the packages of the running Python are used. Nothing is compared: it is read.
+every command that the README prints, in the order printed; its demo without a console is there before the first. With
+`--install` the clone is installed into an environment of its own by the README's command; else the packages of the
+running Python are used. Nothing is compared: it is read.
 """
 
 from __future__ import annotations
@@ -133,11 +134,18 @@ class Tmux:
             now = self.screen()
             if now != picture:
                 picture, since = now, monotonic()
-            if all(word in now for word in sees) and (monotonic() - since > STILL or sees):
+            if all(word in f"\n{now}" for word in sees) and (monotonic() - since > STILL or sees):
                 sleep(STILL)
                 return self.screen()
-        missing = [word for word in sees if word not in picture]
+        missing = [word for word in sees if word not in f"\n{picture}"]
         return f"{picture}\n!!! after {PATIENCE:.0f} s there is no {missing}"
+
+    def wait_for_prompt(self) -> str:
+        """Wait until the shell asks for the next command; the screen."""
+        deadline = monotonic() + PATIENCE
+        while monotonic() < deadline and self.screen().split("\n")[-1] != PROMPT.strip():
+            sleep(LOOK)
+        return self.screen()
 
     def show(self, what: str, picture: str) -> None:
         """Print a screen in a frame."""
@@ -189,23 +197,24 @@ def record(terminal: Tmux, *, install: bool) -> None:
     for step in CONSOLE:
         terminal.press(step.keys)
         terminal.show(step.what, terminal.wait(step.sees))
+    demo = [one.command for one in commands if one.command.startswith(("mqtui demo", "KAFKA="))]
+    terminal.type(demo[0])
+    terminal.type("clear; until [ -s urls.json ]; do sleep 1; done; echo ready")
+    terminal.show(demo[0], terminal.wait(("\nready",)))
+    terminal.type(demo[1])
     for one in commands:
-        if one.command.startswith(("bash ", "python ")):
+        if one.command in demo or one.command.startswith(("bash ", "python ")):
             continue
-        terminal.call("send-keys", "clear", "Enter")
+        terminal.type("clear")
         terminal.wait((PROMPT.strip(),))
         terminal.type(one.command.replace(ELSEWHERE, "$KAFKA"))
-        if one.command.startswith("mqtui demo"):
-            terminal.wait(())
-            terminal.type("until [ -s urls.json ]; do sleep 1; done; echo ready")
-            terminal.show(one.command, terminal.wait(("\nready",)))
-        elif one.command == "mqtui shop":
+        if one.command == "mqtui shop":
             terminal.show(one.command, terminal.wait(("orders.DLQ",)))
             terminal.press(["q"])
         else:
-            terminal.show(one.command, terminal.wait((f"\n{PROMPT.strip()}",)))
+            terminal.show(one.command, terminal.wait_for_prompt())
     terminal.type("kill %1; wait; ls -A ~")
-    terminal.show("what is left at home", terminal.wait(()))
+    terminal.show("what is left at home", terminal.wait_for_prompt())
 
 
 def main() -> None:
