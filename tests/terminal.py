@@ -39,9 +39,11 @@ class Terminal:
         self._fed = 0
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        # A worker of pytest-xdist says that it has 80 columns, which counts for more than the terminal's size.
+        own = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES"}}
         self.began = perf_counter()
         self.process = subprocess.Popen(
-            words, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(environment), start_new_session=True
+            words, stdin=theirs, stdout=theirs, stderr=theirs, env=own, start_new_session=True
         )
         os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)

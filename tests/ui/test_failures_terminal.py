@@ -23,7 +23,7 @@ def terminal(folders: Path) -> Iterator[Terminal]:
     """A terminal that can nothing."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MQTUI_", "LC_"))}
     kept |= {"MQTUI_CONFIG_DIR": str(folders / "config"), "MQTUI_STATE_DIR": str(folders / "state")}
-    kept |= {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "LINES": "24", "HOME": str(folders)}
+    kept |= {"PYTHONPATH": str(ROOT), "HOME": str(folders)}
     poor = {"TERM": "dumb", "LANG": "C", "NO_COLOR": "1"}
     with Terminal([sys.executable, "-m", "mqtui"], kept | poor, (80, 24)) as opened:
         yield opened

@@ -110,7 +110,8 @@ def test_at_a_terminal_in_one_read(redis_url: str, tmp_path: Path, size: tuple[i
         console.press("\x1b")
         console.wait(lambda screen: "1 of " not in "\n".join(screen.display[:4]), "not filtered")
         console.press(f":{ref.name}\r")
-        console.wait(lambda screen: ref.name in screen.display[1] and "›" in screen.display[1], "at its messages")
+        crumbs = ("›", ref.name.rpartition(":")[2], "▸messages")
+        console.wait(lambda screen: all(each in screen.display[1] for each in crumbs), "at its messages")
         assert b"never awaited" not in console.written
     ground.world.close()
 
