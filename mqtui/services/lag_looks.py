@@ -21,8 +21,10 @@ class LagLooks(Generic[Key]):
         self._looks: list[tuple[float, Mapping[Key, GroupLag]]] = []
 
     def add(self, time: float, seen: Mapping[Key, GroupLag]) -> None:
-        """Keep a look; one of the same time takes the place of the last."""
-        looks = [look for look in self._looks if look[0] < time]
+        """Keep a look. Figures that were kept before, and those of a poll that goes on, are none of their own."""
+        if self._looks and (time <= self._looks[-1][0] or seen is self._looks[-1][1]):
+            return
+        looks = self._looks
         if len(looks) == 3:
             looks = looks[1:] if time - looks[1][0] >= COMPARED_SECONDS else looks[:2]
         self._looks = [*looks, (time, seen)]

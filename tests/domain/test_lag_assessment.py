@@ -83,3 +83,15 @@ def test_a_look_is_compared_with_one_of_half_a_minute() -> None:
     assert len(looks._looks) <= 3
     assert looks.assess("g", row).words == "slow: 10/s in, 5/s out: falls behind 5/s"
     assert "one look" in looks.assess("other", row).words
+
+
+def test_a_screen_that_is_drawn_again_has_seen_nothing_new() -> None:
+    """Nor has one that is drawn while a poll goes on: its figures are new, their time is that of the poll before."""
+    looks: LagLooks[str] = LagLooks()
+    first, second = {"g": group((10, 5_000))}, {"g": group((40, 5_000))}
+    looks.add(1.0, first)
+    looks.add(2.0, first)
+    assert not looks.tells_movement
+    looks.add(1.0, second)
+    looks.add(3.0, second)
+    assert "stalled" not in looks.assess("g", second["g"]).words

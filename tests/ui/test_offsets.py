@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mqtui.domain.message import Outgoing
-from mqtui.domain.resource import Kind, Ref
-from tests.ui.driver import at_console
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.lag_looks import LagLooks
+from mqtui.ui.screens.destinations.groups import GroupsScreen
+from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
 
@@ -49,9 +51,23 @@ async def test_what_a_group_stands_at(dev: MemoryShop) -> None:
         await user.until(lambda: user.screen.table.current.position == position, "the cursor is on it")  # type: ignore[attr-defined]
 
 
+def kafka_looks(user: User) -> LagLooks[Ref] | None:
+    """What the list of groups has seen of Kafka since it was opened."""
+    screen = user.console.screen
+    return screen.looks.get(BrokerKind.KAFKA) if isinstance(screen, GroupsScreen) else None
+
+
+def looked_twice(user: User) -> bool:
+    """Whether it has seen two polls, so that it knows how groups go."""
+    looks = kafka_looks(user)
+    return looks is not None and looks.tells_movement
+
+
 async def test_how_a_group_goes(dev: MemoryShop) -> None:
     """`e` says it in words, from the polls since the list was opened."""
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").presses("2").moves_to("shipping").then_calls(dev.trade)
+        await user.on_row("orders.DLQ").presses("2").moves_to("shipping")
+        await user.until(lambda: kafka_looks(user) is not None, "has seen a poll").then_calls(dev.trade)
         await user.presses("r").until(lambda: " 61 " in user.row, "has a new figure")
+        await user.until(lambda: looked_twice(user), "has seen two polls")
         await user.presses("e").sees("stuck on 4/3 for", "lag 61:")

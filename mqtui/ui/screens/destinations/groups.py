@@ -120,7 +120,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         """Draw the partitions after the groups."""
         for broker_session in self.console.broker_sessions:
             snapshot = broker_session.snapshot
-            if snapshot is not None and snapshot.error is None:
+            if snapshot is not None and snapshot.error is None and snapshot.as_of:
                 looks = self.looks.setdefault(broker_session.kind, LagLooks())
                 looks.add(snapshot.as_of, snapshot.lags)
         super().draw_status()
