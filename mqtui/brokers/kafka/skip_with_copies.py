@@ -20,7 +20,7 @@ from confluent_kafka import (
 )
 
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
-from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking, wait_for_connection
 from mqtui.brokers.kafka.errors import FENCED, kafka_cause, unwrap
 from mqtui.brokers.kafka.messages import WireHeaders, header_error
 from mqtui.brokers.kafka.offset_moves import in_use_error, key_of, offset_of, pending_moves
@@ -34,9 +34,6 @@ from mqtui.domain.plan import SkipWithCopies, StepResult
 
 CALL_TIMEOUT = 30.0
 """Seconds that one call of the transaction may take."""
-
-CONNECT_TIMEOUT = 0.5
-"""As `source_lock.CONNECT_TIMEOUT`."""
 
 
 async def skip_with_copies(clients: KafkaClients, step: SkipWithCopies) -> StepResult:
@@ -123,8 +120,7 @@ class SkipTransaction:
             message_max_bytes=MAX_REQUEST_BYTES,
             linger_ms=5,
         )
-        with suppress(KafkaException):
-            producer.cluster_id(CONNECT_TIMEOUT)
+        wait_for_connection(producer)
         producer.init_transactions(CALL_TIMEOUT)
         return producer
 

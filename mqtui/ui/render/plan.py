@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mqtui.domain.figure import pluralize
-from mqtui.domain.plan import Plan, Take
+from mqtui.domain.plan import Plan, StepResult, Take
 from mqtui.services.plan_text import PlanRow, RowKind, describe_details, detail_rows, rows_to_agree_to
 from mqtui.ui.render.styled_text import StyledLine
 
@@ -31,6 +31,13 @@ def render_plans(plans: Sequence[Plan]) -> PlanText:
         [_style_row(row) for plan in plans for row in detail_rows(plan)],
         ", ".join(filter(None, map(describe_details, plans))),
     )
+
+
+def render_result(result: StepResult, counted: str) -> list[StyledLine]:
+    """How many were done of what was asked for, as `counted` calls it, and what was not done."""
+    whole = result.done == result.asked
+    head = (f"{'✓' if whole else '▲'} {result.done:,} of {counted}", "ok" if whole else "warn")
+    return [[head], *([(f"▲ {note}", "warn")] for note in result.notes)]
 
 
 def _style_row(row: PlanRow) -> StyledLine:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -52,6 +52,9 @@ CONNECT_GRACE = 1.5
 
 OUTAGE_GRACE = 8.0
 """The same once the cluster has answered before."""
+
+PRODUCER_CONNECT_TIMEOUT = 0.5
+"""Seconds to wait for the first connection of a transactional producer."""
 
 POLL_INTERVAL = 0.1
 """Seconds between two checks of the connection's health while an answer is awaited."""
@@ -275,6 +278,16 @@ def answer_blocking(future: Future[Result]) -> Result:
         return future.result(ANSWER_TIMEOUT)
     except TimeoutError as error:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer within {ANSWER_TIMEOUT:.0f} s")) from error
+
+
+def wait_for_connection(producer: Producer) -> None:
+    """Wait for a transactional producer's first connection, for `PRODUCER_CONNECT_TIMEOUT` at most. Blocks.
+
+    Without one `init_transactions` looks for the coordinator only half a second later (librdkafka's
+    `rd_kafka_txn_coord_timer_start`) [0.5 s in a third of all runs, else 0.03 s].
+    """
+    with suppress(KafkaException):
+        producer.cluster_id(PRODUCER_CONNECT_TIMEOUT)
 
 
 def _poll_until_closed(admin: BulkAdminClient, closed: threading.Event) -> None:

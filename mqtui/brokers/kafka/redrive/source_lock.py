@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.connection.clients import KafkaClients, wait_for_connection
 from mqtui.brokers.kafka.errors import FENCED, MISSING_RIGHTS, kafka_cause, unwrap
 from mqtui.brokers.kafka.publish import MAX_REQUEST_BYTES
 from mqtui.brokers.kafka.read.topic_metadata import state_topic_name
@@ -40,10 +39,6 @@ MAX_ATTEMPTS = 5
 
 CALL_TIMEOUT = 5.0
 RETRY_PAUSE = 0.5
-
-CONNECT_TIMEOUT = 0.5
-"""Seconds to wait for the producer's first connection. Without one `init_transactions` looks for the coordinator only
-half a second later (librdkafka's `rd_kafka_txn_coord_timer_start`) [0.5 s in a third of all runs, else 0.03 s]."""
 
 
 class SourceLock:
@@ -187,8 +182,7 @@ class SourceLock:
 
     def _init_transactions(self, producer: Producer) -> None:
         """Fence the producer before this one, whoever has that."""
-        with suppress(KafkaException):
-            producer.cluster_id(CONNECT_TIMEOUT)
+        wait_for_connection(producer)
         until = time.monotonic() + OUTAGE_TIMEOUT
         while True:
             try:

@@ -20,7 +20,7 @@ from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.navigation.screen_classes import screen_class
-from mqtui.ui.render.plan import plan_identity
+from mqtui.ui.render.plan import plan_identity, render_result
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.copy import copy_choice
@@ -132,10 +132,7 @@ class OffsetsScreen(PlanScreen):
         """How many partitions were set, and what was not."""
         if self.result is None:
             return []
-        done, asked = self.result.done, self.result.asked
-        whole = done == asked
-        words = f"{'✓' if whole else '▲'} {done:,} of {pluralize(asked, 'partition')} set"
-        return [[(words, "ok" if whole else "warn")], *([(f"▲ {note}", "warn")] for note in self.result.notes)]
+        return render_result(self.result, f"{pluralize(self.result.asked, 'partition')} set")
 
     def outcome_status(self) -> tuple[str, str]:
         plan = self.parts()[0][1]

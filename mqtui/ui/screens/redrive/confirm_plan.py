@@ -8,6 +8,7 @@ from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.services.plan_text import plan_lines
 from mqtui.services.session import Session
+from mqtui.ui.render.plan import render_result
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.redrive.plan_screen import PlanScreen
@@ -57,14 +58,7 @@ class ConfirmPlanScreen(PlanScreen):
 
     def outcome(self) -> list[StyledLine]:
         """How many were done, and what was not."""
-        if self.result is None:
-            return []
-        done, asked = self.result.done, self.result.asked
-        whole = done == asked
-        return [
-            [(f"{'✓' if whole else '▲'} {done:,} of {asked:,} done", "ok" if whole else "warn")],
-            *([(f"▲ {note}", "warn")] for note in self.result.notes),
-        ]
+        return [] if self.result is None else render_result(self.result, f"{self.result.asked:,} done")
 
     async def carry_out(self, consents: Sequence[Consent]) -> None:
         self.result = await self._work(consents[0])
