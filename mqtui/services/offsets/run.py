@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from time import monotonic, time
+from time import monotonic
 
 import msgspec
 
@@ -15,13 +15,13 @@ from mqtui.domain.plan import Plan, Result, Step, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import Kind, Ref
-from mqtui.machine.process import host, operator, process_start
 from mqtui.services.offsets.journal_plan import encode_offsets
 from mqtui.services.offsets.plan import PlannedOffsets
 from mqtui.services.offsets.plan_request import plan_offsets
 from mqtui.services.offsets.request import OffsetsRequest
 from mqtui.services.redrive.putback.history import encode_run_reference
 from mqtui.services.redrive.run.journal_writer import NO_BATCH, JournalWriter
+from mqtui.services.redrive.run.run_record import new_run_record
 from mqtui.services.session import Session
 from mqtui.state.journal import Journal, RunRecord
 
@@ -83,22 +83,7 @@ def _failed(plan: Plan, error: BaseException) -> bytes:
 
 
 def _record(session: Session, planned: PlannedOffsets, step: Step) -> RunRecord:
-    pid = os.getpid()
     is_put_back = planned.plan.verb is Verb.PUT_BACK
     saved = encode_run_reference(planned.put_back_of) if is_put_back else encode_offsets(step, planned.command)
-    return RunRecord(
-        id=planned.plan.id,
-        verb=planned.plan.verb,
-        profile=session.policy.profile,
-        target=session.target,
-        source=Ref(Kind.GROUP, planned.preview.group.name),
-        broker=session.broker.kind,
-        plan=saved,
-        plan_hash="",
-        operator=operator(),
-        host=host(),
-        pid=pid,
-        pid_start=process_start(pid),
-        started=int(time() * 1000),
-        planned=int(planned.plan.count.number or 0),
-    )
+    source = Ref(Kind.GROUP, planned.preview.group.name)
+    return new_run_record(session, planned.plan, source, saved, int(planned.plan.count.number or 0))

@@ -6,12 +6,10 @@ bundle, to the end of their source (R11). What consumers have already processed 
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
-from time import time
 
 import msgspec
 
@@ -26,7 +24,6 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
-from mqtui.machine.process import host, operator, process_start
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.redrive.planning.routing import DELIVERY_HEADERS
@@ -37,6 +34,7 @@ from mqtui.services.redrive.recovery.bundle_contents import find_in_bundle
 from mqtui.services.redrive.run.batch import name_suspect
 from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter, fingerprint
+from mqtui.services.redrive.run.run_record import new_run_record
 from mqtui.services.redrive.run.stored_copies import TargetCopies
 from mqtui.services.session import Session
 from mqtui.state import bundles
@@ -298,20 +296,5 @@ def to_outgoing(letter: Message) -> Outgoing:
 
 
 def _record(session: Session, put_back: PlannedPutBack) -> RunRecord:
-    pid = os.getpid()
-    return RunRecord(
-        id=put_back.plan.id,
-        verb=Verb.PUT_BACK,
-        profile=session.policy.profile,
-        target=session.target,
-        source=put_back.record.source,
-        broker=session.broker.kind,
-        plan=encode_run_reference(put_back.record.id),
-        plan_hash="",
-        operator=operator(),
-        host=host(),
-        pid=pid,
-        pid_start=process_start(pid),
-        started=int(time() * 1000),
-        planned=len(put_back.names),
-    )
+    saved = encode_run_reference(put_back.record.id)
+    return new_run_record(session, put_back.plan, put_back.record.source, saved, len(put_back.names))

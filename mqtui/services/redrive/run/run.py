@@ -22,7 +22,7 @@ from mqtui.domain.figure import Exactness
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Source, Strength
-from mqtui.machine.process import host, operator, process_start
+from mqtui.machine.process import operator
 from mqtui.profiles.secrets import store_url_secret
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
@@ -49,9 +49,10 @@ from mqtui.services.redrive.run.monitor import ConsumptionMonitor
 from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.redrive.run.requeued_letters import read_requeued
+from mqtui.services.redrive.run.run_record import new_run_record
 from mqtui.services.redrive.run.transports import Transport, open_transport
 from mqtui.services.session import Session
-from mqtui.state.journal import Journal, RunRecord
+from mqtui.state.journal import Journal
 
 MAX_RETURNED_NAMED = 20
 """How many of the letters that came back the result names."""
@@ -186,26 +187,12 @@ class RedriveRun:
         for each in (session, self.remote):
             if each is not None and each.profile is None and each.address.secret:
                 await run_in_thread("keyring", partial(store_url_secret, each.address))
-        pid = os.getpid()
         if self._resumed:
-            await self._journal.claim(pid)
+            await self._journal.claim(os.getpid())
             return
-        record = RunRecord(
-            id=plan.id,
-            verb=plan.verb,
-            profile=session.policy.profile,
-            target=session.target,
-            source=self.planned.source.ref,
-            broker=session.broker.kind,
-            plan=encode_request(self.planned.request, self.planned.source, self.planned.targets, plan.facts),
-            plan_hash=plan.hash,
-            operator=operator(),
-            host=host(),
-            pid=pid,
-            pid_start=process_start(pid),
-            started=int(time() * 1000),
-            planned=UNKNOWN_COUNT if self._planned_count is None else self._planned_count,
-        )
+        saved = encode_request(self.planned.request, self.planned.source, self.planned.targets, plan.facts)
+        count = UNKNOWN_COUNT if self._planned_count is None else self._planned_count
+        record = new_run_record(session, plan, self.planned.source.ref, saved, count, plan.hash)
         await self._journal.write_start(record, [each.policy for each in (session, self.remote) if each is not None])
 
     async def _move_all(self, writer: RestrictedWriter, remote: RestrictedWriter | None) -> None:
