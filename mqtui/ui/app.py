@@ -153,11 +153,12 @@ class Console(App[None], inherit_bindings=False):
     def figures_changed(self) -> None:
         """Called by pollers: there are new figures."""
         self._fresh = True
-        if monotonic() - self._drawn > TICK:
+        since_drawn = monotonic() - self._drawn
+        if since_drawn > TICK:
             self.call_next(self._tick)
         elif not self._hurries and not all(broker_session.has_figures for broker_session in self.broker_sessions):
             self._hurries = True
-            self.set_timer(FIRST_TICK, self._tick)
+            self.set_timer(max(0.0, FIRST_TICK - since_drawn), self._tick)
 
     def _tick(self) -> None:
         screen, self._hurries = self.current_screen, False
