@@ -45,8 +45,10 @@ def run_console(target: str = "", resource: str = "", demo_brokers: DemoBrokers 
     gc.disable()  # until the console has painted: what is loaded now stays
     ascii_only = bool(click.get_current_context().find_root().obj)
     from mqtui.ui.app import Console
+    from mqtui.ui.session.thread_switching import quick_thread_switches
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(quick_thread_switches())
 
         def demo() -> DemoBrokers:
             from mqtui.cli.demo_thread import DemoThread

@@ -176,6 +176,8 @@ class Console(App[None], inherit_bindings=False):
             screen.draw_frame()
         elif screen is not None and screen.is_ready and any(map(is_not_read, self.broker_sessions)):
             screen.show_waiting()
+        if self.sessions.running_tasks:
+            self.gc_scheduler.on_activity()
         self.gc_scheduler.on_tick()
         if terminal_is_gone():
             self.exit()
@@ -183,7 +185,7 @@ class Console(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Keys are answered one by one: a key may move the focus, and so change what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self.gc_scheduler.on_key()
+            self.gc_scheduler.on_activity()
             LOOP_YIELDER.note_key_press()
             await self.key_queue.take(event)
         else:

@@ -13,19 +13,15 @@ import sqlite3
 import sys
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import FrameType
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer
 
 from mqtui.demo.servers import Servers
-from mqtui.demo.shop.connections import kafka_settings
-from mqtui.demo.shop.failures import card_declined
-from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
@@ -40,10 +36,14 @@ from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session, open_session
 from mqtui.state.journal import Journal
 from mqtui.state.paths import state_dir
+from mqtui.ui.app import TICK
+from mqtui.ui.session.gc_scheduler import GcScheduler
+from mqtui.ui.session.thread_switching import quick_thread_switches
 from tests.chaos.kafka_side import KafkaSide
 from tests.chaos.redis_side import RedisSide
 from tests.chaos.scenes import Scene, Side
 from tests.perf.engine import own_desk
+from tests.perf.group_reader import GroupReader
 
 BEAT = 0.01
 SHOWN = 3
@@ -122,44 +122,34 @@ class Stand:
         return "\n".join([told, *(f"      {number:4} times at {place}" for place, number in self.places)])
 
 
+@asynccontextmanager
+async def python_as_in_the_console() -> AsyncIterator[None]:
+    """The console makes the full collections of its process, in pauses, and lets threads give the lock away sooner."""
+    scheduler = GcScheduler()
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            scheduler.on_activity()
+            scheduler.on_tick()
+
+    scheduler.start()
+    ticks = asyncio.create_task(tick())
+    try:
+        with quick_thread_switches():
+            yield
+    finally:
+        ticks.cancel()
+        scheduler.stop()
+
+
 async def stood(what: str, work: Callable[[], Awaitable[object]]) -> Stand:
     """Do it beside a heart."""
-    began = monotonic()
-    async with Heart() as heart:
+    async with python_as_in_the_console(), Heart() as heart:
+        began = monotonic()
         await work()
         seconds = monotonic() - began
     return Stand(what, seconds, max(heart.waits), heart.stands.most_common(SHOWN))
-
-
-class Reader(threading.Thread):
-    """A live consumer group of a topic that commits as it reads, and lets its first record die again."""
-
-    def __init__(self, url: str, scene: Scene) -> None:
-        super().__init__(daemon=True)
-        self._settings = kafka_settings(url)
-        self._scene = scene
-        self.read = 0
-        self.joined = threading.Event()
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        settings = {"group.id": f"{self._scene.home}-readers", "auto.offset.reset": "earliest"}
-        with closing(Consumer(self._settings | settings | {"auto.commit.interval.ms": 500})) as consumer:
-            consumer.subscribe([self._scene.home], on_assign=lambda *_: self.joined.set())
-            while not self.over.is_set():
-                for record in consumer.consume(5_000, 0.2):
-                    if record.error() is None and not self.read:
-                        self._let_die(record)
-                    self.read += record.error() is None
-
-    def _let_die(self, record: Message) -> None:
-        group = f"{self._scene.home}-readers"
-        place = (record.partition() or 0, record.offset() or 0, 0)
-        delivery = FailedRecord(self._scene.home, *place, group=group, listener=group)
-        producer = Producer(self._settings)
-        headers: list[tuple[str, str | bytes | None]] = [*dead_letter_headers(delivery, card_declined(51))]
-        producer.produce(self._scene.dlq, record.value(), record.key(), headers=headers)
-        producer.flush(10)
 
 
 async def redriven(session: Session, scene: Scene, journal: Journal, stages: CanaryStages) -> Result:
@@ -173,13 +163,13 @@ async def redriven(session: Session, scene: Scene, journal: Journal, stages: Can
 async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
     """Redrive under a watch of so many seconds, then plan a put back, then put back."""
     scene = side.fill(letters)
-    reader = Reader(side.url, scene) if side.name == "kafka" else None
-    if reader is not None:
-        reader.start()
-        assert await asyncio.to_thread(reader.joined.wait, 30)
+    has_reader = side.name == "kafka"
     journal = Journal()
     told: list[Stand] = []
-    async with open_session(side.url) as session:
+    async with AsyncExitStack() as stack:
+        if has_reader:
+            await stack.enter_async_context(GroupReader(side.url, scene))
+        session = await stack.enter_async_context(open_session(side.url))
         results: list[Result] = []
 
         async def redrive() -> None:
@@ -188,7 +178,7 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
         told.append(await stood(f"{side.name}: redrive and watch {letters:,}", redrive))
         (result,) = results
         assert result.moved == letters, result
-        if reader is not None:
+        if has_reader:
             assert result.came_back == 1, result
         plans: list[putback.PlannedPutBack] = []
 
@@ -201,9 +191,6 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
             await stood(f"{side.name}: put back {letters:,}", lambda: putback.run_put_back(session, back, journal, YES))
         )
         assert len(back.names) == letters
-    if reader is not None:
-        reader.over.set()
-        reader.join(10)
     journal.close()
     side.drop(scene)
     return told
