@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mqtui.domain.bulk import Alikeness, BulkResult, CountedLetters, RawLetters, RouteTemplate, RouteTemplates
     from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
-    from mqtui.domain.scan import RecordTest, ScanRange, ScanStep
+    from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
 
 
 @runtime_checkable
@@ -105,6 +105,22 @@ class ScansRecords(Protocol):
 
         Raises:
             MqtuiError: the destination can't be read any more.
+        """
+
+
+@runtime_checkable
+class ScansNewest(Protocol):
+    """A reader that scans the newest messages of many destinations in about as few requests as of one."""
+
+    def scan_newest(
+        self, refs: Sequence[Ref], depth: int, since: int | None, test: RecordTest
+    ) -> AsyncGenerator[Sequence[PlaceStep]]:
+        """Scan the newest `depth` messages of each, or fewer from a time on (ms): the newest few of all come first.
+
+        A destination that can't be read, or vanishes meanwhile, costs only itself.
+
+        Raises:
+            CannotConnect, BrokerTrouble: nobody answers.
         """
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "peek": "Look at messages without taking them.",
     "tail": "Follow what arrives.",
     "search": "Find messages in topics, streams and queues.",
+    "find": "Find one id in every topic, stream and queue of several brokers.",
     "export": "Write messages to a file: JSON lines, CSV or Parquet.",
     "publish": "Send messages, each confirmed by the broker.",
     "groups": "List consumer groups.",

@@ -24,6 +24,11 @@ EXAMPLES = {
         "mqtui search shop orders '.total > 100 and .user == \"u7\"' --from -2h",
         "mqtui search shop 'orders*' '.amount == null' --count",
     ),
+    "find": (
+        "mqtui find shop AB-991",
+        "mqtui find kafka://localhost:9092 redis://localhost AB-991 --since 2h",
+        "mqtui find shop AB-991 --depth 100000 --yes-spend --json",
+    ),
     "export": (
         "mqtui export shop orders --out orders.jsonl",
         "mqtui export shop orders.DLQ --cause 6406d8c4 --out dead.csv",

@@ -7,8 +7,10 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.read_range import Edge
+from mqtui.domain.resource import Ref
 
 Bound: TypeAlias = tuple[int, int]
 """A position within a partition: offset and 0, or the two numbers of an entry id."""
@@ -44,6 +46,9 @@ class RecordColumns(Protocol):
     def times(self) -> Sequence[int | None]:
         """The timestamps of all, in ms."""
 
+    def extras(self) -> Sequence[Sequence[bytes | None]]:
+        """What each has beside key and value: names and values of headers, properties and fields, untyped."""
+
 
 RecordTest: TypeAlias = Callable[[RecordColumns], Sequence[tuple[int, bool]]]
 """The candidates among records: the index of each, and whether it surely matches; the others surely do not."""
@@ -61,6 +66,25 @@ class ScanStep(msgspec.Struct, frozen=True, gc=False):
     candidates: Sequence[tuple[Message, bool]]
     left: tuple[ScanRange, ...]
     is_settled: bool
+
+
+class PlaceStep(msgspec.Struct, frozen=True, gc=False):
+    """What a part of a scan of many destinations found in one of them.
+
+    With `is_last` nothing more comes of it; `has_older` then says whether it has messages that were not scanned, and
+    `error` why it could not be scanned to its end.
+    """
+
+    ref: Ref
+    scanned: int = 0
+    size: int = 0
+    candidates: Sequence[tuple[Message, bool]] = ()
+    is_last: bool = False
+    has_older: bool = False
+    uncommitted: int = 0
+    """Records behind an open transaction, which are not scanned (K8)."""
+
+    error: MqtuiError | None = None
 
 
 def bound_of(position: Position) -> Bound:

@@ -24,6 +24,7 @@ VERBS = frozenset(
         "peek",
         "tail",
         "search",
+        "find",
         "publish",
         "rpc",
         "groups",

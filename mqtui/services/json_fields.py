@@ -117,7 +117,9 @@ FIELDS = {
     "resource": JsonField(NAME, "topic, queue, exchange or stream"),
     "kind": JsonField(TEXT, "topic, queue, exchange or stream"),
     "type": JsonField(TEXT, "the broker's term, such as quorum, fanout, consumer"),
-    "state": JsonField(TEXT, "of a group in the broker's term; of a run; of a sent message (stored, refused ...)"),
+    "state": JsonField(
+        TEXT, "of a group in the broker's term; of a run; of a sent message (stored ...); of a reader (passed ...)"
+    ),
     "source": JsonField(NAME, "the destination a run took letters from"),
     "name": JsonField(NAME, "of a profile, a risk, a consumer"),
     "why": JsonField(TEXT, "why something is missing or unknown; why a run ended early"),
@@ -151,6 +153,9 @@ FIELDS = {
     "properties": JsonField(_map(ANY), "AMQP basic properties"),
     "redelivered": JsonField(BOOLEAN, "whether it was delivered before"),
     "deliveries_left": JsonField(FIGURE, "deliveries until the queue's delivery limit"),
+    "place": JsonField(NAME, "kind and name of the destination, as commands take it"),
+    "in": JsonField(_list(NAME), "parts of the message that have the text: key, header NAME, field NAME, .path"),
+    "read_by": JsonField(_or_null(_list(_named("message_reader"))), "groups of its place; null: not known"),
     # groups
     "group": JsonField(NAME, "consumer group; on RabbitMQ the queue"),
     "groups": JsonField(_or_null(_list(NAME)), "names of groups that read it; null where it is not known"),

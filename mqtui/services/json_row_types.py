@@ -36,6 +36,11 @@ ROWS = {
         "resource position timestamp key value codec size",
         f"{MESSAGE_OPTIONS} deliveries_left why",
     ),
+    "hit": _row(
+        "A message that `find` found: a message with where it is, and who has read it.",
+        "target broker place in read_by resource position timestamp key value codec size",
+        f"{MESSAGE_OPTIONS} deliveries_left why",
+    ),
     "search_count": _row(
         "What `search --count` found: messages that match, and those that it could not test.",
         "count scanned undecodable failed not_looked_at",
@@ -135,6 +140,11 @@ ROWS = {
         "Which letters; what was not asked for is left out.", "", "cause_id where partition since until limit"
     ),
     "reader": _row("How far a group has read the copies.", "group resource state alive passed waiting must_pass"),
+    "message_reader": _row(
+        "A group and a message: passed, waiting (it stands before it), pending (with a consumer) or unknown.",
+        "group state",
+        "committed consumer idle_ms",
+    ),
     "endpoint": _row("One broker of a profile.", "url options", "secrets"),
     "error": _row("A title, what happened, what to do.", "title detail hint exit"),
 }
@@ -146,6 +156,7 @@ COMMANDS = {
     "peek": "message",
     "tail": "message",
     "search": "message search_count",
+    "find": "hit",
     "export": "exported",
     "publish": "planned receipt published monitored",
     "groups": "consumer_group",

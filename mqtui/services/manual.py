@@ -31,7 +31,7 @@ ORDER = (
 
 PAGES_OF_COMMANDS = {
     **dict.fromkeys(("demo", "completion"), "start"),
-    **dict.fromkeys(("ls", "peek", "tail", "search", "export", "groups", "lag"), "looking"),
+    **dict.fromkeys(("ls", "peek", "tail", "search", "find", "export", "groups", "lag"), "looking"),
     **dict.fromkeys(("dlq", "redrive", "discard", "runs"), "dead-letters"),
     **dict.fromkeys(("claim", "ack"), "pending"),
     "offsets": "offsets",

@@ -180,6 +180,29 @@ def test_one_group_and_one_topic_among_many(
     assert peeked.total() < 60
 
 
+def test_one_id_in_many_topics_and_streams(
+    mqtui: Mqtui, kafka: BrokerFixture, redis: BrokerFixture, counted: tuple[CountingProxy, str]
+) -> None:
+    """All topics are fetched by one consumer; a stream of few entries is asked for by one or two commands."""
+    proxy, url = counted
+    topics, streams = 12, 12
+    for number in range(topics):
+        kafka.world.put(kafka.world.create(f"work{number}"), [Letter(b"AB-%d" % each) for each in range(3)])
+    entries = [Letter(fields=((b"order", b"AB-%d" % each),)) for each in range(3)]
+    for number in range(streams):
+        redis.world.put(redis.world.create(f"work{number}"), entries)
+    there = len(mqtui("ls", url, "--json").ok().rows())
+    proxy.take()
+    with Asked(redis.url) as asked:
+        rows = mqtui("find", url, redis.url, "AB-2", "--json").rows()
+    seen = proxy.take().requests
+    ours = [row for row in rows if row["resource"].startswith((kafka.world.prefix, redis.world.prefix))]
+    assert len(ours) == topics + streams
+    assert seen["ListOffsets"] <= 10 and seen["Metadata"] <= 10, seen
+    assert seen["Fetch"] <= 20 + there and seen["ListGroups"] <= 2 and seen["OffsetFetch"] <= 4, seen
+    assert asked.calls["xrevrange"] <= 2 * len(mqtui("ls", redis.url, "--json").rows()) + 8, asked.calls
+
+
 def test_one_queue_among_many(mqtui: Mqtui, rabbitmq: BrokerFixture) -> None:
     """What is asked about one queue lists neither the others nor all consumers."""
     ref = rabbitmq.world.create("work")

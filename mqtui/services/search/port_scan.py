@@ -9,8 +9,9 @@ from mqtui.brokers.port import Batch, Broker
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.message import Message, MessageFormat, Offset
 from mqtui.domain.read_range import At, Edge, ReadRange, Since
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import Ref, name_bytes
 from mqtui.domain.scan import Bound, OffsetWindows, RecordTest, ScanRange, ScanStep, bound_of
+from mqtui.services.header_values import untyped_value
 
 ENTRIES = 1_000
 """Entries of the first window of a stream that is read by id."""
@@ -32,6 +33,24 @@ class MessageColumns:
     def times(self) -> list[int | None]:
         """The timestamps of all, in ms."""
         return [message.timestamp for message in self._messages]
+
+    def extras(self) -> list[list[bytes | None]]:
+        """Headers, properties and fields of all."""
+        return list(map(extras_of, self._messages))
+
+
+def extras_of(message: Message) -> list[bytes | None]:
+    """Names and untyped values of headers, properties and fields of a message, and its routing key."""
+    found: list[bytes | None] = []
+    for name, value, kind in message.headers:
+        found += (name_bytes(name), untyped_value(value, kind))
+    if message.envelope is not None:
+        found.append(name_bytes(message.envelope.routing_key))
+        for name, content in message.envelope.properties:
+            found += (name.encode(), name_bytes(content) if isinstance(content, str) else b"%d" % content)
+    for field in message.fields:
+        found += field
+    return found
 
 
 async def find_ranges(broker: Broker, ref: Ref, since: int | None, partition: int | None) -> Sequence[ScanRange]:

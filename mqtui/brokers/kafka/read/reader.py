@@ -11,6 +11,7 @@ from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
 from mqtui.brokers.kafka.read.catalog import OFFSET_GAPS
 from mqtui.brokers.kafka.read.fetch import FetchSpec, fetch
 from mqtui.brokers.kafka.read.newest_records import read_newest_records
+from mqtui.brokers.kafka.read.newest_scan import plan_scans, scan_topics
 from mqtui.brokers.kafka.read.offsets import AFTER_LAST, known_offsets, list_offsets, read_topic_bounds
 from mqtui.brokers.kafka.read.scan import scan
 from mqtui.brokers.kafka.read.tail import tail
@@ -21,7 +22,7 @@ from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref
-from mqtui.domain.scan import RecordTest, ScanRange, ScanStep
+from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
 
 
 class KafkaReader:
@@ -78,6 +79,21 @@ class KafkaReader:
         try:
             async for step in queue.items():
                 yield step
+        finally:
+            queue.close()
+
+    async def scan_newest(
+        self, refs: Sequence[Ref], depth: int, since: int | None, test: RecordTest
+    ) -> AsyncGenerator[Sequence[PlaceStep]]:
+        """Scan the newest records of many topics in a thread, with one consumer."""
+        scans, gone = await plan_scans(self._clients, refs, depth, since)
+        if gone:
+            yield gone
+        queue: ThreadToLoopQueue[Sequence[PlaceStep]] = ThreadToLoopQueue()
+        queue.run_producer("scan", lambda: scan_topics(self._clients, scans, test, queue))
+        try:
+            async for steps in queue.items():
+                yield steps
         finally:
             queue.close()
 

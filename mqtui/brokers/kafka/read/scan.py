@@ -10,7 +10,7 @@ from confluent_kafka import Message as KafkaRecord
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
-from mqtui.brokers.kafka.messages import NO_TIME, Record, to_message
+from mqtui.brokers.kafka.messages import NO_TIME, Record, read_headers, to_message
 from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
 from mqtui.domain.message import Message
 from mqtui.domain.read_range import Edge
@@ -37,6 +37,18 @@ class KafkaColumns:
     def times(self) -> list[int | None]:
         found = map(KafkaRecord.timestamp, self._records)
         return [None if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME else time for kind, time in found]
+
+    def extras(self) -> list[Sequence[bytes | None]]:
+        return list(map(_header_bytes, self._records))
+
+
+def _header_bytes(record: Record) -> Sequence[bytes | None]:
+    """Names and values of a record's headers; none where a name is not UTF-8."""
+    try:
+        headers = read_headers(record)
+    except SystemError:
+        return ()
+    return [part for name, value in headers for part in (name.encode(), value)] if headers else ()
 
 
 def scan(

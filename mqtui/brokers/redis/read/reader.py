@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.connection.resp import (
@@ -21,6 +21,7 @@ from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.errors import COMMAND_UNAVAILABLE
 from mqtui.brokers.redis.messages import to_messages
 from mqtui.brokers.redis.read.catalog import require_stream, stream_key
+from mqtui.brokers.redis.read.newest_scan import scan_newest
 from mqtui.brokers.redis.read.page_size import REPLY_BYTES, REPLY_ENTRIES, PageSizer, split_by_bytes
 from mqtui.brokers.redis.read.tail import StreamTail
 from mqtui.domain.errors import BadInput, MqtuiError
@@ -28,6 +29,7 @@ from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref
+from mqtui.domain.scan import PlaceStep, RecordTest
 
 START, LAST = EntryId(0, 0), EntryId(2**64 - 1, 2**64 - 1)
 MAX_FORWARD_ENTRIES = 10_000
@@ -169,6 +171,13 @@ class RedisReader:
             if len(found) < wanted:
                 break
         return (kept[::-1] if len(kept) == seen else []), first
+
+    async def scan_newest(
+        self, refs: Sequence[Ref], depth: int, since: int | None, test: RecordTest
+    ) -> AsyncGenerator[Sequence[PlaceStep]]:
+        """Scan the newest entries of many streams, some streams in one pipeline."""
+        async for steps in scan_newest(self._router, refs, depth, since, test):
+            yield steps
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Entries that arrive from now on, over restarts and failovers.

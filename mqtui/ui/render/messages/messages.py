@@ -16,6 +16,7 @@ from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.times import format_time
 from mqtui.services.decoding import PLAIN, Decoder
+from mqtui.services.find.read_by import is_behind
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.payload import clean
@@ -266,23 +267,13 @@ def describe_readers(snapshot: BrokerSnapshot | None, ref: Ref, item: Message) -
             partition = item.position.partition if isinstance(item.position, Offset) else 0
             if part.resource != ref or part.partition != max(0, partition):
                 continue
-            behind = _behind(part.committed, item)
+            behind = is_behind(part.committed, item)
             if behind is not None:
                 (passed if not behind else standing).append(
                     name if not behind else f"{name} is at {_place(part.committed, item)}"
                 )
     parts = [f"{', '.join(passed)} passed it"] if passed else []
     return " · ".join([*parts, *standing])
-
-
-def _behind(committed: str, item: Message) -> bool | None:
-    """Whether a group has still to read the message; None where that is unknown."""
-    if isinstance(item.position, Offset):
-        return item.position.offset >= int(committed) if committed.isdecimal() else None
-    ms, _, seq = committed.partition("-")
-    if isinstance(item.position, EntryId) and ms.isdecimal() and seq.isdecimal():
-        return (item.position.ms, item.position.seq) > (int(ms), int(seq))
-    return None
 
 
 def _place(committed: str, item: Message) -> str:
