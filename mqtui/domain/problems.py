@@ -22,24 +22,33 @@ REFUSING = ("reject-publish", "reject-publish-dlx")
 
 def find_group_problem(group: Group, lag: GroupLag | None) -> str:
     """The problem of a group; "" where it has none."""
-    if group.why:
+    return find_stopped(group, lag) or find_absent_consumers(group)
+
+
+def find_stopped(group: Group, lag: GroupLag | None) -> str:
+    """That nobody is in a group while messages wait or are pending; "" where somebody is, or nothing does."""
+    if group.why or group.member_count:
         return ""
     waits = None if lag is None else lag.total
-    pending = group.pending
-    if not group.member_count:
-        if waits is not None and waits.number:
-            return f"stopped: no members, {waits} waiting"
-        return f"no members, {pending} pending" if pending.number else ""
+    if waits is not None and waits.number:
+        return f"stopped: no members, {waits} waiting"
+    return f"no members, {group.pending} pending" if group.pending.number else ""
+
+
+def find_absent_consumers(group: Group) -> str:
+    """That all consumers with pending entries are idle for long; "" where one is not."""
+    if group.why or not group.member_count:
+        return ""
     idle = [member.idle for member in group.members if member.pending]
     gone = [each for each in idle if each is not None and each > CONSUMER_GONE_MS]
     if idle and len(gone) == len(idle):
-        return f"{pending} pending with consumers idle for {min(gone) / 3_600_000:.0f} h"
+        return f"{group.pending} pending with consumers idle for {min(gone) / 3_600_000:.0f} h"
     return ""
 
 
 def find_destination_problems(row: Destination, known: Collection[Ref]) -> list[str]:
     """The problems of a destination by its settings and figures. `known` are all destinations of the broker."""
-    return [problem for problem in (_full(row), _lost(row, known)) if problem]
+    return [problem for problem in (find_full_queue(row), find_lost_letters(row, known)) if problem]
 
 
 def problems_by_destination(
@@ -64,8 +73,8 @@ def _waits_in(lag: GroupLag | None, ref: Ref) -> bool:
     return lag is not None and any(part.resource == ref and part.lag.number for part in lag.parts)
 
 
-def _full(row: Destination) -> str:
-    """The problem of a queue at its max-length."""
+def find_full_queue(row: Destination) -> str:
+    """That a queue is at its max-length, and what it does then; "" where it is not."""
     limit, held = row.facts.get("max_length"), row.messages.number
     if row.ref.kind is not Kind.QUEUE or not isinstance(limit, int) or held is None or held < limit:
         return ""
@@ -74,8 +83,8 @@ def _full(row: Destination) -> str:
     return f"full ({row.messages} of {limit:,}): {'refuses new ones' if refuses else 'drops the oldest'}{unread}"
 
 
-def _lost(row: Destination, known: Collection[Ref]) -> str:
-    """The problem of a dead-letter exchange or queue that does not exist."""
+def find_lost_letters(row: Destination, known: Collection[Ref]) -> str:
+    """That a queue dead-letters to an exchange or queue that does not exist; "" where it does."""
     exchange = row.facts.get("dead_letter_exchange")
     if not isinstance(exchange, str) or row.dead_letters_to:
         return ""

@@ -6,7 +6,7 @@ The newest figures are in `Poller.snapshot`; `changed` is called after each chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -38,6 +38,9 @@ SERIES_LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
 NOT_READ = unknown("not read yet")
 NAMES_INTERVAL = 0.1
 """Seconds between two looks at names that still come in: each sorts and shows all that are known by then."""
+
+STALLED_POLLS = 3
+"""Polls over which a lag has to grow before a group is called stalled."""
 
 SAMPLES_PER_SLICE = 500
 """Samples that are taken before the event loop gets a turn."""
@@ -84,6 +87,13 @@ class BrokerSnapshot:
             known = self.series[what][ref] = Series(SERIES_LENGTHS[what], 1.0)
         return known
 
+    def is_stalled(self, group: Ref, polls: int = STALLED_POLLS) -> bool:
+        """Whether a group has lag that only grew, over at least so many polls."""
+        lag = self.lags.get(group)
+        if lag is None or not lag.total.number:
+            return False
+        return self.trend(group, "lag").is_increasing(10, polls)
+
 
 class Poller:
     """Polls one session until it is cancelled."""
@@ -94,8 +104,12 @@ class Poller:
         conventions: Conventions,
         changed: Callable[[], None],
         shows_members: Callable[[], bool] = lambda: False,
+        judge: Callable[[BrokerSnapshot], Awaitable[None]] | None = None,
     ) -> None:
-        """`shows_members` tells whether group members are on screen: only then they are asked for."""
+        """`shows_members` tells whether group members are on screen: only then they are asked for.
+
+        `judge` is given the figures after each poll, before `changed` is called.
+        """
         self.session = session
         self.snapshot = BrokerSnapshot()
         self.first_poll_done = asyncio.Event()
@@ -104,6 +118,7 @@ class Poller:
         self._conventions = conventions
         self._on_change = changed
         self._shows_members = shows_members
+        self._judge = judge
         self._wake = asyncio.Event()
         self._search = HeaderSearch()
 
@@ -111,6 +126,8 @@ class Poller:
         """Poll until cancelled."""
         while True:
             pause = await self.poll()
+            if self._judge is not None:
+                await self._judge(self.snapshot)
             self.first_poll_done.set()
             self._on_change()
             with suppress(TimeoutError):

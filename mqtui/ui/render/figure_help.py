@@ -6,9 +6,9 @@ from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.topology import NOT_ASKED
 from mqtui.services.deadletters import DeadLetterDestination
-from mqtui.services.poller import BrokerSnapshot
+from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations.destinations import STALLED_POLLS, DestinationRow
+from mqtui.ui.render.destinations.destinations import DestinationRow
 from mqtui.ui.render.destinations.groups import GroupRow, beside_lag
 
 

@@ -22,9 +22,6 @@ LETTERS_WEIGH = 1_000_000
 SLICE = 500
 """Rows made in one step; keys are answered between steps."""
 
-STALLED_POLLS = 3
-"""Polls over which a lag has to grow before a group is called stalled."""
-
 
 class DestinationRow(NamedTuple):
     """One destination with its dead letters, readers and problems. Rates are messages a second, None where unknown."""
@@ -322,7 +319,7 @@ def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[D
     for number, group in enumerate(snapshot.groups, 1):
         for ref in group.reads:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
-            if is_stalled(snapshot, group.ref):
+            if snapshot.is_stalled(group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
         if number % SLICE == 0:
             yield []
@@ -345,11 +342,3 @@ def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[D
             for row in rows[start : start + SLICE]
             for ref in (row.ref,)
         ]
-
-
-def is_stalled(snapshot: BrokerSnapshot, group: Ref) -> bool:
-    """Whether a group has lag that only grew over at least `STALLED_POLLS` polls."""
-    figures_of = snapshot.lags.get(group)
-    if figures_of is None or not figures_of.total.number:
-        return False
-    return snapshot.trend(group, "lag").is_increasing(10, STALLED_POLLS)

@@ -19,7 +19,7 @@ from mqtui.services.lag import lag_notes
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations.destinations import SLICE, is_stalled
+from mqtui.ui.render.destinations.destinations import SLICE
 from mqtui.ui.render.destinations.pending import STUCK_WEIGHS, is_stuck
 from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column, Measure
@@ -70,7 +70,7 @@ def group_slices(broker: BrokerKind, snapshot: BrokerSnapshot, reading: Ref | No
 
 def _line(broker: BrokerKind, snapshot: BrokerSnapshot, group: Group) -> GroupRow:
     series = snapshot.trend(group.ref, "lag")
-    stalled = is_stalled(snapshot, group.ref)
+    stalled = snapshot.is_stalled(group.ref)
     return GroupRow(broker, group, snapshot.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
 
 
