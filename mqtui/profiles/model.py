@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from mqtui.brokers.address import Address
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import traits_of
+from mqtui.domain.alert import AlertRule
 from mqtui.domain.capability import WRITES
 from mqtui.domain.destination_names import PARTS, PLACEHOLDERS
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.receiver_settings import ReceiverSettings
 from mqtui.profiles.url import check_options, parse_url
 from mqtui.state.redact import mask_target
 
@@ -45,6 +47,7 @@ VERBS = frozenset(
         "profile",
         "doctor",
         "audit",
+        "watch",
         "completion",
         "serve",
     )
@@ -110,6 +113,12 @@ class Profile:
 
     decode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """How bodies are encoded: by a glob of destination names, for `key`, `value`, or a field of a Redis entry."""
+
+    alerts: tuple[AlertRule, ...] = ()
+    """Rules of what is told as an alert; the usual ones hold beside them."""
+
+    receivers: tuple[ReceiverSettings, ...] = ()
+    """Who is told of alerts."""
 
     def __post_init__(self) -> None:
         check_name(self.name)

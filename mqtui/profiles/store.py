@@ -15,8 +15,10 @@ import msgspec
 from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.alert_settings import AlertTable, ReceiverTable, make_receivers, make_rules
 from mqtui.profiles.model import BadProfile, BrokerEndpoint, Profile
 from mqtui.profiles.profiles_file import FILE
+from mqtui.profiles.toml_lines import line_of
 from mqtui.state.file_lock import lock_file
 from mqtui.state.fsync import sync_folder
 from mqtui.state.paths import config_dir
@@ -53,6 +55,8 @@ class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
     dead_letters: list[str] = []
     keys: list[str] = []
     decode: dict[str, dict[str, str]] = {}
+    alert: list[AlertTable] = []
+    receiver: list[ReceiverTable] = []
 
 
 ProfileWithBrokers = msgspec.defstruct(
@@ -265,23 +269,6 @@ class ProfileStore:
         return f"{where}, {key}" if key else where
 
 
-def line_of(text: str, place: int, key: str) -> int | None:
-    """The line (from 1) of a setting of the profile with that index, else of its table; None where neither is found."""
-    table, _, name = key.partition("[")[0].rpartition(".")
-    wanted = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*=""") if name else None
-    heading, inside, found = -1, "", None
-    for number, line in enumerate(text.splitlines(), start=1):
-        head = re.match(r"\s*\[\[?\s*([\w.\-]+)\s*\]", line)
-        if head:
-            inside = head[1].removeprefix("profile").removeprefix(".")
-            heading += head[1] == "profile"
-            if heading == place and (head[1] == "profile" or inside == key):
-                found = number
-        elif heading == place and inside == table and wanted and wanted.match(line):
-            return number
-    return found
-
-
 def _profile(table: ProfileTable) -> Profile:
     endpoints = {kind: found for kind in BrokerKind if (found := getattr(table, kind.value)) is not None}
     return Profile(
@@ -300,6 +287,8 @@ def _profile(table: ProfileTable) -> Profile:
         dead_letters=tuple(table.dead_letters),
         keys=tuple(table.keys),
         decode=table.decode,
+        alerts=make_rules(table.alert),
+        receivers=make_receivers(table.receiver),
     )
 
 
