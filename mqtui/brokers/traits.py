@@ -110,6 +110,33 @@ class RedriveTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricTraits:
+    """The names that figures have in Prometheus, those of the exporter that is usual for this kind of broker.
+
+    A figure without a name there is not exported under one. The labels name the cluster, the destination and, where
+    there is one, what the path of the URL names.
+    """
+
+    exporter: str
+    cluster_label: str
+    destination_label: str
+    path_label: str = ""
+    messages: str = ""
+    ready: str = ""
+    unacknowledged: str = ""
+    consumers: str = ""
+    partition_end: str = ""
+    partition_offset: str = ""
+    partition_lag: str = ""
+    group_lag: str = ""
+    group_largest_lag: str = ""
+    """The lag of the partition of a group that is furthest behind."""
+
+    group_pending: str = ""
+    group_members: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerTraits:
     """All that is declared of one kind of broker. `title` is its name for people.
 
@@ -139,6 +166,9 @@ class BrokerTraits:
 
     poll_seconds: float
     """The time between two polls."""
+
+    metrics: MetricTraits | None = None
+    """None: no exporter is usual."""
 
     groups: GroupTraits
     publish: PublishTraits

@@ -45,6 +45,7 @@ COMMANDS = {
     "discard": "Take dead letters out, keeping them in a bundle.",
     "runs": "Redrives and changes of offsets of this machine: list, show, resume, put back, report.",
     "audit": "What was changed from this machine.",
+    "watch": "Say what goes wrong, as it begins and ends; tell others.",
     "schema": "The schema registry: subjects, versions, what differs, new versions.",
     "profile": "Named connections.",
     "schema-of": "The JSON Schema of what a command prints with --json.",

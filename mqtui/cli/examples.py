@@ -54,7 +54,7 @@ EXAMPLES = {
         "mqtui offsets shop shipping orders --partition 4 --skip 1 --copy-to dead --yes",
         "mqtui offsets shop old-group --delete --confirm old-group",
     ),
-    "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ"),
+    "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ", "mqtui dlq shop orders.DLQ --fail 100 --oldest 2h"),
     "redrive": (
         "mqtui redrive shop orders.DLQ --cause 6406d8c4 --dry-run",
         "mqtui redrive shop orders.DLQ --from -2h --canary 1,100 --yes",
@@ -68,6 +68,12 @@ EXAMPLES = {
     "runs resume": ("mqtui runs resume", "mqtui runs resume 7F3A --yes"),
     "runs putback": ("mqtui runs putback 7F3A --dry-run",),
     "audit": ("mqtui audit -n 100", "mqtui audit --json"),
+    "watch": (
+        "mqtui watch shop",
+        "mqtui watch --once --json",
+        "mqtui watch shop --webhook env:SLACK_URL --form slack",
+        "mqtui watch --mute letters:orders.DLQ 2h",
+    ),
     "schema": ("mqtui schema list shop", "mqtui schema diff shop orders-value"),
     "schema list": ("mqtui schema list shop", "mqtui schema list shop --filter 'orders*' --json"),
     "schema show": ("mqtui schema show shop orders-value", "mqtui schema show shop orders-value@2 --json"),

@@ -108,6 +108,11 @@ class Output:
         for text in warnings:
             self.note(f"▲ {text}")
 
+    def ring(self, title: str) -> None:
+        """Ring the terminal's bell and set its title, where stderr is a terminal."""
+        if sys.stderr.isatty():
+            click.echo(f"\a\x1b]2;{self._to_printable(title)}\x1b\\", err=True, nl=False)
+
     def progress(self, text: str) -> None:
         """A progress line that replaces itself on a terminal."""
         if sys.stderr.isatty():

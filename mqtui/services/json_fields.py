@@ -118,7 +118,9 @@ FIELDS = {
     "kind": JsonField(TEXT, "topic, queue, exchange or stream"),
     "type": JsonField(TEXT, "the broker's term, such as quorum, fanout, consumer"),
     "state": JsonField(
-        TEXT, "of a group in the broker's term; of a run; of a sent message (stored ...); of a reader (passed ...)"
+        TEXT,
+        "of a group in the broker's term; of a run; of a sent message (stored ...); of a reader (passed ...); "
+        "of an alert (raised, cleared)",
     ),
     "source": JsonField(NAME, "the destination a run took letters from"),
     "name": JsonField(NAME, "of a profile, a risk, a consumer"),
@@ -136,7 +138,7 @@ FIELDS = {
     "position": JsonField(TEXT_OR_NULL, "partition/offset, or the id of an entry"),
     "partition": JsonField(INTEGER_OR_NULL, "partition, from 0"),
     "offset": JsonField(INTEGER, "offset in the partition"),
-    "id": JsonField(TEXT, "id of a stream entry, or of a plan: the id of its run"),
+    "id": JsonField(TEXT, "id of a stream entry, of an alert, or of a plan: the id of its run"),
     "timestamp": JsonField(TIME, "the message's own time"),
     "key": JsonField(CONTENT, "record key"),
     "value": JsonField(CONTENT, "value or body, never parsed"),
@@ -213,14 +215,14 @@ FIELDS = {
     "offsets": JsonField(_list(TEXT), "partition/offset of each letter"),
     "selection": JsonField(_named("selection"), "which letters"),
     "where": JsonField(TEXT, "jq program"),
-    "since": JsonField(TIME, "letters from this time on"),
+    "since": JsonField(TIME, "letters from this time on; since when an alert's condition holds"),
     "until": JsonField(TIME, "letters before this time"),
     "limit": JsonField(INTEGER, "at most so many"),
     "summary": JsonField(_list(_named("fact")), "the plan's terms, for people"),
     "label": JsonField(TEXT, "name of a term"),
     "text": JsonField(TEXT, "a sentence for people"),
     "risks": JsonField(_list(_named("risk")), "what may go wrong"),
-    "severity": JsonField(TEXT, "warn or refuse"),
+    "severity": JsonField(TEXT, "of a risk warn or refuse, of an alert critical or warning"),
     "final": JsonField(BOOLEAN, "whether --allow can't accept it"),
     "guarantee": JsonField(_or_null(_named("guarantee")), "what is promised"),
     "strength": JsonField(TEXT, "exactly once, at least once ..."),
@@ -266,10 +268,10 @@ FIELDS = {
     # audit
     "n": JsonField(INTEGER, "place in the chain, from 1"),
     "event": JsonField(TEXT, "begin, end or note"),
-    "time": JsonField(TIME, "when it was written"),
+    "time": JsonField(TIME, "when it was written, raised or cleared"),
     "on": JsonField(_list(NAME), "what was written to"),
     "ending": JsonField(TEXT, "how the write ended; the text of a note"),
-    "command": JsonField(TEXT, "the command line, without secrets"),
+    "command": JsonField(TEXT, "the command line, without secrets; of an alert the one that opens the place"),
     # profiles
     "environment": JsonField(TEXT, "dev, stage, prod or empty"),
     "mode": JsonField(TEXT, "read-only, protected or empty"),
@@ -308,6 +310,12 @@ FIELDS = {
     "changes": JsonField(_list(_named("schema_change")), "what differs from the newest version"),
     "compatible": JsonField(BOOLEAN_OR_NULL, "whether it may be the next version; null: of a new subject"),
     "registered": JsonField(BOOLEAN, "whether it was registered now"),
+    # alerts
+    "alert": JsonField(NAME, "condition and name of what an alert is about, for --mute"),
+    "what": JsonField(TEXT, "what is wrong"),
+    "evidence": JsonField(TEXT, "the figures that show it"),
+    "place": JsonField(_or_null(NAME), "kind:name of what it is about; null: the broker itself"),
+    "owner": JsonField(TEXT_OR_NULL, "whom the rule names"),
     # exports
     "file": JsonField(TEXT, "path of the file"),
     "format": JsonField(TEXT, "jsonl, csv or parquet"),

@@ -99,6 +99,10 @@ ROWS = {
         "A line of the audit.",
         "n event run time operator host profile verb on planned ending command",
     ),
+    "alert_event": _row(
+        "An alert that was raised or cleared, with the same `id`; it may be told more than once.",
+        "id state what since target place evidence command alert severity owner time",
+    ),
     "profile": _row("A profile, without its secrets.", PROFILE_FIELDS),
     "profile_removed": _row("The profile that was removed.", "removed"),
     "profile_used": _row("The profile of commands that name no target.", "used"),
@@ -175,6 +179,7 @@ COMMANDS = {
     "runs resume": f"{RUN_ROWS} offset_move offsets_changed",
     "runs putback": f"{RUN_ROWS} offset_move offsets_changed",
     "audit": "audit_line",
+    "watch": "alert_event",
     "schema list": "subject",
     "schema show": "subject",
     "schema diff": "schema_change",

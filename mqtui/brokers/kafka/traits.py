@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from mqtui.brokers.kafka.declared_options import DECLARED
-from mqtui.brokers.traits import BrokerTraits, GroupTraits, Liveness, PublishTraits, RedriveTraits, UrlScheme, UrlTraits
+from mqtui.brokers.traits import (
+    BrokerTraits,
+    GroupTraits,
+    Liveness,
+    MetricTraits,
+    PublishTraits,
+    RedriveTraits,
+    UrlScheme,
+    UrlTraits,
+)
 from mqtui.domain.message import MessageFormat
 from mqtui.domain.resource import BrokerKind, Kind
 
@@ -18,6 +27,16 @@ TRAITS = BrokerTraits(
     has_partitions=True,
     column_titles={"backlog": "LAG", "readers": "GROUPS"},
     poll_seconds=3.0,
+    metrics=MetricTraits(
+        exporter="kafka-lag-exporter",
+        cluster_label="cluster_name",
+        destination_label="topic",
+        partition_end="kafka_partition_latest_offset",
+        partition_offset="kafka_consumergroup_group_offset",
+        partition_lag="kafka_consumergroup_group_lag",
+        group_lag="kafka_consumergroup_group_sum_lag",
+        group_largest_lag="kafka_consumergroup_group_max_lag",
+    ),
     groups=GroupTraits(
         lag=LAG,
         backlog=f"lag of the group furthest behind: {LAG}",

@@ -7,6 +7,7 @@ from mqtui.brokers.traits import (
     BrokerTraits,
     GroupTraits,
     Liveness,
+    MetricTraits,
     PublishTraits,
     RedriveTraits,
     UrlPath,
@@ -29,6 +30,16 @@ TRAITS = BrokerTraits(
     routes_dead_letters=True,
     search_price="one message of each queue is read and requeued; a quorum queue counts that as a delivery",
     poll_seconds=5.0,  # its statistics are sampled every 5 s
+    metrics=MetricTraits(
+        exporter="rabbitmq_exporter",
+        cluster_label="cluster",
+        destination_label="queue",
+        path_label="vhost",
+        messages="rabbitmq_queue_messages",
+        ready="rabbitmq_queue_messages_ready",
+        unacknowledged="rabbitmq_queue_messages_unacknowledged",
+        consumers="rabbitmq_queue_consumers",
+    ),
     groups=GroupTraits(
         lag="messages ready and delivered, as the queue counts them",
         backlog="messages ready, as the queue counts them",

@@ -1,0 +1,1 @@
+"""Alerts: what is wrong by the polls, told to those who want to know."""
