@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from mqtui.brokers.registry import traits_of
 from mqtui.cli import options
 from mqtui.cli.all_brokers import ask_all_brokers, open_holder
-from mqtui.cli.exit_codes import DONE
+from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.message_lines import decoded_text, load_message_decoder
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
@@ -29,6 +29,13 @@ UNCLASSIFIED = "not searched: whether they hold dead letters is unknown"
 ALL_HINT = "; --all reads one message of each"
 
 
+class LetterLimits(NamedTuple):
+    """From how many letters on, and from which age in ms on, a check fails; None: never."""
+
+    fail: int | None
+    oldest_ms: int | None
+
+
 @click.command(cls=options.TargetCommand)
 @options.target_argument
 @options.resource_argument("resource", required=False)
@@ -36,25 +43,42 @@ ALL_HINT = "; --all reads one message of each"
     "--all", "every", is_flag=True, help="Also search destinations whose name says nothing: one message of each."
 )
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
+@click.option("--fail", type=click.IntRange(1), metavar="N", help="Exit 1 unless there are certainly fewer letters.")
+@click.option(
+    "--oldest", type=options.DURATION, metavar="DURATION", help="Exit 1 where a letter of RESOURCE died longer ago."
+)
 @options.decode_option
 @options.rows_option
-def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, decode: bool, json_lines: bool) -> None:
+def dlq(
+    *,
+    target: str,
+    resource: ParsedName | None,
+    every: bool,
+    spend: bool,
+    fail: int | None,
+    oldest: int | None,
+    decode: bool,
+    json_lines: bool,
+) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
     output = current_output(json=json_lines)
     if resource is None and decode:
         raise click.UsageError("--decode shows the first letter of each cause: name the RESOURCE")
+    if resource is None and oldest is not None:
+        raise click.UsageError("--oldest reads the letters of one destination: name the RESOURCE")
     if resource is None:
         consent = Consent(spend=spend) if every else None
-        run_command(output, lambda: _list_destinations(output, target, consent))
+        run_command(output, lambda: _list_destinations(output, target, consent, fail))
     elif every:
         raise click.UsageError("--all searches all destinations: leave the RESOURCE out")
     else:
-        run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend), decode=decode))
+        limits = LetterLimits(fail, oldest)
+        run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend), limits, decode=decode))
 
 
-async def _list_destinations(output: Output, target: str, every: Consent | None) -> int:
+async def _list_destinations(output: Output, target: str, every: Consent | None, fail: int | None) -> int:
     """List dead-letter destinations; with a consent every destination is searched."""
-    from mqtui.services import deadletters
+    from mqtui.services import deadletters, letter_checks
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.header_search import HeaderSearch
 
@@ -81,7 +105,15 @@ async def _list_destinations(output: Output, target: str, every: Consent | None)
         )
     for _, found in answers.answers:
         _print_notes(output, found, ALL_HINT if every is None else "")
-    return answers.exit_code
+    counts = [(place.ref.name, place.letters) for _, found in answers.answers for place in found.destinations]
+    return max(answers.exit_code, _report(output, letter_checks.check_counts(counts, fail)))
+
+
+def _report(output: Output, failed: Sequence[str]) -> int:
+    """Say why a check failed; the exit code."""
+    for sentence in failed:
+        output.note(sentence)
+    return INCOMPLETE if failed else DONE
 
 
 def _print_notes(output: Output, found: DeadLetterSurvey, hint: str) -> None:
@@ -98,8 +130,12 @@ def _cells(place: DeadLetterDestination) -> tuple[object, ...]:
     return place.ref.name, place.ref.kind, place.letters, origins, place.detected_by
 
 
-async def _list_causes(output: Output, target: str, resource: ParsedName, consent: Consent, *, decode: bool) -> int:
-    from mqtui.services import deadletters
+async def _list_causes(
+    output: Output, target: str, resource: ParsedName, consent: Consent, limits: LetterLimits, *, decode: bool
+) -> int:
+    from time import time
+
+    from mqtui.services import deadletters, letter_checks
     from mqtui.services.browse import find_destination, unreadable_parts
     from mqtui.services.cause_grouping import FirstLetters
     from mqtui.services.conventions import load_for_profile
@@ -128,11 +164,13 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         values = await decode_each(decoder, tuple(letters.by_cause.values()))
         decoded = dict(zip(letters.by_cause, values, strict=True))
     _keep_causes(target, destination.ref.name, causes)
+    now = int(time() * 1000)
+    failed = letter_checks.check_causes(destination.ref.name, causes, limits.fail, limits.oldest_ms, now)
     if output.json:
         for cause in causes:
             found = decoded.get(cause.id)
             output.json_line(cause_row(cause) | (decoded_fields(found) if found is not None else {}))
-        return DONE
+        return _report(output, failed)
     output.table(
         ("CAUSE", "LETTERS", "ERROR", "ORIGIN", "FIRST", "LAST", *(("FIRST LETTER",) if decode else ())),
         [
@@ -144,7 +182,7 @@ async def _list_causes(output: Output, target: str, resource: ParsedName, consen
         ],
         right=(1,),
     )
-    return DONE
+    return _report(output, failed)
 
 
 def _keep_causes(target: str, name: str, causes: Sequence[Cause]) -> None:

@@ -112,7 +112,7 @@ def test_dlq_finds_letters_and_their_causes(mqtui: Mqtui, shop: Shop, kind: Brok
     url, name = shop.urls[kind], letters_of(shop, kind)
     places = {row["resource"]: row for row in mqtui("dlq", url, "--json").ok().rows()}
     assert figure(places[name]["letters"]) >= {"kafka": 6, "rabbitmq": 6, "redis": 12}[kind]
-    assert name in mqtui("dlq", url).ok().text
+    assert name in mqtui("dlq", url, "--fail", 1).fails(1, f"{name}: ", "1 or more").text
     causes = mqtui("dlq", url, name, "--json").ok().rows()
     assert sum(row["letters"] for row in causes) >= figure(places[name]["letters"])
     for row in causes:
@@ -121,7 +121,7 @@ def test_dlq_finds_letters_and_their_causes(mqtui: Mqtui, shop: Shop, kind: Brok
         assert row["exception"].startswith("shop.")
         assert row["first"] <= row["last"]
         assert row["origin"].startswith(shop.prefix)
-    told = mqtui("dlq", url, name).ok().text
+    told = mqtui("dlq", url, name, "--fail", 1, "--oldest", "1ms").fails(1, "1 or more", "more than 0s").text
     assert all(row["cause_id"] in told for row in causes)
 
 
