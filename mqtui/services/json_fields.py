@@ -155,7 +155,7 @@ FIELDS = {
     "properties": JsonField(_map(ANY), "AMQP basic properties"),
     "redelivered": JsonField(BOOLEAN, "whether it was delivered before"),
     "deliveries_left": JsonField(FIGURE, "deliveries until the queue's delivery limit"),
-    "place": JsonField(NAME, "kind and name of the destination, as commands take it"),
+    "place": JsonField(NAME, "kind and name of the destination or group, as commands take it"),
     "in": JsonField(_list(NAME), "parts of the message that have the text: key, header NAME, field NAME, .path"),
     "read_by": JsonField(_or_null(_list(_named("message_reader"))), "groups of its place; null: not known"),
     # groups
@@ -314,7 +314,6 @@ FIELDS = {
     "alert": JsonField(NAME, "condition and name of what an alert is about, for --mute"),
     "what": JsonField(TEXT, "what is wrong"),
     "evidence": JsonField(TEXT, "the figures that show it"),
-    "place": JsonField(_or_null(NAME), "kind:name of what it is about; null: the broker itself"),
     "owner": JsonField(TEXT_OR_NULL, "whom the rule names"),
     # exports
     "file": JsonField(TEXT, "path of the file"),

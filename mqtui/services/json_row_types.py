@@ -100,8 +100,9 @@ ROWS = {
         "n event run time operator host profile verb on planned ending command",
     ),
     "alert_event": _row(
-        "An alert that was raised or cleared, with the same `id`; it may be told more than once.",
-        "id state what since target place evidence command alert severity owner time",
+        "An alert was raised or cleared, with the same `id`; may come twice. Without `place` it is of the broker.",
+        "id state what since target evidence command alert severity owner time",
+        "place",
     ),
     "profile": _row("A profile, without its secrets.", PROFILE_FIELDS),
     "profile_removed": _row("The profile that was removed.", "removed"),

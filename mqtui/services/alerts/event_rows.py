@@ -28,14 +28,13 @@ def event_row(event: AlertEvent) -> Json:
         "what": printable(alert.what),
         "since": int(alert.since * 1000),
         "target": name_or_base64(alert.source),
-        "place": None if alert.ref is None else name_or_base64(str(alert.ref)),
         "evidence": printable(alert.evidence),
         "command": opening_command(alert.source, alert.ref),
         "alert": name_or_base64(alert.cause),
         "severity": alert.severity.value,
         "owner": alert.owner or None,
         "time": int(event.time * 1000),
-    }
+    } | ({} if alert.ref is None else {"place": name_or_base64(str(alert.ref))})
 
 
 def describe_event(event: AlertEvent, now: float | None = None) -> str:
@@ -73,7 +72,7 @@ def _alertmanager(row: Json) -> Json:
     status = "resolved" if row["state"] == "cleared" else "firing"
     name = str(_shown(row["alert"])).partition(":")[0]
     labels = {"alertname": f"mqtui_{name}", "target": _shown(row["target"]), "severity": row["severity"]}
-    labels |= {"place": _shown(row["place"])} if row["place"] else {}
+    labels |= {"place": _shown(row["place"])} if "place" in row else {}
     labels |= {"owner": row["owner"]} if row["owner"] else {}
     notes = {"summary": row["what"], "description": row["evidence"], "command": row["command"]}
     alert = {
