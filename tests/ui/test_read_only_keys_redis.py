@@ -74,6 +74,7 @@ async def test_the_small_letter_walk(ground: BrokerFixture, folders: Any) -> Non
         ScreenCase("CausesScreen", letters),
         ScreenCase("DeadLetterScreen", after(letters, "enter", sees="Original")),
         ScreenCase("MessagesScreen", stream),
+        ScreenCase("FindScreen", after(by_keys("enter", sees=origin.name), "s", "v", "enter", sees="looked at")),
         ScreenCase("SearchScreen", after(stream, "s", "v", "enter", sees="Found")),
         *plans_and_records(dlq.name, origin.name),
         ScreenCase("MenuPopup", pending, over="m"),

@@ -163,6 +163,10 @@ class Navigator:
         """What a search finds in a destination; of a queue, which is peeked at, the cost of that first."""
         await self._show("search", broker_session, ref, text)
 
+    async def find(self, text: str) -> None:
+        """Where a text is, in every place of all open brokers."""
+        await self._show("find", text)
+
     async def messages_around(self, broker_session: BrokerSession, ref: Ref, position: Position) -> None:
         """The messages around a position that is known to be there."""
         await self._show("messages", broker_session, ref, position)

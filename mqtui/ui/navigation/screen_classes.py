@@ -20,6 +20,7 @@ SCREENS = {
     "pending": ("destinations.pending", "PendingScreen"),
     "claim": ("destinations.claim", "ClaimScreen"),
     "offsets": ("destinations.offsets", "OffsetsScreen"),
+    "find": ("destinations.find", "FindScreen"),
     "properties": ("destinations.properties", "PropertiesScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
     "search": ("messages.search", "SearchScreen"),

@@ -22,6 +22,7 @@ from mqtui.ui.render.destinations.destinations import (
     line_slices,
 )
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destinations.find_question import ask_find
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -37,6 +38,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     hint_actions = (
         "nav.open",
         "list.filter",
+        "read.search",
         "read.follow",
         "list.next",
         "view.detail",
@@ -96,7 +98,13 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         return reason
 
     def action_title(self, action: Action) -> str:
-        return "describe" if action.id == "view.detail" else super().action_title(action)
+        titles = {"view.detail": "describe", "read.search": "find"}
+        return titles.get(action.id) or super().action_title(action)
+
+    @handles("read.search")
+    def ask_find(self) -> None:
+        """Ask for a text to be found in every place of all open brokers."""
+        self.run_worker(ask_find(self), exclusive=True, group="line", exit_on_error=False)
 
     @handles("view.detail")
     async def describe(self) -> None:
