@@ -11,7 +11,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,8 @@ class Probe:
         assert done.returncode == 0, done.stderr
         return self._told()
 
-    def enter(self, url: str, row: str, content: str) -> Calls:
-        """What enter on the row of a destination does until its messages are read."""
+    def enter(self, url: str, row: str, reads: Sequence[str]) -> Calls:
+        """What enter on the row of a destination does, and on what is read after it, until the last words are read."""
         with Terminal([*self._start, url], self._environment) as terminal:
             terminal.reads(row)
             sleep(SETTLED_SECONDS)
@@ -69,8 +69,9 @@ class Probe:
             terminal.press(f"{row}\r")
             sleep(SETTLED_SECONDS)
             terminal.process.send_signal(signal.SIGUSR1)
-            terminal.press("\r")
-            terminal.reads(content)
+            for words in reads:
+                terminal.press("\r")
+                terminal.reads(words)
             terminal.process.send_signal(signal.SIGUSR2)
             return self._told()
 
@@ -93,10 +94,11 @@ def probe(tree: Path) -> Iterator[Probe]:
 
 def ways(tree: Path, side: Side) -> Iterator[str]:
     """A line for each thing that users do on a broker."""
+    causes = ["declined"] if side.name != "rabbitmq" else ["enter reads all", "declined"]
     with probe(tree) as counted:
         scene = side.fill(FEW)
         yield f"{side.name:9} peek of one        {counted.command('peek', side.url, scene.dlq, '-n', '1')}"
-        yield f"{side.name:9} enter on a row     {counted.enter(side.url, scene.dlq, 'declined')}"
+        yield f"{side.name:9} enter on a row     {counted.enter(side.url, scene.dlq, causes)}"
         few = counted.command("redrive", side.url, scene.dlq, "--yes", "--json")
         side.drop(scene)
         scene = side.fill(MORE)
