@@ -12,6 +12,7 @@ import msgspec
 from mqtui.domain.body_envelope import EnvelopeContent
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Header, Message, Outgoing, Position
+from mqtui.domain.offset_spans import NO_OFFSETS, OffsetSpans
 from mqtui.domain.resource import Ref
 
 
@@ -96,14 +97,17 @@ class LockOwner:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """Kafka: offsets that earlier runs handled: by partition a watermark (exclusive) and the offsets above it."""
+    """Kafka: offsets that earlier runs handled: by partition a watermark (exclusive) and the offsets above it.
+
+    What can never be read, such as a gap of compaction, counts as handled.
+    """
 
     watermark: Mapping[int, int] = field(default_factory=dict)
-    above: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    above: Mapping[int, OffsetSpans] = field(default_factory=dict)
 
     def has(self, partition: int, offset: int) -> bool:
         """Whether the letter at that offset was handled."""
-        return offset < self.watermark.get(partition, 0) or offset in self.above.get(partition, frozenset())
+        return offset < self.watermark.get(partition, 0) or offset in self.above.get(partition, NO_OFFSETS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import random
 import tracemalloc
 
 from mqtui.brokers.kafka.redrive.handled_offsets import SEGMENT_SIZE, OffsetSet
+from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
 
 SEED = 20261130
 
@@ -34,7 +35,8 @@ def test_it_is_a_set_of_numbers_before_and_after_the_state_topic() -> None:
         for offsets in (found, of_records(found)):
             low = dice.randrange(end)
             assert offsets.count(low, end) == sum(low <= number < end for number in numbers), SEED
-            assert set(offsets.iter_from(low)) == {number for number in numbers if number >= low}, SEED
+            spans = list(offsets.spans_from(low))
+            assert {at for span in spans for at in range(*span)} == {at for at in numbers if at >= low}, SEED
             assert offsets.watermark(low) == next(at for at in range(low, end + 1) if at not in numbers), SEED
             assert all(offsets.contains(number) == (number in numbers) for number in range(low, min(low + 999, end)))
 
@@ -45,9 +47,12 @@ def test_a_gap_of_a_billion_offsets_takes_little_memory() -> None:
     found = OffsetSet()
     found.add_range(17, 1_000_000_017)
     read = of_records(found)
+    progress = TopicProgress({0: read})
+    handled = progress.to_handled({0: 0})
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 16_000_000
+    assert list(handled.above[0].spans()) == [(17, 1_000_000_017)]
     for offsets in (found, read):
         assert offsets.count(0, 2_000_000_000) == 1_000_000_000
         assert offsets.watermark(17) == 1_000_000_017

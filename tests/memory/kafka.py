@@ -13,6 +13,7 @@ from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
+from mqtui.domain.offset_spans import OffsetSpans
 from mqtui.domain.plan import (
     CreateStateTopic,
     DeleteGroup,
@@ -216,13 +217,13 @@ class MemoryKafka(MemoryServer):
     def handled_in(self, topic: Topic) -> Handled:
         """What was handled, as watermarks and single offsets above."""
         watermark: dict[int, int] = {}
-        above: dict[int, frozenset[int]] = {}
+        above: dict[int, OffsetSpans] = {}
         for number, offsets in self.handled.get(topic.id, {}).items():
             mark = topic.partitions[number].low
             while mark in offsets:
                 mark += 1
             watermark[number] = mark
-            above[number] = frozenset(offset for offset in offsets if offset > mark)
+            above[number] = OffsetSpans.of_offsets(offset for offset in offsets if offset > mark)
         return Handled(watermark, {number: offsets for number, offsets in above.items() if offsets})
 
     def holder_of(self, topic: Topic) -> LockOwner | None:

@@ -62,14 +62,16 @@ class OffsetSet:
             at = base + SEGMENT_SIZE
         return at
 
-    def iter_from(self, first: int) -> Iterator[int]:
-        """The offsets in the set from `first` on, in order."""
+    def spans_from(self, first: int) -> Iterator[tuple[int, int]]:
+        """The offsets in the set from `first` on, in order, as spans (first, end); a span ends with its segment."""
         for segment in sorted(self._segments):
             base, flags = segment * SEGMENT_SIZE, self._segments[segment]
             at = flags.find(ONE, max(0, first - base))
             while at >= 0:
-                yield base + at
-                at = flags.find(ONE, at + 1)
+                after = flags.find(ZERO, at)
+                end = after if after >= 0 else SEGMENT_SIZE
+                yield base + at, base + end
+                at = flags.find(ONE, end)
 
     def count(self, first: int, end: int) -> int:
         """How many offsets from `first` up to but not including `end` are in the set."""

@@ -29,6 +29,7 @@ from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, sta
 from mqtui.brokers.kafka.redrive.handled_offsets import OffsetSet
 from mqtui.brokers.kafka.redrive.process_identity import ProcessIdentity
 from mqtui.domain.errors import BrokerTrouble
+from mqtui.domain.offset_spans import OffsetSpans
 from mqtui.domain.redrive import Handled, LockOwner
 
 VERSION = 1
@@ -128,7 +129,7 @@ class TopicProgress:
     def to_handled(self, low: dict[int, int]) -> Handled:
         """The domain value, for partitions with these first offsets."""
         watermark = {number: self.handled_in(number).watermark(first) for number, first in low.items()}
-        above = {number: frozenset(self.handled_in(number).iter_from(mark)) for number, mark in watermark.items()}
+        above = {number: OffsetSpans.of(self.handled_in(number).spans_from(mark)) for number, mark in watermark.items()}
         return Handled(watermark, {number: offsets for number, offsets in above.items() if offsets})
 
 

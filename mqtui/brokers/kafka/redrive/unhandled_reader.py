@@ -14,7 +14,6 @@ from mqtui.brokers.kafka.messages import Record
 from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
 from mqtui.brokers.kafka.read.offsets import known_offsets, list_offsets_blocking
 from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
-from mqtui.domain.bulk import OffsetRanges
 from mqtui.domain.errors import Refused
 from mqtui.domain.redrive import OffsetBounds, Source
 
@@ -66,8 +65,8 @@ class UnhandledReader:
         starts = {number: max(first.get(number, 0), handled.watermark.get(number, 0)) for number in end}
         known = TopicProgress()
         for number, offsets in handled.above.items():
-            for span in OffsetRanges.of_partition(number, sorted(offsets)).ranges:
-                known.handled_in(number).add_range(span.first, span.first + span.count)
+            for begin, after in offsets.spans():
+                known.handled_in(number).add_range(begin, after)
         return cls(clients, replace(source, bounds=OffsetBounds(starts, end)), known, max_buffered)
 
     @property

@@ -12,6 +12,7 @@ from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.bulk import AlikeLetters, Alikeness
 from mqtui.domain.convention import Layout
 from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.offset_spans import NO_OFFSETS
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import Handled, IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref, name_text
@@ -133,12 +134,12 @@ async def read_unhandled(broker: Broker, source: Source, partition: int | None =
 def _drop_handled(batch: Batch, bounds: OffsetBounds, handled: Handled) -> Batch:
     """The letters before the ends that no run has handled."""
     places = [(letter, letter.position) for letter in batch if isinstance(letter.position, Offset)]
-    end, done, above, none = bounds.end, handled.watermark, handled.above, frozenset[int]()
+    end, done, above = bounds.end, handled.watermark, handled.above
     return [
         letter
         for letter, at in places
         if done.get(at.partition, 0) <= at.offset < end.get(at.partition, 0)
-        and at.offset not in above.get(at.partition, none)
+        and at.offset not in above.get(at.partition, NO_OFFSETS)
     ]
 
 

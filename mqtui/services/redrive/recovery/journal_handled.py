@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mqtui.domain.capability import LETTER_VERBS
 from mqtui.domain.message import Offset
+from mqtui.domain.offset_spans import OffsetSpans
 from mqtui.domain.redrive import Handled, OffsetBounds, Outcome, Source
 from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.putback.history import MAX_RUNS, find_put_backs, returned_names
@@ -18,10 +19,10 @@ def add_handled_from_journal(source: Source, runs: Journal) -> Source:
     """The source, with letters that runs of this machine moved and did not put back counted as handled too."""
     if not isinstance(source.bounds, OffsetBounds):
         return source
-    above = {partition: set(offsets) for partition, offsets in source.handled.above.items()}
+    above = {partition: list(offsets.spans()) for partition, offsets in source.handled.above.items()}
     for at in _moved_offsets(source, runs):
-        above.setdefault(at.partition, set()).add(at.offset)
-    known = Handled(source.handled.watermark, {partition: frozenset(offsets) for partition, offsets in above.items()})
+        above.setdefault(at.partition, []).append((at.offset, at.offset + 1))
+    known = Handled(source.handled.watermark, {partition: OffsetSpans.of(spans) for partition, spans in above.items()})
     return replace(source, handled=known)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mqtui.brokers.port import Broker
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.message import Offset
+from mqtui.domain.offset_spans import NO_OFFSETS
 from mqtui.domain.redrive import HANDLED_BY, OffsetBounds, Outcome, Source
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 
@@ -36,6 +37,6 @@ async def _deleted(broker: Broker, source: Source, planned: Mapping[int, int]) -
     for partition, first in planned.items():
         begins = extent.first.get(partition)
         if isinstance(begins, Offset) and begins.offset > first:
-            handled = source.handled.above.get(partition, frozenset())
-            number += begins.offset - first - sum(first <= offset < begins.offset for offset in handled)
+            handled = source.handled.above.get(partition, NO_OFFSETS)
+            number += begins.offset - first - handled.count(first, begins.offset)
     return number
