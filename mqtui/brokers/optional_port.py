@@ -14,9 +14,11 @@ from mqtui.domain.resource import Ref
 
 if TYPE_CHECKING:
     from mqtui.domain.bulk import Alikeness, BulkResult, CountedLetters, RawLetters, RouteTemplate, RouteTemplates
+    from mqtui.domain.placement import ClusterNode, PartitionStatus
     from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
     from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
+    from mqtui.domain.topology import Inventory
 
 
 @runtime_checkable
@@ -86,6 +88,30 @@ class SetsGroupOffsets(Protocol):
             NotFound: there is no such destination or partition.
             BadInput: that position is of another kind of broker.
             Unsupported: this group has no such offsets.
+        """
+
+
+@runtime_checkable
+class ListsPartitions(Protocol):
+    """A broker whose destinations have partitions, each with a leader and replicas of its own."""
+
+    async def list_partitions(self, ref: Ref) -> Inventory[PartitionStatus]:
+        """The partitions of a destination, in order. What a node does not tell is unknown, with the reason (K19).
+
+        Raises:
+            NotFound, NotAuthorised: it does not exist, or may not be looked at.
+        """
+
+
+@runtime_checkable
+class ListsNodes(Protocol):
+    """A broker that tells of its nodes: where they are, their disks and memory."""
+
+    async def list_nodes(self) -> Inventory[ClusterNode]:
+        """All nodes, also those that are known to be away.
+
+        Raises:
+            Unsupported, NotAuthorised, CannotConnect, BrokerTrouble: it can't be asked.
         """
 
 

@@ -28,6 +28,9 @@ HELP_OPTIONS = {"-h", "--help"}
 COMMANDS = {
     "demo": "Real brokers with a failing shop in them.",
     "ls": "List topics, queues, exchanges and streams with what waits in them.",
+    "describe": "All that the broker says of a topic, queue, exchange or stream.",
+    "partitions": "Leader, replicas, offsets and size of a topic's partitions; where a key goes.",
+    "topology": "The nodes of the brokers with disk, memory and what they keep.",
     "peek": "Look at messages without taking them.",
     "tail": "Follow what arrives.",
     "search": "Find messages in topics, streams and queues.",

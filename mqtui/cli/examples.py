@@ -13,6 +13,9 @@ POSITIONS = "Positions: oldest, newest, 4/118203 (Kafka), 1795475111678-0 (Redis
 EXAMPLES = {
     "demo": ("mqtui demo", "mqtui demo --only redis --headless"),
     "ls": ("mqtui ls kafka://localhost:9092", "mqtui ls shop --kind queue --filter 'orders*'", "mqtui ls shop -o csv"),
+    "describe": ("mqtui describe shop orders", "mqtui describe shop orders --only config --json"),
+    "partitions": ("mqtui partitions shop orders", "mqtui partitions shop orders --key u7"),
+    "topology": ("mqtui topology shop",),
     "peek": (
         "mqtui peek shop orders",
         "mqtui peek shop/kafka orders --from -15m -n 100",

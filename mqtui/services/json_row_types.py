@@ -50,6 +50,24 @@ ROWS = {
         "resource kind type partitions internal facts dead_letters_to messages backlog bytes",
         "target why",
     ),
+    "property": _row(
+        "A line of what the broker says of a destination; value null: not known, and the note says why.",
+        "resource of name value note problem",
+    ),
+    "partition_status": _row(
+        "A partition of a topic; offsets are null where its leader did not tell them.",
+        "resource partition leader replicas in_sync low high stable bytes problem note",
+        "why",
+    ),
+    "key_partition": _row(
+        "Where the producers of some clients send a key, unless they are told another partitioner.",
+        "resource key partitioner partition clients",
+    ),
+    "node": _row(
+        "A node of a broker; figures that this kind of broker does not have are left out.",
+        "node address role leads keeps out_of_sync problem note",
+        "target data_bytes disk_free disk_total memory memory_limit why",
+    ),
     "consumer_group": _row("A consumer group.", "group type state members reads pending", "target why"),
     "group_lag": _row("The lag of a group.", "group state broker_state words parts lag", "target lost uncommitted why"),
     "pending_entry": _row(
@@ -158,6 +176,9 @@ RUN_ROWS = "planned suspect letter result"
 COMMANDS = {
     "demo": "demo_urls",
     "ls": "destination",
+    "describe": "property",
+    "partitions": "partition_status key_partition",
+    "topology": "node",
     "peek": "message",
     "tail": "message",
     "search": "message search_count",

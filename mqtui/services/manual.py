@@ -33,6 +33,7 @@ ORDER = (
 PAGES_OF_COMMANDS = {
     **dict.fromkeys(("demo", "completion"), "start"),
     **dict.fromkeys(("ls", "peek", "tail", "search", "find", "export", "groups", "lag"), "looking"),
+    **dict.fromkeys(("describe", "partitions", "topology"), "looking"),
     **dict.fromkeys(("dlq", "redrive", "discard", "runs"), "dead-letters"),
     **dict.fromkeys(("claim", "ack"), "pending"),
     "offsets": "offsets",

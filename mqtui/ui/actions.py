@@ -108,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
             (1, "destinations", ""),
             (2, "groups", ""),
             (3, "dead letters", ""),
-            (4, "topology", LATER),
+            (4, "topology", ""),
             (5, "runs", ""),
             (6, "audit", ""),
             (7, "doctor", LATER),

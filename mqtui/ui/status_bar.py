@@ -72,7 +72,9 @@ def tabs_and_views(console: ConsoleApi, tabs: Sequence[str], shown: str) -> Side
     place = tabs.index(shown)
     steps = {tabs[place - 1]: "nav.previous_tab", tabs[(place + 1) % len(tabs)]: "nav.next_tab"}
     pieces = [
-        BarItem(f" ▸{name} ", "text", bold=True) if name == shown else BarItem(f"  {name} ", "muted", 1, steps[name])
+        BarItem(f" ▸{name} ", "text", bold=True)
+        if name == shown
+        else BarItem(f"  {name} ", "muted", 1, steps.get(name, ""))
         for name in tabs
     ]
     keys = " ".join(console.keymap.shown(action) for action in ("nav.previous_tab", "nav.next_tab"))

@@ -108,6 +108,31 @@ def test_ls_lists_what_is_there(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_the_broker_says_of_one_thing_and_of_its_nodes(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> None:
+    url, name = shop.urls[kind], letters_of(shop, kind)
+    said = mqtui("describe", url, name, "--json").ok().rows()
+    assert {row["resource"] for row in said} == {name}
+    part = {"kafka": "config", "rabbitmq": "queue", "redis": "stream"}[kind]
+    told = mqtui("describe", url, name, "--only", part).ok().text.splitlines()
+    assert len(told) == 1 + sum(row["of"] == part for row in said) > 3
+    nodes = mqtui("topology", url, "--json").ok().rows()
+    assert {row["problem"] for row in nodes} == {""} and nodes[0]["node"]
+    assert nodes[0]["memory" if kind is BrokerKind.REDIS else "disk_free"] is not None
+    assert mqtui("topology", url).ok().text.splitlines()[0].startswith("NODE")
+    if kind is not BrokerKind.KAFKA:
+        mqtui("partitions", url, name).fails(4, "has no partitions")
+        return
+    parts = mqtui("partitions", url, name, "--json").ok().rows()
+    leaders = {part["partition"]: part["leader"] for part in kcat(url, "-L", "-t", name)[0]["topics"][0]["partitions"]}
+    assert {row["partition"]: row["leader"] for row in parts} == leaders
+    assert all(row["low"] <= row["stable"] <= row["high"] and row["bytes"] for row in parts)
+    assert "records in" in mqtui("partitions", url, name).ok().err
+    java, librdkafka = mqtui("partitions", url, name, "--key", "u7", "--json").ok().rows()
+    assert (java["partitioner"], librdkafka["partitioner"]) == ("murmur2", "consistent_random")
+    mqtui("partitions", url, f"{name}.missing").fails(1, "no topic")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_dlq_finds_letters_and_their_causes(mqtui: Mqtui, shop: Shop, kind: BrokerKind) -> None:
     url, name = shop.urls[kind], letters_of(shop, kind)
     places = {row["resource"]: row for row in mqtui("dlq", url, "--json").ok().rows()}

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from mqtui.brokers.optional_port import ListsNodes
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
@@ -162,6 +163,10 @@ async def test_looking_changes_nothing(world: World, adapter: Adapter) -> None:
     properties = await adapter.broker.catalog.list_properties(ref)
     assert [each.name for each in properties if each.value is None and not each.source] == []
     assert any(each.value is not None for each in properties)
+    assert isinstance(adapter.broker, ListsNodes)
+    nodes = await adapter.broker.list_nodes()
+    assert nodes and [node.problem for node in nodes] == [""] * len(nodes)
+    assert all(figure.known or figure.why for node in nodes for figure in (node.disk_free, node.memory))
     await adapter.broker.reader.extent(ref)
     await adapter.broker.reader.peek_cost(ref, 10)
     await look(world, adapter, ref, 3)

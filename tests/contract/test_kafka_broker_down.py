@@ -18,11 +18,13 @@ from mqtui.brokers.kafka.connection import clients
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.read import committed_offsets, offsets
 from mqtui.brokers.kafka.redrive.snapshot import lock_or_none, progress_or_empty
+from mqtui.brokers.optional_port import ListsNodes, ListsPartitions
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
 from mqtui.cli import exit_codes
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
+from mqtui.domain.placement import NO_LEADER
 from mqtui.domain.read_range import Edge, ReadRange
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Kind, Ref
@@ -111,6 +113,18 @@ async def read_within(pause: float, adapter: Adapter, ref: Ref, span: ReadRange,
     return [message.position for message in found if isinstance(message.position, Offset)]
 
 
+async def check_placement(adapter: Adapter, ref: Ref) -> None:
+    """The partition of the broker that is away has no leader; the broker itself is known by its replicas."""
+    assert isinstance(adapter.broker, ListsPartitions) and isinstance(adapter.broker, ListsNodes)
+    parts = await adapter.broker.list_partitions(ref)
+    assert [(part.leader, part.problem) for part in parts] == [(1, ""), (None, NO_LEADER), (1, "")]
+    assert [part.high for part in parts] == [10, None, 10]
+    assert [bool(part.size.number) for part in parts] == [True, False, True]
+    nodes = {node.name: node for node in await adapter.broker.list_nodes()}
+    assert (nodes["1"].problem, nodes["2"].role) == ("", "away")
+    assert nodes["1"].disk_free.number and nodes["2"].disk_free.number is None
+
+
 async def test_a_broker_without_an_address_here_costs_only_its_partitions(two_brokers: TwoBrokers) -> None:
     """C58: metadata names it as the controller, which nobody on this listener can reach; the leader answers."""
     own, shared = two_brokers.topic("own", 1), two_brokers.topic("shared", 1, 2, 1)
@@ -140,6 +154,7 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
         assert Counter(place.partition for place in places) == {0: 10, 2: 10}
         with pytest.raises(BrokerTrouble, match=r"Partition 1|did not answer|No answer"):
             await read(adapter, dlq, ReadRange(Edge.OLDEST, partition=1), limit=1)
+        await check_placement(adapter, dlq)
         tail = aiter(adapter.broker.reader.tail(dlq))
         coming = asyncio.ensure_future(anext(tail))
         producer, late = two_brokers.cluster.producer(), 0

@@ -18,6 +18,7 @@ from confluent_kafka.admin import (
 
 from mqtui.brokers.kafka.read.topic_properties import NO_CONFIG_RIGHT
 from mqtui.brokers.kafka.redrive.target_checks import check_timestamps
+from mqtui.brokers.optional_port import ListsPartitions
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, Unsupported
@@ -195,6 +196,10 @@ async def test_missing_rights_are_named(acl_cluster: KafkaCluster, limited_adapt
     said = await limited_adapter.broker.catalog.list_properties(source)
     assert [(each.value, each.source) for each in said if each.part == "config"] == [(None, NO_CONFIG_RIGHT)]
     assert next(each.value for each in said if each.name == "your rights") == "describe"
+    assert isinstance(limited_adapter.broker, ListsPartitions)
+    parts = await limited_adapter.broker.list_partitions(source)
+    assert [(part.high, part.size.number) for part in parts] == [(5, None)]
+    assert parts.missing == ("sizes are missing: Describe on the cluster is missing",)
     support = await limited_adapter.broker.can(Verb.REDRIVE, source)
     assert not support
     assert "Read" in support.hint

@@ -11,11 +11,13 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
+from mqtui.brokers.optional_port import ListsPartitions
 from mqtui.brokers.port import Adapter, ReadsNewest
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.figure import Exactness
 from mqtui.domain.message import EntryId, Offset, Outgoing
+from mqtui.domain.partitioner import partitions_of_key
 from mqtui.domain.plan import Deliver
 from mqtui.domain.read_range import At, Edge, ReadRange, Since
 from mqtui.domain.resource import Kind, Ref
@@ -52,6 +54,11 @@ async def test_a_look_ends_at_the_last_stable_offset(
     writer.flush(30)
     extent = await kafka_adapter.broker.reader.extent(source)
     assert extent.uncommitted == 4
+    assert isinstance(kafka_adapter.broker, ListsPartitions)
+    (part,) = await kafka_adapter.broker.list_partitions(source)
+    assert (part.leader, part.replicas, part.in_sync, part.problem) == (1, (1,), (1,), "")
+    assert (part.low, part.stable, part.high, part.note) == (0, 3, 7, "4 behind an open transaction")
+    assert part.size.number
     assert extent.end == {0: Offset(0, 3)}
     assert len(await asyncio.wait_for(read(kafka_adapter, source), 10)) == 3
     assert len(await asyncio.wait_for(GuardedRedrive(kafka_adapter, source, target).move_all(), 20)) == 3
@@ -123,6 +130,21 @@ async def test_a_compacted_topic_is_an_estimate(kafka: KafkaCluster, kafka_adapt
     internal = {ref.name for ref, row in rows.items() if row.internal}
     assert full.name not in internal
     assert all(name in internal for name in (ref.name for ref in rows) if name.startswith("__"))
+
+
+async def test_a_key_goes_where_its_client_sends_it(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:
+    """By the default of librdkafka, and by its other name for the partitioner of Java."""
+    names = ("consistent_random", "murmur2_random")
+    topics = {name: kafka.topic(name.partition("_")[0], 7) for name in names}
+    keys = [f"key-{number}-ü".encode() for number in range(60)]
+    for name, ref in topics.items():
+        producer = kafka.producer(partitioner=name)
+        for key in keys:
+            producer.produce(ref.name, b"", key)
+        assert producer.flush(30) == 0
+    for at, name in enumerate(("murmur2_random", "consistent_random")):
+        stored = {(record.key, record.position.partition) for record in await read(kafka_adapter, topics[name])}  # type: ignore[union-attr]
+        assert stored == {(key, partitions_of_key(key, 7)[at].partition) for key in keys}
 
 
 async def test_looking_creates_nothing(kafka: KafkaCluster, kafka_adapter: Adapter) -> None:

@@ -54,6 +54,8 @@ def walk_verbs(server: Any) -> None:
     assert "inmemory" in run("profile", "list") and "upper" in run("profile", "show", "shop")
     assert {row["resource"] for row in rows("ls", URL)} == {"orders", "orders.DLT"}
     assert len(rows("peek", URL, "orders", "-n", "10")) == 3
+    assert [row["high"] for row in rows("partitions", URL, "orders")] == [3, 0, 0, 0, 0]
+    assert len(rows("topology", URL)) == 1 and "messages" in run("describe", URL, "orders")
     with TemporaryDirectory() as folder:
         assert "3 messages, " in run("export", URL, "orders", "--out", f"{folder}/orders.jsonl")
     assert run("publish", URL, "orders", "--key", "k", "--value", "x", "--yes")

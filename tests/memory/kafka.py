@@ -14,6 +14,7 @@ from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
 from mqtui.domain.offset_spans import OffsetSpans
+from mqtui.domain.placement import PartitionStatus
 from mqtui.domain.plan import (
     CreateStateTopic,
     DeleteGroup,
@@ -161,6 +162,15 @@ class MemoryKafka(MemoryServer):
             first = max(first, wanted.offset) if isinstance(wanted, Offset) else first
             found += [r for r in partition.records if first <= offset_of(r) < partition.end and in_time(r, span)]
         return found
+
+    def partitions(self, ref: Ref) -> Sequence[PartitionStatus]:
+        """All led by the one node there is."""
+        return [
+            PartitionStatus(
+                number, 1, (1,), (1,), one.low, one.next, one.end, exact(sum(record.size for record in one.records))
+            )
+            for number, one in enumerate(self.topic(ref).partitions)
+        ]
 
     def extent(self, ref: Ref, partition: int | None) -> Extent:
         chosen = {n: p for n, p in enumerate(self.topic(ref).partitions) if partition in (None, n)}

@@ -14,6 +14,7 @@ from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
+from mqtui.domain.placement import ClusterNode, PartitionStatus
 from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Edge, Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
@@ -30,7 +31,7 @@ from mqtui.domain.topology import (
     Property,
     Survey,
 )
-from tests.memory.server import MemoryLease, MemoryServer, RequeuesHere, SetsOffsetsHere, TracesHere
+from tests.memory.server import HasPartitionsHere, MemoryLease, MemoryServer, RequeuesHere, SetsOffsetsHere, TracesHere
 
 BATCH = 1000
 
@@ -261,6 +262,10 @@ class MemoryBroker:
         """The promise."""
         return self._connection.server.guarantee(source, targets)
 
+    async def list_nodes(self) -> Inventory[ClusterNode]:
+        """As the server tells them."""
+        return Inventory(tuple(self._connection.server.nodes()))
+
 
 class MemoryTracingBroker(MemoryBroker):
     """One that keeps which letters a run has moved."""
@@ -280,6 +285,16 @@ class MemoryTracingBroker(MemoryBroker):
         return server.preview_offsets(group, resource, target, partition)
 
 
+class MemoryPartitionedBroker(MemoryTracingBroker):
+    """One whose destinations have partitions."""
+
+    async def list_partitions(self, ref: Ref) -> Inventory[PartitionStatus]:
+        """As the server has them."""
+        server = self._connection.server
+        assert isinstance(server, HasPartitionsHere)
+        return Inventory(tuple(server.partitions(ref)))
+
+
 class MemoryRequeuingBroker(MemoryBroker):
     """One that requeues what a dead connection held."""
 
@@ -288,6 +303,12 @@ class MemoryRequeuingBroker(MemoryBroker):
         server = self._connection.server
         assert isinstance(server, RequeuesHere)
         return server.wait_for_requeue(source)
+
+
+ROLES: Mapping[BrokerKind, type[MemoryBroker]] = {
+    BrokerKind.RABBITMQ: MemoryRequeuingBroker,
+    BrokerKind.REDIS: MemoryTracingBroker,
+}
 
 
 class MemoryPublisher:
@@ -346,8 +367,7 @@ class MemoryAdapter:
 
     def __init__(self, talk: MemoryConnection, kind: BrokerKind) -> None:
         self._connection = talk
-        role = MemoryRequeuingBroker if kind is BrokerKind.RABBITMQ else MemoryTracingBroker
-        self.broker: Broker = role(talk, kind)
+        self.broker: Broker = ROLES.get(kind, MemoryPartitionedBroker)(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:
         """A writer for one permit."""

@@ -13,9 +13,10 @@ from msgspec import structs
 from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import NotFound, Unsupported
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, exact
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import Message, Outgoing, Position
+from mqtui.domain.placement import ClusterNode, PartitionStatus
 from mqtui.domain.plan import Plan, Step, StepResult, Take
 from mqtui.domain.read_range import FREE_PEEK, Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import Guarantee, LeaseOptions, PublishStatus, Receipt, Source
@@ -48,6 +49,14 @@ class RequeuesHere(Protocol):
 
     def wait_for_requeue(self, ref: Ref) -> Figure:
         """As `RequeuesLate.wait_for_requeue`, at once."""
+
+
+@runtime_checkable
+class HasPartitionsHere(Protocol):
+    """A server whose destinations have partitions."""
+
+    def partitions(self, ref: Ref) -> Sequence[PartitionStatus]:
+        """As `ListsPartitions.list_partitions`."""
 
 
 @runtime_checkable
@@ -141,6 +150,11 @@ class MemoryServer(ABC):
             if destination.ref == ref:
                 return destination
         raise NotFound(f"There is no {ref}", "memory", "See `mqtui ls`.")
+
+    def nodes(self) -> Sequence[ClusterNode]:
+        """One, which keeps everything."""
+        host, port = self.address.hosts[0]
+        return [ClusterNode("1", f"{host}:{port}", "memory", data=exact(0), disk_free=exact(40 << 30))]
 
     def unsupported(self, verb: Verb, ref: Ref | None) -> str:
         """Why this kind of broker does not offer the verb; "" where it does."""

@@ -17,6 +17,7 @@ from mqtui.ui.navigation.screen_classes import SCREENS, screen_class
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.destination_tab import DestinationTab
+from mqtui.ui.screens.destinations.read_tab import ReadTab
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
@@ -25,7 +26,7 @@ from mqtui.ui.widgets.row_table import RowTable
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
-BASES = (DestinationTab, ListScreen, LiveListScreen, MessageListScreen, PlanScreen)
+BASES = (DestinationTab, ListScreen, LiveListScreen, MessageListScreen, PlanScreen, ReadTab)
 """Classes that screens have in common."""
 
 MOVES = {"J", "K", "G", "N"}

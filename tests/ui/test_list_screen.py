@@ -14,6 +14,8 @@ import pytest
 
 from mqtui.brokers.request_log import log_request
 from mqtui.domain.message import Outgoing
+from mqtui.domain.partitioner import partitions_of_key
+from mqtui.domain.placement import PartitionStatus
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Property
 from mqtui.services.poller import BrokerSnapshot, Poller
@@ -27,7 +29,7 @@ from mqtui.ui.widgets.row_sort import sort_key
 from mqtui.ui.widgets.row_table import RowTable
 from tests.memory.roles import MemoryCatalog
 from tests.ui.driver import User, at_console
-from tests.ui.memory_shop import MemoryShop
+from tests.ui.memory_shop import PARTITIONS, MemoryShop
 
 
 def titles(user: User) -> list[str]:
@@ -222,9 +224,32 @@ async def test_a_destination_is_described(dev: MemoryShop) -> None:
             await user.presses("comma").is_at("PropertiesScreen").sees("1 of 8")
             await user.presses("esc", "esc").is_at("MessagesScreen").presses("esc").is_at("DestinationsScreen")
             await user.presses("g", "d").is_at("PropertiesScreen").sees("topic orders.DLQ")
-            await user.presses("full_stop").is_at("CausesScreen").sees("▸causes", "messages", "describe", ", .")
+            await user.presses("full_stop").is_at("CausesScreen").sees("▸causes", ", .").resizes(120, 34)
+            await user.sees("▸causes", "messages", "partitions", "describe", ", .")
             await user.presses("full_stop").is_at("DeadLetterListScreen").sees("Dead letters › orders.DLQ", "▸messages")
             await user.presses("comma", "comma").is_at("PropertiesScreen")
+
+
+async def test_partitions_are_a_tab_of_a_topic(dev: MemoryShop) -> None:
+    """`s` goes to the partition that Java's producers send a key to, and says where librdkafka sends it."""
+    async with at_console(dev.console("shop"), (120, 34)) as user:
+        await user.on_row("orders.DLQ").sees("† 54").moves_to("orders").presses("enter").is_at("MessagesScreen")
+        await user.presses("full_stop").is_at("PartitionsScreen").sees("▸partitions", "STABLE", "RECORDS", "SIZE")
+        await user.reads_in_prompt("all replicas in sync").presses("s").types("u7").presses("enter")
+        java, librdkafka = (one.partition for one in partitions_of_key(b"u7", PARTITIONS))
+        await user.reads_in_prompt(f"u7: {java} by murmur2 (Java) · {librdkafka} by consistent_random (librdkafka)")
+        assert isinstance(user.table.current, PartitionStatus) and user.table.current.number == java
+        assert [*wrongly_compared(user.table)] == []
+        await user.presses("y", "c").reads_in_prompt("command copied")
+        assert user.console.clipboard == "mqtui partitions shop/kafka orders"
+        await user.presses("full_stop").is_at("PropertiesScreen").presses("comma").is_at("PartitionsScreen")
+
+
+async def test_nodes_of_the_brokers_are_view_4(dev: MemoryShop) -> None:
+    async with at_console(dev.console("shop"), (120, 34)) as user:
+        await user.on_row("orders.DLQ").presses("4").is_at("TopologyScreen").sees("DISK FREE", "40.0 GiB")
+        await user.on_some_row("kafka").reads_in_prompt("1").presses("r").sees("redis", "rabbitmq")
+        assert [*wrongly_compared(user.table)] == []
 
 
 async def test_requests_of_this_session_are_a_tab_of_the_audit(dev: MemoryShop) -> None:

@@ -20,7 +20,7 @@ from mqtui.domain.errors import Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import Position
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import Destination, Survey
+from mqtui.domain.topology import Destination, Inventory, Survey
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.bulk import Alikeness, CountedLetters
     from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
+    from mqtui.domain.placement import ClusterNode, PartitionStatus
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 
@@ -135,6 +136,18 @@ class KafkaBroker:
         from mqtui.brokers.kafka.read.offset_preview import preview_offsets
 
         return await preview_offsets(self._clients, group, resource, target, partition)
+
+    async def list_partitions(self, ref: Ref) -> Inventory[PartitionStatus]:
+        """Leader, replicas, offsets and size on disk of each partition of a topic."""
+        from mqtui.brokers.kafka.read.partitions import list_partitions_of
+
+        return await list_partitions_of(self._clients, ref)
+
+    async def list_nodes(self) -> Inventory[ClusterNode]:
+        """The brokers with their disks, and how many partitions each leads and keeps."""
+        from mqtui.brokers.kafka.read.nodes import list_nodes
+
+        return await list_nodes(self._clients)
 
 
 class KafkaWriter:

@@ -11,6 +11,7 @@ from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_cost, peek_queue
 from mqtui.brokers.rabbitmq.read.catalog import RabbitCatalog
 from mqtui.brokers.rabbitmq.read.groups import RabbitGroups
+from mqtui.brokers.rabbitmq.read.nodes import list_nodes
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.brokers.rabbitmq.read.reader import RabbitReader
 from mqtui.brokers.rabbitmq.read.survey import survey
@@ -20,10 +21,11 @@ from mqtui.brokers.rabbitmq.steps import apply_step
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Refused, Unsupported
 from mqtui.domain.figure import Exactness, Figure, exact, unknown
+from mqtui.domain.placement import ClusterNode
 from mqtui.domain.plan import Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.topology import Destination, Survey
+from mqtui.domain.topology import Destination, Inventory, Survey
 
 GUARANTEE = Guarantee(
     Strength.AT_LEAST_ONCE,
@@ -110,6 +112,10 @@ class RabbitBroker:
     async def wait_for_requeue(self, source: Ref, ready: int) -> Figure:
         """Wait for messages of dead connections; how many are still held, by the management API."""
         return await requeue.wait_for_requeue(self._session, source, ready)
+
+    async def list_nodes(self) -> Inventory[ClusterNode]:
+        """The nodes with disk, memory and alarms, by the management API."""
+        return await list_nodes(self._session)
 
 
 class RabbitWriter:

@@ -28,6 +28,7 @@ from mqtui.brokers.redis.publish import open_publisher
 from mqtui.brokers.redis.read.catalog import RedisCatalog
 from mqtui.brokers.redis.read.groups import RedisGroups
 from mqtui.brokers.redis.read.lag import LagCounter
+from mqtui.brokers.redis.read.nodes import list_nodes
 from mqtui.brokers.redis.read.offset_preview import preview_offsets
 from mqtui.brokers.redis.read.pending import RedisPending
 from mqtui.brokers.redis.read.reader import RedisReader
@@ -44,10 +45,11 @@ from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Position
+from mqtui.domain.placement import ClusterNode
 from mqtui.domain.plan import Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import Destination, Survey
+from mqtui.domain.topology import Destination, Inventory, Survey
 
 URL_VARIANTS = ("", "unix", "sentinel", "cluster")
 
@@ -117,6 +119,10 @@ class RedisBroker:
     ) -> OffsetPreview:
         """What would become of a group's last delivered id, in entries counted by the server."""
         return await preview_offsets(self._router, self._lags, group, resource, target)
+
+    async def list_nodes(self) -> Inventory[ClusterNode]:
+        """Primaries with memory and persistence, and their replicas."""
+        return await list_nodes(self._router)
 
 
 class RedisWriter:

@@ -9,6 +9,7 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.message import Position
 from mqtui.domain.read_range import Edge, Since
 from mqtui.domain.resource import BrokerKind, Kind, Ref, parse_name
+from mqtui.ui.navigation.destination_tabs import CAUSES, MESSAGES, PARTITIONS, tab_names
 from mqtui.ui.navigation.screen_classes import load, screen_class
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 Start: TypeAlias = Position | Edge | Since
 """Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
-
-CAUSES, MESSAGES, DESCRIPTION = "causes", "messages", "describe"
-"""The tabs of a destination, in their order."""
 
 AUDIT_TABS = ("audit", "requests")
 """The tabs of view 6."""
@@ -126,10 +124,7 @@ class Navigator:
 
     def tabs(self, broker_session: BrokerSession, ref: Ref) -> tuple[str, ...]:
         """The names of a destination's tabs, in their order."""
-        snapshot = broker_session.snapshot
-        is_dead = snapshot is not None and any(each.ref == ref for each in snapshot.dead_letters)
-        own = (DESCRIPTION,) if ref.kind is Kind.EXCHANGE else (MESSAGES, DESCRIPTION)
-        return (CAUSES, *own) if is_dead else own
+        return tab_names(broker_session, ref)
 
     async def tab(self, broker_session: BrokerSession, ref: Ref, name: str) -> None:
         """A tab of a destination: its causes, its messages or its description; one that is open is as it was left."""
@@ -141,6 +136,8 @@ class Navigator:
             await self.destination(broker_session.kind, ref, letters=True, target=broker_session.target)
         elif name == MESSAGES:
             await self.messages(broker_session, ref)
+        elif name == PARTITIONS:
+            await self._show("partitions", broker_session, ref)
         else:
             await self.properties(broker_session, ref)
 

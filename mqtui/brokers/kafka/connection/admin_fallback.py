@@ -59,6 +59,15 @@ def describe_topics_at_any_broker(address: Address, names: Sequence[str]) -> dic
     return _ask_any_broker(address, describe)
 
 
+def list_all_topics(address: Address) -> list[Mapping[str, Any]] | None:
+    """All topics that this user may see, with their partitions, from one Metadata response."""
+
+    def describe(admin: Any) -> list[Mapping[str, Any]]:
+        return list(admin.describe_topics())
+
+    return ask_kafka_python(address, describe)
+
+
 def describe_configs_at_any_broker(address: Address, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
     """Effective configuration by topic; a missing or forbidden topic is left out."""
 

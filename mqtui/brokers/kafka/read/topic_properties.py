@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 
-from confluent_kafka import KafkaError
-from confluent_kafka.admin import OffsetSpec
-
 from mqtui.brokers.kafka.connection.clients import KafkaClients
-from mqtui.brokers.kafka.errors import describe_error
-from mqtui.brokers.kafka.read.offsets import OffsetResults, list_offsets
+from mqtui.brokers.kafka.read.partitions import partition_statuses
 from mqtui.brokers.kafka.read.topic_metadata import (
     ConfigValue,
-    PartitionReplicas,
     Topic,
     describe_config_values,
     describe_topic,
 )
-from mqtui.domain.errors import BrokerTrouble, CannotConnect
+from mqtui.domain.placement import PartitionStatus
 from mqtui.domain.topology import Property
 
 NO_CONFIG_RIGHT = "DescribeConfigs is missing on the topic"
@@ -32,20 +27,10 @@ async def list_topic_properties(clients: KafkaClients, name: str) -> list[Proper
         NotFound, NotAuthorised: as `describe_topic`.
     """
     topic = await describe_topic(clients, name)
-    configs, offsets = await asyncio.gather(describe_config_values(clients, [name]), _offsets(clients, topic))
-    return [*_topic_lines(topic), *_partition_lines(topic, *offsets), *_config_lines(configs.get(name))]
-
-
-async def _offsets(clients: KafkaClients, topic: Topic) -> tuple[OffsetResults, OffsetResults]:
-    """First and end offsets by partition; empty where no leader answered."""
-    keys = [(topic.name, partition) for partition in topic.partitions]
-    try:
-        first, end = await asyncio.gather(
-            list_offsets(clients, keys, OffsetSpec.earliest()), list_offsets(clients, keys, OffsetSpec.latest())
-        )
-    except (CannotConnect, BrokerTrouble):
-        return {}, {}
-    return first, end
+    configs, partitions = await asyncio.gather(
+        describe_config_values(clients, [name]), partition_statuses(clients, topic)
+    )
+    return [*_topic_lines(topic), *map(_partition_line, partitions), *_config_lines(configs.get(name))]
 
 
 def _topic_lines(topic: Topic) -> Iterator[Property]:
@@ -56,25 +41,17 @@ def _topic_lines(topic: Topic) -> Iterator[Property]:
     yield Property("topic", "your rights", rights or None, "" if rights else "the broker does not say")
 
 
-def _partition_lines(topic: Topic, first: OffsetResults, end: OffsetResults) -> Iterator[Property]:
-    for each in topic.placement:
-        key = topic.name, each.partition
-        offsets = f"offsets {_offset(first.get(key))} to {_offset(end.get(key))}"
-        leader = "none" if each.leader is None else each.leader
-        yield Property(
-            "partition",
-            str(each.partition),
-            f"leader {leader} · replicas {_nodes(each.replicas)} · in sync {_nodes(each.in_sync)} · {offsets}",
-            _why_no_offset(first.get(key), end.get(key)),
-            _problem(each),
-        )
-
-
-def _problem(each: PartitionReplicas) -> str:
-    if each.leader is None:
-        return "no leader: it can't be read or written"
-    behind = len(each.replicas) - len(each.in_sync)
-    return f"{behind} of {len(each.replicas)} replicas out of sync" if behind > 0 else ""
+def _partition_line(each: PartitionStatus) -> Property:
+    low, high = ("?" if offset is None else str(offset) for offset in (each.low, each.high))
+    leader = "none" if each.leader is None else each.leader
+    return Property(
+        "partition",
+        str(each.number),
+        f"leader {leader} · replicas {_nodes(each.replicas)} · in sync {_nodes(each.in_sync)} · "
+        f"offsets {low} to {high}",
+        each.note,
+        each.problem,
+    )
 
 
 def _config_lines(configs: Mapping[str, ConfigValue] | None) -> Iterator[Property]:
@@ -87,14 +64,3 @@ def _config_lines(configs: Mapping[str, ConfigValue] | None) -> Iterator[Propert
 
 def _nodes(ids: Iterable[int]) -> str:
     return " ".join(map(str, ids)) or "none"
-
-
-def _offset(answer: int | KafkaError | None) -> str:
-    return str(answer) if isinstance(answer, int) else "?"
-
-
-def _why_no_offset(*answers: int | KafkaError | None) -> str:
-    for answer in answers:
-        if not isinstance(answer, int):
-            return "its leader did not answer" if answer is None else describe_error(answer)
-    return ""

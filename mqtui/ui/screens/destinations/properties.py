@@ -6,17 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
-from mqtui.domain.errors import MqtuiError
-from mqtui.domain.resource import Ref
+from mqtui.domain.name_quoting import command
 from mqtui.domain.topology import Property
-from mqtui.ui.render.broker_status import error_lines
+from mqtui.services.session import Session
 from mqtui.ui.render.destinations.groups import GroupRow, describe_group, group_lines
 from mqtui.ui.render.destinations.properties import PropertyRenderer, describe_property, shown_value
-from mqtui.ui.render.table_model import Cell
-from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.destination_tab import DestinationTab
-from mqtui.ui.screens.list_screen import ListScreen, resource_copy_choices
-from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.screens.destinations.read_tab import ReadTab
+from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -24,7 +20,7 @@ READERS = ("group", "consumer")
 """Parts that an adapter lists readers in; where it lists none, the last poll's are shown."""
 
 
-class PropertiesScreen(DestinationTab, ListScreen[Property]):
+class PropertiesScreen(ReadTab[Property]):
     """Properties as rows. They are asked for when it is opened, and by `r`."""
 
     screen_name = "Describe"
@@ -39,47 +35,14 @@ class PropertiesScreen(DestinationTab, ListScreen[Property]):
         "thing.copy",
         "nav.back",
     )
-    own_order = "as the broker groups them"
-
-    def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
-        super().__init__()
-        self.broker_session = broker_session
-        self.ref = ref
-        self.properties: Sequence[Property] | None = None
-        self.error: MqtuiError | None = None
 
     def body(self) -> Iterable[Widget]:
         self.renderer = PropertyRenderer()
         self.table: RowTable[Property] = RowTable(self.renderer)
         yield Pane(self.table, name=f"{self.ref.kind} {self.ref.name}")
 
-    def crumbs(self) -> tuple[str, ...]:
-        return ("Destinations", self.ref.name)
-
-    def on_mount(self) -> None:
-        """Ask the broker."""
-        self.read()
-
-    @handles("read.again")
-    def read(self) -> None:
-        """Ask the broker again."""
-        self.run_worker(self._read(), exclusive=True, group="read", exit_on_error=False)
-
-    async def _read(self) -> None:
-        session = self.broker_session.session
-        if session is None:
-            self.prompt_line.set_status("the broker is not open", "warn")
-            return
-        try:
-            found, self.error = await session.broker.catalog.list_properties(self.ref), None
-        except MqtuiError as error:
-            self.error = error
-            if self.properties is not None:
-                self.show_error(error)
-        else:
-            self.properties = found
-        if self.is_attached:
-            self.refresh_figures()
+    async def ask(self, session: Session) -> Sequence[Property]:
+        return await session.broker.catalog.list_properties(self.ref)
 
     def refresh_figures(self) -> None:
         """Show what is known, in columns as wide as that."""
@@ -88,34 +51,21 @@ class PropertiesScreen(DestinationTab, ListScreen[Property]):
 
     def items(self) -> list[Property]:
         """What the broker said, and the groups of the last poll where it was not asked for readers."""
-        found = list(self.properties or ())
+        found = super().items()
         snapshot = self.broker_session.snapshot
-        if self.properties is None or snapshot is None or any(each.part in READERS for each in found):
+        if self.answer is None or snapshot is None or any(each.part in READERS for each in found):
             return found
         groups = group_lines(self.broker_session.kind, snapshot, self.ref)
         return [*found, *map(_group_line, groups)]
-
-    @property
-    def is_unread(self) -> bool:
-        """Whether the broker has not answered yet."""
-        return self.properties is None and self.error is None
-
-    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
-        if self.error is not None and self.properties is None:
-            return error_lines(self.error)
-        return super().status_lines(lost)
 
     def describe_row(self, item: Property) -> str:
         return describe_property(item)
 
     def copy_choices(self, item: Property) -> dict[str, tuple[str, str]]:
-        """Its value, its name, and the reference of the destination."""
-        name = resource_copy_choices(self.ref, self.broker_session.address)
-        return {"y": ("value", shown_value(item)), "k": ("name", item.name), "r": name["r"]}
-
-    def stop_reading(self) -> bool:
-        """Stop asking."""
-        return bool(self.workers.cancel_group(self, "read"))
+        """Its value, its name, the reference of the destination, and the command that prints all this."""
+        address = self.broker_session.address
+        name = resource_copy_choices(self.ref, address, *command("describe", address, self.ref))
+        return {"y": ("value", shown_value(item)), "k": ("name", item.name), "r": name["r"], "c": name["c"]}
 
 
 def _group_line(line: GroupRow) -> Property:
