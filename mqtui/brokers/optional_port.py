@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mqtui.brokers.port import Batch
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
     from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
     from mqtui.domain.topology import Inventory
+    from mqtui.domain.transactions import OpenTransaction
 
 
 @runtime_checkable
@@ -113,6 +114,37 @@ class ListsNodes(Protocol):
         Raises:
             Unsupported, NotAuthorised, CannotConnect, BrokerTrouble: it can't be asked.
         """
+
+
+@runtime_checkable
+class ListsTransactions(Protocol):
+    """A broker with transactions that hold back readers while they are open; `Writer.apply` aborts one by a plan."""
+
+    async def open_transactions(
+        self, ref: Ref | None = None, partition: int | None = None
+    ) -> Inventory[OpenTransaction]:
+        """Those that are open, everywhere, in one destination or in one partition; the longest open first.
+
+        Raises:
+            CannotConnect, BrokerTrouble: they can't be asked for.
+        """
+
+
+@runtime_checkable
+class TellsAges(Protocol):
+    """A reader that can tell when messages at given offsets were written, in as few requests as for one."""
+
+    async def times_from(self, ref: Ref, starts: Mapping[int, int]) -> Mapping[int, int]:
+        """By partition the time, in ms since the epoch, of the first message from an offset on.
+
+        Left out where there is none, or it has no time. A message of an open transaction counts.
+
+        Raises:
+            NotFound: the destination does not exist.
+        """
+
+    async def retention(self, ref: Ref) -> int | None:
+        """For how many milliseconds a message is kept at least; None where without limit, or it is not known."""
 
 
 @runtime_checkable

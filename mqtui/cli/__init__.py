@@ -43,6 +43,7 @@ COMMANDS = {
     "claim": "Reassign pending entries to another consumer.",
     "ack": "Acknowledge pending entries.",
     "offsets": "Set where a consumer group reads on, skip messages, delete a group.",
+    "transactions": "Open transactions of Kafka: whose, since when; abort one.",
     "dlq": "Find dead letters, or group those of one destination by cause.",
     "redrive": "Send dead letters back where they came from.",
     "discard": "Take dead letters out, keeping them in a bundle.",

@@ -46,7 +46,7 @@ EXAMPLES = {
     "lag": (
         "mqtui lag shop",
         "mqtui lag shop shipping --fail 1000",
-        "mqtui lag shop --words",
+        "mqtui lag shop shipping --words",
         "mqtui lag shop --watch",
     ),
     "pending": ("mqtui pending shop payments ledger", "mqtui pending shop payments ledger --min-idle 2h"),
@@ -57,6 +57,7 @@ EXAMPLES = {
         "mqtui offsets shop shipping orders --partition 4 --skip 1 --copy-to dead --yes",
         "mqtui offsets shop old-group --delete --confirm old-group",
     ),
+    "transactions": ("mqtui transactions shop", "mqtui transactions shop --abort billing-7 --dry-run"),
     "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ", "mqtui dlq shop orders.DLQ --fail 100 --oldest 2h"),
     "redrive": (
         "mqtui redrive shop orders.DLQ --cause 6406d8c4 --dry-run",

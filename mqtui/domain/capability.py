@@ -25,12 +25,14 @@ class Verb(StrEnum):
     PUT_BACK = "putback"
     REGISTER = "register"
     OFFSETS = "offsets"
+    TRANSACTIONS = "transactions"
+    ABORT = "abort"
 
 
 WRITES = frozenset(
     {
         *(Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK),
-        *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER, Verb.OFFSETS),
+        *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER, Verb.OFFSETS, Verb.ABORT),
     }
 )
 

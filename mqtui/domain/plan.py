@@ -15,6 +15,7 @@ from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.schema import RegisteredSchema
+from mqtui.domain.transactions import OpenTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,13 @@ class DeleteGroup:
     moves: tuple[OffsetMove, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AbortTransaction:
+    """Abort an open transaction: its producer is fenced, or abort markers end it where no coordinator knows it."""
+
+    transaction: OpenTransaction
+
+
 OffsetStep: TypeAlias = SetOffsets | SkipWithCopies | DeleteGroup
 
 Step: TypeAlias = (
@@ -160,6 +168,7 @@ Step: TypeAlias = (
     | SetOffsets
     | SkipWithCopies
     | DeleteGroup
+    | AbortTransaction
 )
 
 
@@ -237,7 +246,9 @@ class Plan:
         """The names of all that the plan writes to, for the audit."""
         subjects = (f"subject:{step.subject}" for step in self.steps if isinstance(step, RegisterSchema))
         groups = (str(step.group) for step in self.steps if isinstance(step, SetOffsets | SkipWithCopies | DeleteGroup))
-        return (*map(str, self.targets()), *groups, *subjects)
+        aborted = (step.transaction for step in self.steps if isinstance(step, AbortTransaction))
+        transactions = (f"transaction:{each.transactional_id or each.producer_id}" for each in aborted)
+        return (*map(str, self.targets()), *groups, *subjects, *transactions)
 
 
 @dataclass(frozen=True, slots=True)

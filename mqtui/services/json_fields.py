@@ -199,6 +199,15 @@ FIELDS = {
     "broker_state": JsonField(TEXT, "the broker's own word for the state of a group"),
     "words": JsonField(TEXT, "how the group goes, in a sentence; whether it moves is known from a second look on"),
     "parts": JsonField(_list(_named("part")), "lag of each partition"),
+    "in_per_second": JsonField(FIGURE, "messages that arrive in a second, from two looks"),
+    "out_per_second": JsonField(FIGURE, "messages that the group reads in a second, from two looks"),
+    "lag_seconds": JsonField(
+        FIGURE, "age of the oldest message that is not read; exact where that message itself was read"
+    ),
+    "eta_seconds": JsonField(FIGURE, "seconds until nothing waits; null where the lag does not shrink"),
+    "deleted_in_seconds": JsonField(NUMBER, "until retention may delete the first message that is not read"),
+    "next_message": JsonField(TEXT, "what is known of the message at which the group does not move"),
+    "assigned_to": JsonField(NAME, "the member that the partition is assigned to"),
     "committed": JsonField(TEXT_OR_NULL, "committed position"),
     "end": JsonField(TEXT_OR_NULL, "end of the partition"),
     "lag": JsonField(FIGURE, "messages the group can still read"),
@@ -211,6 +220,16 @@ FIELDS = {
     "reads_again": JsonField(FIGURE, "messages that it has read before and reads again"),
     "from_time": JsonField(TIME, "of the message that is read next"),
     "to_time": JsonField(TIME, "of the message that is to be read next"),
+    # transactions
+    "transactional_id": JsonField(TEXT_OR_NULL, "transactional id; null where no coordinator lists the transaction"),
+    "producer_id": JsonField(INTEGER, "producer id of a transaction"),
+    "producer_epoch": JsonField(INTEGER, "its epoch"),
+    "open_since": JsonField(TIME, "when the transaction began; null where only its last record is known"),
+    "last_record": JsonField(TIME, "when it wrote its last record"),
+    "timeout_ms": JsonField(MILLISECONDS, "its time-out"),
+    "open_in": JsonField(_list(_named("open_partition")), "partitions that it has records in, or may write to"),
+    "start_offset": JsonField(INTEGER_OR_NULL, "its first offset there: readers of what is committed wait before it"),
+    "aborted": JsonField(TEXT, "the transaction that was aborted"),
     # dead letters
     "letters": JsonField(FIGURE, "number of dead letters"),
     "letter": JsonField(NAME, "position of one letter"),
@@ -225,10 +244,11 @@ FIELDS = {
     "last": JsonField(TIME, "when the last letter died"),
     # plans
     "plan": JsonField(_named("plan"), "what would be done"),
-    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack, offsets, register"),
+    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack, offsets, register, abort"),
     "steps": JsonField(_list(_named("step")), "what is done, in order"),
     "step": JsonField(
-        TEXT, "take, deliver, remove, send, listen, peek, claim, ack, unmark, create, register, set, skip or delete"
+        TEXT,
+        "take, deliver, remove, send, listen, peek, claim, ack, unmark, create, register, set, skip, delete or abort",
     ),
     "note": JsonField(TEXT, "a remark to a step"),
     "count": JsonField(FIGURE, "messages, letters or entries of a plan or step"),

@@ -24,10 +24,11 @@ PLAN_FIELDS = "id verb profile broker steps summary risks guarantee header_chang
 PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters keys decode secret brokers"
 STEP_OPTIONS = (
     "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
-    " subject language"
+    " subject language transactional_id producer_id"
 )
 SUBJECT_FIELDS = "subject schema_versions schema_version schema_id language compatibility used_by"
 MESSAGE_OPTIONS = "partition offset id headers fields decoded schema report exchange routing_key properties redelivered"
+MOVEMENT_OPTIONS = "in_per_second out_per_second lag_seconds eta_seconds deleted_in_seconds"
 
 ROWS = {
     # lines
@@ -69,7 +70,17 @@ ROWS = {
         "target data_bytes disk_free disk_total memory memory_limit why",
     ),
     "consumer_group": _row("A consumer group.", "group type state members reads pending", "target why"),
-    "group_lag": _row("The lag of a group.", "group state broker_state words parts lag", "target lost uncommitted why"),
+    "group_lag": _row(
+        "The lag of a group.",
+        "group state broker_state words parts lag",
+        f"{MOVEMENT_OPTIONS} target lost uncommitted why",
+    ),
+    "open_transaction": _row(
+        "A transaction that is open.",
+        "transactional_id producer_id producer_epoch state broker_state open_since last_record timeout_ms open_in",
+        "why",
+    ),
+    "transaction_aborted": _row("A transaction was aborted.", "verb aborted notes"),
     "pending_entry": _row(
         "An entry that was delivered and not acknowledged.",
         "resource group id consumer idle_ms deliveries read_at",
@@ -153,7 +164,12 @@ ROWS = {
     # parts of lines
     "reference": _row("A destination by name and kind.", "resource kind"),
     "member": _row("A consumer of a group.", "name client host assigned pending idle_ms inactive_ms"),
-    "part": _row("The lag in one partition.", "resource partition committed end lag", "lost uncommitted why"),
+    "part": _row(
+        "The lag in one partition.",
+        "resource partition committed end lag",
+        f"{MOVEMENT_OPTIONS} assigned_to next_message lost uncommitted why",
+    ),
+    "open_partition": _row("A partition that a transaction is open in.", "resource partition start_offset last_record"),
     "plan": _row("A plan.", PLAN_FIELDS, "why"),
     "step": _row("A step of a plan.", "step", STEP_OPTIONS),
     "fact": _row("A term of a plan.", "label text"),
@@ -191,6 +207,7 @@ COMMANDS = {
     "claim": "planned entries_changed",
     "ack": "planned entries_changed",
     "offsets": "planned offset_move offsets_changed",
+    "transactions": "open_transaction planned transaction_aborted",
     "dlq": "dead_letter_destination cause",
     "redrive": RUN_ROWS,
     "discard": RUN_ROWS,

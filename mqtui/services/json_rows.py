@@ -1,4 +1,4 @@
-"""Everything else as JSON rows: plans, outcomes, causes, destinations, groups, lag, pending entries, errors.
+"""Everything else as JSON rows: plans, outcomes, causes, destinations, groups, pending entries, errors.
 
 Rows are dictionaries for `orjson.dumps`. Names that are not UTF-8 are `{"base64"}`; figures are written by
 `jsonlines.add_figures`; times are milliseconds since the epoch.
@@ -13,9 +13,9 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.group_offsets import OffsetMove
-from mqtui.domain.lag_assessment import LagAssessment
 from mqtui.domain.message import Offset, Position
 from mqtui.domain.plan import (
+    AbortTransaction,
     Acknowledge,
     Claim,
     CreateStateTopic,
@@ -37,8 +37,8 @@ from mqtui.domain.plan import (
 from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Outcome, Selection
 from mqtui.domain.resource import Ref
-from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
-from mqtui.services.jsonlines import Json, add_figures, figure_json, name_or_base64
+from mqtui.domain.topology import Destination, Group, Member, PendingEntry
+from mqtui.services.jsonlines import Json, add_figures, name_or_base64
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import DeadLetterDestination
@@ -180,36 +180,6 @@ def group_row(group: Group) -> Json:
     return row
 
 
-def lag_row(lag: GroupLag, assessment: LagAssessment) -> Json:
-    """A group's lag, by partition and in all. `lost` and `uncommitted` are there where they are not 0."""
-    parts = [
-        add_figures(
-            {
-                "resource": name_or_base64(part.resource.name),
-                "partition": part.partition,
-                "committed": part.committed or None,
-                "end": part.end or None,
-            },
-            lag=part.lag,
-        )
-        | _lag_notes(part)
-        for part in lag.parts
-    ]
-    row: Json = {
-        "group": name_or_base64(lag.group.name),
-        "state": assessment.state.value,
-        "broker_state": lag.state,
-        "words": _clean(assessment.words),
-        "parts": parts,
-    }
-    return add_figures(row, lag=lag.total) | _lag_notes(lag)
-
-
-def _lag_notes(lag: PartitionLag | GroupLag) -> Json:
-    told: Json = {"lost": figure_json(lag.lost)} if lag.lost.number else {}
-    return told | ({"uncommitted": lag.uncommitted} if lag.uncommitted else {})
-
-
 def offset_move_row(move: OffsetMove) -> Json:
     """One partition of an offsets preview."""
     row: Json = {
@@ -314,6 +284,9 @@ def _step(step: Step) -> Json:
         case SkipWithCopies(group, _, copies):
             counted: Json = {"group": name_or_base64(group.name), "count": len(copies)}
             return {"step": "skip"} | _ref_fields(step.target) | counted
+        case AbortTransaction(transaction):
+            named = {"transactional_id": transaction.transactional_id, "producer_id": transaction.producer_id}
+            return {"step": "abort"} | named
 
 
 def _to(step: str, target: Ref, note: str) -> Json:

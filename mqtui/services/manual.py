@@ -36,7 +36,7 @@ PAGES_OF_COMMANDS = {
     **dict.fromkeys(("describe", "partitions", "topology"), "looking"),
     **dict.fromkeys(("dlq", "redrive", "discard", "runs"), "dead-letters"),
     **dict.fromkeys(("claim", "ack"), "pending"),
-    "offsets": "offsets",
+    **dict.fromkeys(("offsets", "transactions"), "offsets"),
     "publish": "publishing",
     "schema": "schemas",
     "watch": "alerts",

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import (
+    AbortTransaction,
     Acknowledge,
     Claim,
     CreateStateTopic,
@@ -191,6 +192,8 @@ def describe_step(step: Step) -> str:
         case SkipWithCopies(group, move, copies):
             where = f"{move.resource}, partition {move.partition}"
             return f"copy {pluralize(len(copies), 'message')} to {step.target}, and set {group} behind them in {where}"
+        case AbortTransaction(transaction):
+            return f"abort the transaction of {transaction.transactional_id or f'producer {transaction.producer_id}'}"
 
 
 def _in_parentheses(note: str) -> str:

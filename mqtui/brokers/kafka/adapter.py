@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mqtui.domain.placement import ClusterNode, PartitionStatus
     from mqtui.domain.plan import Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
+    from mqtui.domain.transactions import OpenTransaction
 
 
 def connect(address: Address) -> KafkaAdapter:
@@ -148,6 +149,14 @@ class KafkaBroker:
         from mqtui.brokers.kafka.read.nodes import list_nodes
 
         return await list_nodes(self._clients)
+
+    async def open_transactions(
+        self, ref: Ref | None = None, partition: int | None = None
+    ) -> Inventory[OpenTransaction]:
+        """By partitions with a last stable offset before their end, their leaders, and all coordinators."""
+        from mqtui.brokers.kafka.read.transactions import list_open_transactions
+
+        return await list_open_transactions(self._clients, self.catalog, ref, partition)
 
 
 class KafkaWriter:

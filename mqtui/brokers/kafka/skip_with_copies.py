@@ -1,4 +1,4 @@
-"""Skips messages of a group with copies: copies and offset are committed in one transaction.
+"""Skips messages of a group with copies: copies and offset are committed in one transaction (K21).
 
 The transactional id is the group's own: a run that follows a killed one ends its transaction first (K1), and only then
 reads where the group stands. So a message is either copied and skipped, or neither.

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
+from mqtui.brokers.kafka.abort_transaction import abort_transaction
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.brokers.kafka.errors import unwrap
 from mqtui.brokers.kafka.offset_steps import apply_offset_step
@@ -23,6 +24,7 @@ from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import (
+    AbortTransaction,
     CreateStateTopic,
     DeleteGroup,
     Plan,
@@ -59,6 +61,8 @@ async def apply_step(clients: KafkaClients, plan: Plan, step: Step) -> StepResul
             return await wait_uncancelled(
                 submit_to_thread("putback", lambda: _unmark(clients, topic, author, run, offsets))
             )
+        case AbortTransaction(transaction):
+            return await abort_transaction(clients, transaction)
         case SetOffsets() | SkipWithCopies() | DeleteGroup():
             return await apply_offset_step(clients, step)
         case _:

@@ -22,6 +22,10 @@ NO_OFFSETS = not_supported(
     "A reader of a stream says where it begins when it subscribes (x-stream-offset); what the stream protocol stores "
     "under a consumer's name can be set by that protocol alone.",
 )
+NO_TRANSACTIONS = not_supported(
+    "a transaction of AMQP belongs to its channel and holds back nobody: it can't be listed",
+    "It ends with the channel.",
+)
 READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
@@ -45,6 +49,8 @@ def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:
         return NO_PENDING
     if verb is Verb.OFFSETS:
         return NO_OFFSETS
+    if verb in (Verb.TRANSACTIONS, Verb.ABORT):
+        return NO_TRANSACTIONS
     if ref is None:
         return None
     if ref.kind is Kind.EXCHANGE and verb in READING_VERBS:

@@ -21,6 +21,8 @@ async def can(server: RedisServerInfo, verb: Verb, ref: Ref | None) -> Support:
     """Whether kind and version allow a verb. Missing rights are named by the plan."""
     if verb is Verb.SPEND:
         return not_supported("not applicable: reading a stream does not consume", "Use peek.")
+    if verb in (Verb.TRANSACTIONS, Verb.ABORT):
+        return not_supported("a transaction of Redis (MULTI) is carried out at once: none is ever open for others")
     if ref is not None and ref.kind is not Kind.STREAM:
         return not_supported(f"Redis has no {ref.kind}", "Its destinations are streams.")
     version = await server.version()
