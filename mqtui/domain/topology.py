@@ -159,16 +159,28 @@ class PartitionLag:
     lag: Figure
     lost: Figure = NOTHING_LOST
     uncommitted: int = 0
+    member: str = ""
+    """The consumer that alone is assigned the partition; "" where there is none, or several share it."""
+
+    arrived: int | None = None
+    """How many messages ever arrived, where positions are no numbers and the broker counts."""
+
+    read: int | None = None
+    """How many of them the group has read."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupLag:
-    """The lag of a group: by partition (those it has committed or is assigned), and in total."""
+    """The lag of a group: by partition (those it has committed or is assigned), and in total.
+
+    `members` is the number of its consumers, None where that was not asked for.
+    """
 
     group: Ref
     state: str
     parts: tuple[PartitionLag, ...]
     total: Figure
+    members: int | None = None
 
     @property
     def lost(self) -> Figure:

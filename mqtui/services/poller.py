@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from time import monotonic, time
 
-from mqtui.brokers.loop_yield import yield_to_loop
+from mqtui.brokers.loop_yield import TimeSlices, yield_to_loop
 from mqtui.brokers.registry import all_traits
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
@@ -23,6 +23,7 @@ from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination
 from mqtui.services import deadletters, lag
 from mqtui.services.browse import sort_destinations
 from mqtui.services.header_search import HeaderSearch
+from mqtui.services.lag_history import LagHistory
 from mqtui.services.session import Session
 
 POLL_SECONDS = {traits.kind: traits.poll_seconds for traits in all_traits()}
@@ -70,6 +71,9 @@ class BrokerSnapshot:
 
     waiting: Series = field(default_factory=lambda: Series(SERIES_LENGTHS["backlog"], 1.0))
     """The backlog over time."""
+
+    lag_history: LagHistory = field(default_factory=LagHistory)
+    """How each group goes, and since when."""
 
     as_of: float = 0.0
     poll_seconds: float = 0.0
@@ -248,6 +252,10 @@ class Poller:
             snapshot.trend(ref, "lag").add(now, figures.total.number)
             if number % SAMPLES_PER_SLICE == 0:
                 await yield_to_loop()
+        slices = TimeSlices()
+        for _ in snapshot.lag_history.record(now, time(), snapshot.lags):
+            if slices.is_over:
+                await slices.yield_to_loop()
         for place in snapshot.dead_letters:
             snapshot.trend(place.ref, "letters").add(now, place.letters.number)
         await yield_to_loop()

@@ -28,7 +28,10 @@ def test_set_and_put_back(mqtui: Mqtui, redis: BrokerFixture) -> None:
     assert (done["verb"], done["asked"], done["done"]) == ("offsets", 1, 1)
     (row,) = mqtui("lag", redis.url, f"{name}/{GROUP}", "--words", "--json").ok().rows()
     assert (row["lag"], row["state"], row["broker_state"]) == (3, "stalled", "members")
-    assert row["words"].startswith("stalled: nothing was committed in 3s")
+    assert row["words"].startswith("stalled at 0-0: nothing was committed in at least 3s")
+    assert row["lag_seconds"] > 0, "the entry itself was read"
+    assert row["eta_seconds"] is None and "does not shrink" in row["why"]
+    assert row["parts"][0]["next_message"].startswith("reads 0-1 next: ")
     assert f"offsets {done['run'][:4].upper()}" in mqtui("runs", "show", done["run"]).ok().text
     mqtui("runs", "report", done["run"], "--markdown").ok()
     mqtui("runs", "resume", done["run"], "--dry-run").ok()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mqtui.domain.figure import at_most, exact, total, unknown
-from mqtui.domain.lag_assessment import assess
+from mqtui.domain.lag_assessment import LAG_RULES, LagState, Memory, Standstill, assess
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import GroupLag, PartitionLag
-from mqtui.services.lag_looks import LagLooks
 
 ORDERS = Ref(Kind.TOPIC, "orders")
 SECONDS = 3.0
@@ -23,8 +24,8 @@ def group(*parts: tuple[int, int], state: str = "Stable") -> GroupLag:
     return GroupLag(Ref(Kind.GROUP, "shipping"), state, rows, total(row.lag for row in rows))
 
 
-def queue(waiting: int) -> GroupLag:
-    row = PartitionLag(Ref(Kind.QUEUE, "work"), 0, "", "", exact(waiting))
+def queue(waiting: int, arrived: int | None = None, read: int | None = None) -> GroupLag:
+    row = PartitionLag(Ref(Kind.QUEUE, "work"), 0, "", "", exact(waiting), arrived=arrived, read=read)
     return GroupLag(Ref(Kind.GROUP, "work"), "running", (row,), row.lag)
 
 
@@ -73,25 +74,57 @@ def test_what_is_not_known_is_said() -> None:
     assert assess(row, row, SECONDS).words == "not known: no committed offset"
 
 
-def test_a_look_is_compared_with_one_of_half_a_minute() -> None:
-    """At most three looks are kept, whatever their number, so that memory stays flat."""
-    looks: LagLooks[str] = LagLooks()
-    for turn in range(100):
-        row = group((turn * 10, 5_000 + turn * 20))
-        looks.add(turn * 2.0, {"g": row})
-        assert looks.tells_movement is (turn > 0)
-    assert len(looks._looks) <= 3
-    assert looks.assess("g", row).words == "slow: 10/s in, 5/s out: falls behind 5/s"
-    assert "one look" in looks.assess("other", row).words
+def assigned(*parts: tuple[int, int, str], members: int) -> GroupLag:
+    """A group whose partitions have a member each, and its number of members."""
+    plain = group(*((at, end) for at, end, _ in parts))
+    rows = tuple(replace(row, member=member) for row, (_, _, member) in zip(plain.parts, parts, strict=True))
+    return replace(plain, parts=rows, members=members)
 
 
-def test_a_screen_that_is_drawn_again_has_seen_nothing_new() -> None:
-    """Nor has one that is drawn while a poll goes on: its figures are new, their time is that of the poll before."""
-    looks: LagLooks[str] = LagLooks()
-    first, second = {"g": group((10, 5_000))}, {"g": group((40, 5_000))}
-    looks.add(1.0, first)
-    looks.add(2.0, first)
-    assert not looks.tells_movement
-    looks.add(1.0, second)
-    looks.add(3.0, second)
-    assert "stalled" not in looks.assess("g", second["g"]).words
+def test_a_stopped_group_says_since_when() -> None:
+    stopped = group((0, 9), state="Empty")
+    memory = Memory(stopped="since 02:53")
+    assert assess(stopped, memory=memory).words == "stopped since 02:53: no members, ≤ 9 waiting"
+
+
+def test_a_stuck_group_says_for_how_long_and_that_its_member_is_alive() -> None:
+    before = assigned((7, 900, "ship-2"), (0, 50, "ship-1"), members=2)
+    now = assigned((7, 960, "ship-2"), (45, 60, "ship-1"), members=2)
+    told = assess(now, before, 30.0, Memory(standstill=lambda part: Standstill(1020.0)))
+    assert told.words == ("stuck on 0/7 for 17m, while others move and its member ship-2 is alive; ≤ 953 waiting there")
+
+
+def test_a_group_of_one_partition_says_where_it_stalls() -> None:
+    before, now = assigned((7, 900, "ship-2"), members=1), assigned((7, 960, "ship-2"), members=1)
+    told = assess(now, before, 30.0, Memory(standstill=lambda part: Standstill(1020.0, at_least=True)))
+    assert told.words == (
+        "stalled at 0/7: nothing was committed in at least 17m and its member ship-2 is alive; ≤ 953 waiting"
+    )
+
+
+def test_more_members_than_partitions_are_told_where_it_falls_behind() -> None:
+    before = assigned((0, 9_000, "a"), (0, 9_000, "b"), (0, 9_000, "c"), members=5)
+    now = assigned((9, 9_900, "a"), (9, 9_900, "b"), (9, 9_900, "c"), members=5)
+    assert assess(now, before, SECONDS).words.endswith("; 5 members for 3 partitions: 2 have nothing to do")
+
+
+def test_counters_of_a_queue_tell_rates_once_the_looks_are_far_enough_apart() -> None:
+    """The management API samples them every few seconds."""
+    before, now = queue(500, 1_500, 1_000), queue(600, 2_100, 1_500)
+    assert assess(now, before, 3.0).words == "slow: falls behind 33/s, 600 waiting"
+    assert assess(now, before, 30.0).words == "slow: 20/s in, 17/s out: falls behind 3/s"
+    still = assess(queue(600, 1_600, 1_000), before, 30.0)
+    assert (still.state, still.words) == ("stalled", "stalled at work: nothing was read in 30s; 600 waiting")
+
+
+def test_what_two_near_looks_tell_is_not_settled() -> None:
+    """Consumers that commit every five seconds look stalled for three."""
+    before, now = group((5, 900)), group((5, 960))
+    assert [assess(now, before, seconds).is_settled for seconds in (3.0, 30.0)] == [False, True]
+    assert assess(group((0, 9), state="Empty")).is_settled
+    assert assess(group((9, 9))).is_settled
+    assert not assess(group((0, 9))).is_settled
+
+
+def test_every_state_has_its_rule() -> None:
+    assert set(LAG_RULES) == set(LagState)

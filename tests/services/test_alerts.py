@@ -41,6 +41,7 @@ class Polls:
         for _ in range(times):
             self.now = Instant(self.now.monotonic + seconds, self.now.wall + seconds)
             self.snapshot.lags = dict(self.snapshot.lags)
+            self.snapshot.lag_history.add(self.now.monotonic, self.now.wall, self.snapshot.lags)
             for ref, row in self.snapshot.lags.items():
                 self.snapshot.trend(ref, "lag").add(self.now.monotonic, row.total.number)
             for place in self.snapshot.dead_letters:

@@ -32,6 +32,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.services import json_rows
 from mqtui.services.jsonlines import Json, add_figures, dump, figure_json
+from mqtui.services.lag_rows import lag_row
 
 GOLDEN = Path(__file__).parent / "golden"
 DLQ, ORDERS, STREAM = Ref(Kind.TOPIC, "orders.DLQ"), Ref(Kind.TOPIC, "orders"), Ref(Kind.STREAM, "payments")
@@ -83,7 +84,7 @@ ERROR = Refused("redrive is refused", "the profile prod-eu is read-only", "Use a
         ("plan", json_rows.plan_row(PLAN)),
         ("outcome", json_rows.result_row(RESULT)),
         ("cause", json_rows.cause_row(CAUSE)),
-        ("lag", json_rows.lag_row(LAG, assess(LAG))),
+        ("lag", lag_row(LAG, assess(LAG))),
         ("error", json_rows.error_row(ERROR, 4)),
     ],
 )

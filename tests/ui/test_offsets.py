@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.lag_looks import LagLooks
-from mqtui.ui.screens.destinations.groups import GroupsScreen
+from mqtui.services.lag_history import LagHistory
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -46,15 +45,17 @@ async def test_what_a_group_stands_at(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("2").moves_to("shipping").presses("enter", "g").on_row("shipp")
         await user.presses("O").reads_in_prompt("shipping on orders, partition 4: read on from").presses("esc")
-        await user.presses("enter").is_at("MessagesScreen").reads_in_prompt("shipping is at 4/3")
+        await user.presses("enter").is_at("StuckRecordScreen").reads_in_prompt("shipping is at 4/3")
         position = dev.kafka.topics["orders"].partitions[4].records[3].position
         await user.until(lambda: user.screen.table.current.position == position, "the cursor is on it")  # type: ignore[attr-defined]
 
 
-def kafka_looks(user: User) -> LagLooks[Ref] | None:
-    """What the list of groups has seen of Kafka since it was opened."""
-    screen = user.console.screen
-    return screen.looks.get(BrokerKind.KAFKA) if isinstance(screen, GroupsScreen) else None
+def kafka_looks(user: User) -> LagHistory | None:
+    """What the polls saw of Kafka's groups."""
+    for broker_session in user.console.broker_sessions:
+        if broker_session.kind is BrokerKind.KAFKA and broker_session.snapshot is not None:
+            return broker_session.snapshot.lag_history
+    return None
 
 
 def looked_twice(user: User) -> bool:

@@ -16,7 +16,6 @@ from mqtui.domain.problems import SETTINGS, find_absent_consumers, find_full_que
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Group
 from mqtui.services.deadletters import DeadLetterDestination
-from mqtui.services.lag_looks import LagLooks
 from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
 
 FINDINGS_PER_SLICE = 500
@@ -45,7 +44,7 @@ def unreachable_finding(target: str, rules: RuleSet, error: MqtuiError) -> Findi
     )
 
 
-def finding_slices(broker: WatchedBroker, snapshot: BrokerSnapshot, looks: LagLooks[Ref]) -> Iterator[list[Finding]]:
+def finding_slices(broker: WatchedBroker, snapshot: BrokerSnapshot) -> Iterator[list[Finding]]:
     """What is wrong by the newest poll, in slices."""
     if snapshot.error is not None:
         away = unreachable_finding(broker.target, broker.rules, snapshot.error)
@@ -55,7 +54,7 @@ def finding_slices(broker: WatchedBroker, snapshot: BrokerSnapshot, looks: LagLo
     groups = [] if traits_of(broker.kind).lends else snapshot.groups
     for start in range(0, len(groups), FINDINGS_PER_SLICE):
         part = groups[start : start + FINDINGS_PER_SLICE]
-        yield [finding for group in part for finding in _group(broker, snapshot, looks, group)]
+        yield [finding for group in part for finding in _group(broker, snapshot, group)]
     limited = [row for row in snapshot.destinations if not SETTINGS.isdisjoint(row.facts)]
     known = {row.ref for row in snapshot.destinations} if limited else set()
     for start in range(0, len(limited), FINDINGS_PER_SLICE):
@@ -78,7 +77,7 @@ def _finding(
     return [] if rule is None else [Finding(rule, broker.target, ref, what, evidence, value=value)]
 
 
-def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, looks: LagLooks[Ref], group: Group) -> Iterator[Finding]:
+def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Iterator[Finding]:
     lag, ref = snapshot.lags.get(group.ref), group.ref
     waiting = None if lag is None else lag.total.number
     if group.why:
@@ -97,7 +96,8 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, looks: LagLooks[Ref]
     if not waiting or not group.member_count:
         return
     grows = snapshot.is_stalled(ref, broker.stalled_polls)
-    how = looks.assess(ref, lag) if looks.tells_movement else LagAssessment(LagState.UNKNOWN, "")
+    report = snapshot.lag_history.reports.get(ref)
+    how = LagAssessment(LagState.UNKNOWN, "") if report is None else report.assessment
     words = how.words if how.state is not LagState.UNKNOWN else f"{lag.total} waiting, more at each poll"
     yield from _finding(broker, Condition.LAG_GROWS, ref, f"{ref.name} falls behind", words if grows else "", waiting)
     still = how.words if how.state in DOES_NOT_MOVE else ""

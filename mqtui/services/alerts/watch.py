@@ -10,9 +10,7 @@ from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.alert import Alert, AlertEvent, Finding, Mute, RuleSet
 from mqtui.domain.alert_engine import AlertEngine, Instant
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.resource import Ref
 from mqtui.services.alerts.findings import WatchedBroker, finding_slices, is_complete, unreachable_finding
-from mqtui.services.lag_looks import LagLooks
 from mqtui.services.poller import BrokerSnapshot
 
 
@@ -28,7 +26,6 @@ class AlertWatch:
         self.engine = engine or AlertEngine()
         self.mutes: list[Mute] = []
         self._clock = clock
-        self._looks: dict[str, LagLooks[Ref]] = {}
 
     @property
     def alerts(self) -> list[Alert]:
@@ -43,11 +40,8 @@ class AlertWatch:
     async def judge(self, broker: WatchedBroker, snapshot: BrokerSnapshot) -> list[AlertEvent]:
         """The events of a poll that has just ended."""
         now = self._clock()
-        looks = self._looks.setdefault(broker.target, LagLooks())
-        if snapshot.error is None:
-            looks.add(now.monotonic, snapshot.lags)
         found: list[Finding] = []
-        for part in finding_slices(broker, snapshot, looks):
+        for part in finding_slices(broker, snapshot):
             found += part
             await yield_to_loop()
         return self._update(broker.target, broker.rules, found, now, complete=is_complete(snapshot))

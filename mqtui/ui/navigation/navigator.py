@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mqtui.domain.message import Message
     from mqtui.domain.plan import Plan, StepResult
     from mqtui.domain.policy import Consent
+    from mqtui.domain.topology import GroupLag, PartitionLag
     from mqtui.profiles.model import Profile
     from mqtui.services.cause_samples import CauseSamples
     from mqtui.services.deadletters import DeadLetterDestination
@@ -167,6 +168,10 @@ class Navigator:
     async def messages_around(self, broker_session: BrokerSession, ref: Ref, position: Position) -> None:
         """The messages around a position that is known to be there."""
         await self._show("messages", broker_session, ref, position)
+
+    async def stuck_record(self, broker_session: BrokerSession, lag: GroupLag, part: PartitionLag) -> None:
+        """The message that a group reads next in a partition, with its neighbours and what keeps the group there."""
+        await self._show("stuck_record", broker_session, lag, part)
 
     async def follow(self, broker_session: BrokerSession, ref: Ref) -> None:
         """The messages of a destination, following its end; of a queue the reason why it can't be followed."""

@@ -25,6 +25,7 @@ SCREENS = {
     "properties": ("destinations.properties", "PropertiesScreen"),
     "partitions": ("destinations.partitions", "PartitionsScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
+    "stuck_record": ("messages.stuck_record", "StuckRecordScreen"),
     "search": ("messages.search", "SearchScreen"),
     "peek": ("messages.peek", "PeekScreen"),
     "publish": ("messages.publish", "PublishScreen"),

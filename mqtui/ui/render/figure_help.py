@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mqtui.brokers.registry import traits_of
-from mqtui.domain.figure import Exactness, Figure
+from mqtui.domain.figure import Exactness, Figure, pluralize
+from mqtui.domain.lag_assessment import LAG_RULES
 from mqtui.domain.topology import NOT_ASKED
 from mqtui.services.deadletters import DeadLetterDestination
+from mqtui.services.lag_history import LagReport
 from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import DestinationRow
@@ -21,10 +23,27 @@ def explain_destination(item: DestinationRow, now: float) -> str:
 
 
 def explain_group(item: GroupRow, snapshot: BrokerSnapshot, now: float) -> str:
-    """Explain a group's lag."""
-    stalled = f" · stalled: it only grew over {STALLED_POLLS} looks and more" if item.stalled else ""
+    """Explain how a group goes, by which rule, and its lag."""
+    report = item.report
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
-    return _explain("lag", item.total, traits_of(item.broker).groups.lag, snapshot, now) + beside + stalled
+    told = _explain("lag", item.total, traits_of(item.broker).groups.lag, snapshot, now) + beside
+    if report is None or not (report.assessment.is_settled or report.assessment.seconds):
+        stalled = f" · stalled: it only grew over {STALLED_POLLS} looks and more" if item.stalled else ""
+        return told + stalled
+    rule = f"{report.state}: {LAG_RULES[report.state]}"
+    return f"{report.assessment.words} · {rule} · {_since(report, now)} · {told}{_rebalances(report, now)}"
+
+
+def _since(report: LagReport, now: float) -> str:
+    """For how long it has gone that way."""
+    least = "at least " if report.is_since_first_look else ""
+    return f"so for {least}{figures.age(now - report.since)}"
+
+
+def _rebalances(report: LagReport, now: float) -> str:
+    if not report.rebalances:
+        return ""
+    return f" · {pluralize(report.rebalances, 'rebalance')} seen, the last {figures.age(now - report.rebalanced)} ago"
 
 
 def explain_letters(destination: DeadLetterDestination, snapshot: BrokerSnapshot, now: float) -> str:

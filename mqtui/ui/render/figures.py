@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import time
 
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, format_rate
 from mqtui.domain.times import format_age, format_time, to_datetime
 
 
@@ -20,19 +20,7 @@ def size(number: int) -> str:
 
 def rate(per_second: float | None) -> str:
     """Messages a second: `812/s`, `8.1k/s`, `3/min`, `<1/h`; a known zero is `0`, unknown is `?`."""
-    if per_second is None:
-        return "?"
-    if per_second <= 0:
-        return "0"
-    if per_second >= 1_000_000:
-        return f"{per_second / 1e6:.1f}M/s"
-    if per_second >= 10_000:
-        return f"{per_second / 1000:.1f}k/s"
-    if per_second >= 1:
-        return f"{per_second:.0f}/s"
-    if per_second * 60 >= 1:
-        return f"{per_second * 60:.0f}/min"
-    return f"{per_second * 3600:.0f}/h" if per_second * 3600 >= 1 else "<1/h"
+    return format_rate(per_second)
 
 
 def age(seconds: float | None, *, units: int = 1) -> str:

@@ -53,6 +53,7 @@ class PartitionProgress(NamedTuple):
     first: int | KafkaError | None
     stable: int | KafkaError | None
     end: int | KafkaError | None
+    member: str = ""
 
     @property
     def start(self) -> int:
@@ -78,6 +79,7 @@ class PartitionProgress(NamedTuple):
             self._lag(start),
             lost,
             uncommitted,
+            self.member,
         )
 
     def _lag(self, start: int) -> Figure:
@@ -99,9 +101,10 @@ def lag_of_share_group(ref: Ref, group: ShareGroup) -> GroupLag:
         for one in group.progress
         if one.start >= 0
     ]
+    members = len(group.members)
     if not parts:
-        return GroupLag(ref, group.state, (), unknown(group.why or NOT_BEGUN))
-    return GroupLag(ref, group.state, tuple(parts), total(part.lag for part in parts))
+        return GroupLag(ref, group.state, (), unknown(group.why or NOT_BEGUN), members)
+    return GroupLag(ref, group.state, tuple(parts), total(part.lag for part in parts), members)
 
 
 def _share_partition_lag(lag: int) -> Figure:
@@ -165,12 +168,15 @@ class GroupDetails:
         if isinstance(commits, str):
             return GroupLag(ref, "Unknown", (), unknown(commits))
         state = self.listed.get(ref.name, "Unknown")
-        if described is not None:
-            state = "Unknown" if isinstance(described, str) else state_name(described.state.name)
+        members: int | None = 0
+        if isinstance(described, str):
+            state, members = "Unknown", None
+        elif described is not None:
+            state, members = state_name(described.state.name), len(described.members)
         if not parts:
             why = "there is no such group" if state == "Dead" else "no committed offset and no member"
-            return GroupLag(ref, state, (), unknown(why))
-        return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts))
+            return GroupLag(ref, state, (), unknown(why), members)
+        return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts), members)
 
 
 async def _read_progress(clients: KafkaClients, groups: Sequence[Ref]) -> GroupDetails:
@@ -233,14 +239,15 @@ def with_progress(
         commits = before.commits[ref.name]
         known: CommittedOffsets = {} if isinstance(commits, str) else commits
         rows = progress[ref] = []
-        for key in _partitions(commits, before.described.get(ref.name)):
+        described = before.described.get(ref.name)
+        owners = _owners(described)
+        for key in _partitions(commits, described):
             name, partition = key
             topic = topics.get(name)
             if topic is None:
                 topic = topics[name] = Ref(Kind.TOPIC, name)
-            rows.append(
-                PartitionProgress(topic, partition, known.get(key), first.get(key), stable.get(key), end.get(key))
-            )
+            answers = first.get(key), stable.get(key), end.get(key)
+            rows.append(PartitionProgress(topic, partition, known.get(key), *answers, owners.get(key, "")))
     return replace(before, progress=progress)
 
 
@@ -252,6 +259,17 @@ def _partitions(
         for member in described.members:
             keys |= {(key.topic, key.partition) for key in member.assignment.topic_partitions}
     return sorted(keys)
+
+
+def _owners(described: ConsumerGroupDescription | str | None) -> Mapping[TopicPartitionKey, str]:
+    """By partition the id of the member that it is assigned to."""
+    if described is None or isinstance(described, str):
+        return {}
+    return {
+        (key.topic, key.partition): member.member_id
+        for member in described.members
+        for key in member.assignment.topic_partitions
+    }
 
 
 def _count_all(clients: KafkaClients, progress: Sequence[PartitionProgress]) -> list[PartitionLag]:

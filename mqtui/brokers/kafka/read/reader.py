@@ -13,9 +13,10 @@ from mqtui.brokers.kafka.read.fetch import FetchSpec, fetch
 from mqtui.brokers.kafka.read.newest_records import read_newest_records
 from mqtui.brokers.kafka.read.newest_scan import plan_scans, scan_topics
 from mqtui.brokers.kafka.read.offsets import AFTER_LAST, known_offsets, list_offsets, read_topic_bounds
+from mqtui.brokers.kafka.read.record_times import read_record_times
 from mqtui.brokers.kafka.read.scan import scan
 from mqtui.brokers.kafka.read.tail import tail
-from mqtui.brokers.kafka.read.topic_metadata import topic_name
+from mqtui.brokers.kafka.read.topic_metadata import describe_configs, topic_name
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput
 from mqtui.domain.figure import about, exact
@@ -100,6 +101,18 @@ class KafkaReader:
     async def newest(self, refs: Sequence[Ref]) -> Mapping[Ref, Message | None]:
         """The newest committed record of each topic, read by one consumer."""
         return await read_newest_records(self._clients, refs)
+
+    async def times_from(self, ref: Ref, starts: Mapping[int, int]) -> Mapping[int, int]:
+        """The times of records up to the end as of now, those of open transactions too."""
+        bounds = await read_topic_bounds(self._clients, ref)
+        known = {number: max(first, starts[number]) for number, first in bounds.first.items() if number in starts}
+        return await read_record_times(self._clients, ref.name, known, bounds.high)
+
+    async def retention(self, ref: Ref) -> int | None:
+        """The topic's `retention.ms`; None for a topic that is only compacted."""
+        config = (await describe_configs(self._clients, [topic_name(ref)])).get(ref.name, {})
+        kept = config.get("retention.ms", "")
+        return int(kept) if kept.isdigit() and "delete" in config.get("cleanup.policy", "") else None
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Records that become readable from now on."""

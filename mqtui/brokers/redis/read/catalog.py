@@ -58,6 +58,9 @@ class StreamWithGroups:
     last: EntryId | None = None
     """The last generated id."""
 
+    added: int | None = None
+    """How many entries were ever added; None where it is not known."""
+
     error: str = ""
 
 
@@ -242,7 +245,7 @@ class RedisCatalog:
         backlog = backlog_of(lags)
         arrived = NO_COUNTER if info.added is None else exact(info.added)
         row = Destination(ref, "stream", exact(info.length), backlog, partitions=1, facts=facts, arrived=arrived)
-        return StreamWithGroups(row, tuple(zip(infos, lags, strict=True)), info.last)
+        return StreamWithGroups(row, tuple(zip(infos, lags, strict=True)), info.last, added=info.added)
 
     async def _lags_of(self, key: bytes, groups: Sequence[GroupInfo], stream: StreamInfo) -> list[LagFigures]:
         return [await self._lags.lag(key, group, stream) for group in groups]

@@ -163,7 +163,7 @@ class RedisGroups:
             return GroupLag(ref, "", (), unknown("there is no such group" if found is None else found.title))
         stream, group, info = found
         lag = await self._lags.lag(name_bytes(stream.name), group, info, budget)
-        return group_lag(ref, stream, group, lag, info.last)
+        return group_lag(ref, stream, group, lag, info.last, info.added)
 
 
 def _parse_groups(
@@ -190,10 +190,13 @@ def _find_group(ref: Ref, streams: Mapping[bytes, GroupsOfStream | MqtuiError]) 
     return error
 
 
-def group_lag(ref: Ref, stream: Ref, group: GroupInfo, lag: LagFigures, last: EntryId | None) -> GroupLag:
-    """The lag of a group as a domain value."""
-    part = PartitionLag(stream, 0, str(group.delivered), str(last or ""), lag.waiting, lag.lost)
-    return GroupLag(ref, _state(group), (part,), lag.waiting)
+def group_lag(
+    ref: Ref, stream: Ref, group: GroupInfo, lag: LagFigures, last: EntryId | None, added: int | None
+) -> GroupLag:
+    """The lag of a group as a domain value. `last` is the stream's last id, `added` how many entries it ever got."""
+    end, delivered = str(last or ""), str(group.delivered)
+    part = PartitionLag(stream, 0, delivered, end, lag.waiting, lag.lost, arrived=added, read=group.read)
+    return GroupLag(ref, _state(group), (part,), lag.waiting, group.consumers)
 
 
 def group_ref(stream: Ref, name: str) -> Ref:

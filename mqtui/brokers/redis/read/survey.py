@@ -34,7 +34,8 @@ async def survey(catalog: RedisCatalog) -> Survey:
         ref = stream.row.ref
         groups += [group_of(ref, group) for group, _ in stream.list_groups]
         lags += [
-            group_lag(group_ref(ref, group.name), ref, group, lag, stream.last) for group, lag in stream.list_groups
+            group_lag(group_ref(ref, group.name), ref, group, lag, stream.last, stream.added)
+            for group, lag in stream.list_groups
         ]
     errors = [stream.error for stream in streams if stream.error]
     rows = Inventory(tuple(stream.row for stream in streams), missing + missing_streams_reason(errors))

@@ -1,4 +1,4 @@
-"""Groups and their partitions as rows."""
+"""Groups as rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.figure import Figure, pluralize
-from mqtui.domain.message import EntryId
+from mqtui.domain.lag_assessment import TROUBLE, LagState
+from mqtui.domain.lag_movement import NO_SECOND_LOOK, Movement, duration_text, rate_text
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.problems import find_group_problem
-from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.times import parse_entry_id
-from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, PartitionLag
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import NOT_ASKED, Group, GroupLag
 from mqtui.services.lag import lag_notes
+from mqtui.services.lag_history import LagReport
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
@@ -25,6 +26,7 @@ from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column, Measure
 
 STOPPED_WEIGHS = STUCK_WEIGHS**3
+NO_MOVEMENT = Movement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,21 @@ class GroupRow:
     trend: tuple[float | None, ...]
     gain: float | None
     stalled: bool
+    report: LagReport | None = None
+
+    @property
+    def state(self) -> LagState:
+        """How it goes, as far as that is known for sure; without consumers, a queue of dead letters is no trouble."""
+        report = self.report
+        if report is None or not report.assessment.is_settled:
+            return LagState.STALLED if self.stalled else LagState.UNKNOWN
+        lends = traits_of(self.broker).lends
+        return LagState.UNKNOWN if lends and report.state is LagState.STOPPED else report.state
+
+    @property
+    def movement(self) -> Movement:
+        """Its rates and the age of what waits, by the polls."""
+        return NO_MOVEMENT if self.report is None else self.report.movement
 
     @property
     def wrong(self) -> str:
@@ -70,14 +87,18 @@ def group_slices(broker: BrokerKind, snapshot: BrokerSnapshot, reading: Ref | No
 
 def _line(broker: BrokerKind, snapshot: BrokerSnapshot, group: Group) -> GroupRow:
     series = snapshot.trend(group.ref, "lag")
+    report = snapshot.lag_history.reports.get(group.ref)
     stalled = snapshot.is_stalled(group.ref)
-    return GroupRow(broker, group, snapshot.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
+    if report is not None and report.assessment.is_settled:
+        stalled = report.state in (LagState.STALLED, LagState.STUCK)
+    lag, values = snapshot.lags.get(group.ref), tuple(series.values(15))
+    return GroupRow(broker, group, lag, values, series.rate(), stalled, report)
 
 
 SEVERAL_BROKERS = (
     Column("group", "GROUP", 16, grows=True, is_name=True),
     Column("broker", "BROKER", 8, priority=2),
-    Column("state", "STATE", 15, least=8, meaning="the broker's own word; stalled: the lag only grew over some polls"),
+    Column("state", "STATE", 15, least=10, meaning="how it goes, as e explains; then the broker's own word"),
     Column("lag", "LAG", 9, right=True, meaning="what the group has not read or committed yet"),
     Column(
         "trend",
@@ -92,14 +113,41 @@ SEVERAL_BROKERS = (
     Column(
         "eta",
         "ETA",
-        7,
+        6,
         right=True,
         priority=3,
         measure=Measure.DURATION,
         meaning="lag divided by how fast it shrank lately; never: it grows",
     ),
+    Column(
+        "lag_time",
+        "LAG TIME",
+        8,
+        right=True,
+        priority=3,
+        measure=Measure.DURATION,
+        meaning="how old the oldest message is that it has not read, by the polls; ≥: older than the first poll",
+    ),
     Column("pending", "PENDING", 8, right=True, priority=3, meaning="delivered to its consumers and not acknowledged"),
     Column("members", "MEMBERS", 7, right=True, priority=4, meaning="its consumers, as the broker lists them"),
+    Column(
+        "in",
+        "IN/s",
+        7,
+        right=True,
+        priority=4,
+        measure=Measure.RATE,
+        meaning="what arrives for it in a second, by the polls of half a minute and more",
+    ),
+    Column(
+        "out",
+        "OUT/s",
+        7,
+        right=True,
+        priority=4,
+        measure=Measure.RATE,
+        meaning="what it reads in a second, by the polls of half a minute and more",
+    ),
     Column(
         "reads", "READS", 14, priority=4, meaning="the destinations it has offsets, assignments or a subscription of"
     ),
@@ -129,12 +177,15 @@ class GroupRenderer:
         return (
             (group.ref.name, ""),
             *broker,
-            (_state(item), "warn" if item.stalled or item.wrong else "muted"),
+            (_state(item), "warn" if item.stalled or item.wrong or item.state in TROUBLE else "muted"),
             ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
             (sparkline(item.trend, 15, self._bars), "lag" if grows else "muted"),
             _eta(item),
+            _lag_time(item),
             ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
             (str(group.member_count), "muted"),
+            (_rate(item.movement.rate_in), "muted"),
+            (_rate(item.movement.rate_out), "muted"),
             (_reads(item), "muted"),
             (group.type, "muted"),
         )
@@ -145,7 +196,7 @@ class GroupRenderer:
 
     def severity(self, item: GroupRow) -> int:
         """Stopped and stalled groups first, then those with most pending entries, stuck consumers before others."""
-        if item.stalled or item.wrong:
+        if item.stalled or item.wrong or item.state in TROUBLE:
             return STOPPED_WEIGHS
         if not traits_of(item.broker).groups.have_pending:
             return 0
@@ -171,8 +222,19 @@ def _eta_seconds(item: GroupRow) -> float | None:
 
 
 def _state(item: GroupRow) -> str:
-    """The broker's own word for its state, and whether it is stalled all the same."""
-    return ", ".join(filter(None, ("stalled" if item.stalled else "", item.group.state)))
+    """How it goes, where that is more than ok, and the broker's own word for its state."""
+    word = "" if item.state in (LagState.OK, LagState.UNKNOWN) else item.state.value
+    return ", ".join(filter(None, (word, item.group.state)))
+
+
+def _lag_time(item: GroupRow) -> Cell:
+    if item.total is NOT_ASKED or item.total.number == 0:
+        return "", ""
+    return duration_text(item.movement.time_lag), "lag" if item.state in TROUBLE else "muted"
+
+
+def _rate(figure: Figure) -> str:
+    return "" if figure is NO_SECOND_LOOK else rate_text(figure)
 
 
 def _reads(item: GroupRow) -> str:
@@ -186,6 +248,9 @@ GROUP_VALUES: Mapping[str, Callable[[GroupRow], Any]] = {
     "lag": lambda item: item.total.number,
     "trend": lambda item: item.gain,
     "eta": _eta_seconds,
+    "lag_time": lambda item: item.movement.time_lag.number,
+    "in": lambda item: item.movement.rate_in.number,
+    "out": lambda item: item.movement.rate_out.number,
     "pending": lambda item: item.group.pending.number,
     "members": lambda item: item.group.member_count,
     "reads": _reads,
@@ -210,6 +275,8 @@ def describe_group(item: GroupRow) -> str:
     if lag is not NOT_ASKED and lag.number is None:
         return f"{name}: lag unknown: {lag.why}"
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
+    if item.report is not None and item.state in TROUBLE | {LagState.RECOVERING}:
+        return f"{name} {item.report.assessment.words}{beside}"
     if item.wrong and not item.stalled:
         return f"{name} {item.wrong}{beside}"
     if item.stalled:
@@ -224,104 +291,6 @@ def describe_group(item: GroupRow) -> str:
 def beside_lag(lag: GroupLag | None) -> list[str]:
     """Notes on messages lost before they were read, and on ones not committed yet."""
     return [] if lag is None or not (lag.lost.number or lag.uncommitted) else lag_notes(lag)
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionRow:
-    """One partition of a group, and the member it is assigned to."""
-
-    part: PartitionLag
-    member: str
-
-
-class PartitionRenderer:
-    """How the partitions of a group are shown in a list."""
-
-    columns = (
-        Column("p", "P", 4, right=True),
-        Column(
-            "committed",
-            "COMMITTED",
-            15,
-            right=True,
-            least=9,
-            measure=Measure.POSITION,
-            meaning="the next offset or entry that the group will read",
-        ),
-        Column(
-            "end",
-            "END",
-            15,
-            right=True,
-            priority=2,
-            least=9,
-            measure=Measure.POSITION,
-            meaning="where the next message will be stored",
-        ),
-        Column("lag", "LAG", 9, right=True, meaning="what the group has not read or committed yet"),
-        Column("member", "MEMBER", 10, priority=3, grows=True, least=6, meaning="who is assigned the partition"),
-    )
-
-    def id(self, item: PartitionRow) -> Hashable:
-        return (item.part.resource, item.part.partition)
-
-    def cells(self, item: PartitionRow) -> Sequence[Cell]:
-        part = item.part
-        return (
-            (str(part.partition), ""),
-            (part.committed or _no_position(part), "muted"),
-            (part.end or _no_position(part), "muted"),
-            (str(part.lag), "lag" if part.lag.number else "muted"),
-            (item.member or "nobody", "muted" if item.member else "warn"),
-        )
-
-    def sign(self, item: PartitionRow) -> Cell:
-        """▲ has lag."""
-        return ("▲", "warn") if self.severity(item) else (" ", "")
-
-    def severity(self, item: PartitionRow) -> int:
-        return int(item.part.lag.number or 0)
-
-    def text(self, item: PartitionRow) -> str:
-        return f"{item.part.resource.name} {item.part.partition} {item.member}"
-
-    def value(self, item: PartitionRow, key: str) -> Any:
-        part = item.part
-        known: dict[str, Any] = {
-            "p": part.partition,
-            "committed": _position(part.committed),
-            "end": _position(part.end),
-            "lag": part.lag.number,
-            "member": item.member or "nobody",
-        }
-        return known[key]
-
-
-def _no_position(part: PartitionLag) -> str:
-    """What stands where there is no position: a queue has none, elsewhere it is not known."""
-    return "" if part.resource.kind is Kind.QUEUE else "?"
-
-
-def _position(text: str) -> int | EntryId | None:
-    """An offset or an entry id, as it is compared; None where it is not known."""
-    return int(text) if text.isdecimal() else parse_entry_id(text)
-
-
-def describe_partition(item: PartitionRow) -> str:
-    """What matters about a partition of a group, in one sentence."""
-    part = item.part
-    who = f"assigned to {item.member}" if item.member else "assigned to nobody"
-    if part.resource.kind is Kind.QUEUE:
-        return f"{part.resource.name}: {part.lag} behind · {who}"
-    stands = f"committed {part.committed or '?'}, end {part.end or '?'}"
-    return f"{part.resource.name} {part.partition}: {stands}, {part.lag} behind · {who}"
-
-
-def part_lines(line: GroupRow) -> list[PartitionRow]:
-    """The partitions of a group."""
-    owners = {place: member.name for member in line.group.members for place in member.assigned}
-    parts = line.lag.parts if line.lag is not None else ()
-    return [PartitionRow(part, owners.get((part.resource.name, part.partition), "")) for part in parts]
 
 
 def stream_of(line: GroupRow) -> Ref | None:

@@ -14,21 +14,17 @@ from textual.widget import Widget
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
-from mqtui.domain.message import Offset
 from mqtui.domain.name_quoting import command
-from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.lag_looks import LagLooks
+from mqtui.domain.resource import Ref
 from mqtui.services.offsets.request import parse_offsets_request
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
+from mqtui.ui.render.destinations.group_partitions import PartitionRenderer, describe_partition, part_lines
 from mqtui.ui.render.destinations.groups import (
     GroupRenderer,
     GroupRow,
-    PartitionRenderer,
     describe_group,
-    describe_partition,
     group_slices,
-    part_lines,
 )
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles
@@ -54,9 +50,6 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
-        self.looks: dict[BrokerKind, LagLooks[Ref]] = {}
-        """What the polls saw since the screen was opened."""
-
         self.renderer = GroupRenderer(self.console.glyphs.bars)
         self.table: RowTable[GroupRow] = RowTable(self.renderer, id="groups")
         self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
@@ -98,15 +91,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         return describe_group(item)
 
     def explain_figures(self, item: GroupRow) -> str:
-        """How it goes, by the polls since this screen was opened, and where its lag comes from."""
+        """How it goes by the polls, the rule of that word, and where its lag comes from."""
         snapshot = self.console.sessions.broker_sessions[self.console.target, item.broker].snapshot
-        if snapshot is None:
-            return ""
-        told = figure_help.explain_group(item, snapshot, time())
-        looks = self.looks.get(item.broker)
-        if item.lag is None or looks is None or not looks.tells_movement:
-            return told
-        return f"{looks.assess(item.group.ref, item.lag).words} · {told}"
+        return "" if snapshot is None else figure_help.explain_group(item, snapshot, time())
 
     def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its lag."""
@@ -118,11 +105,6 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def draw_status(self) -> None:
         """Draw the partitions after the groups."""
-        for broker_session in self.console.broker_sessions:
-            snapshot = broker_session.snapshot
-            if snapshot is not None and snapshot.error is None and snapshot.as_of:
-                looks = self.looks.setdefault(broker_session.kind, LagLooks())
-                looks.add(snapshot.as_of, snapshot.lags)
         super().draw_status()
         self.draw_parts()
 
@@ -150,7 +132,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         if item is None:
             self.parts.replace([])
             return
-        (self.parts.show if item.group.ref == self._parts_of else self.parts.replace)(part_lines(item))
+        snapshot = self.console.sessions.broker_sessions[self.console.target, item.broker].snapshot
+        rows = [] if snapshot is None else part_lines(item, snapshot.lag_history)
+        (self.parts.show if item.group.ref == self._parts_of else self.parts.replace)(rows)
         self._parts_of = item.group.ref
         reads = ", ".join(ref.name for ref in item.group.reads)
         name, gone = item.group.ref.name.rpartition("/")[2], " · gone" if self.table.is_gone else ""
@@ -223,8 +207,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         if item is None:
             return
         broker_session = self.console.go.broker_session(self.console.target, item.broker)
-        if broker_session is not None and part.committed.isdecimal() and part.lag.number:
-            position = Offset(part.partition, int(part.committed))
-            await self.console.go.messages_around(broker_session, part.resource, position)
+        if broker_session is not None and item.lag is not None and part.committed.isdecimal() and part.lag.number:
+            await self.console.go.stuck_record(broker_session, item.lag, part)
         else:
             await self.console.go.destination(item.broker, part.resource, letters=False)
