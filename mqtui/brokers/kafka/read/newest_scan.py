@@ -12,15 +12,24 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Message as KafkaRecord
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
 from mqtui.brokers.kafka.errors import MISSING_RIGHTS, missing_topic_right, translate
 from mqtui.brokers.kafka.messages import Record, to_message
-from mqtui.brokers.kafka.read.bounded_consumer import RECOVERABLE, poll_available
+from mqtui.brokers.kafka.read.bounded_consumer import (
+    RECORD_ERROR,
+    RECORD_OFFSET,
+    RECORD_PARTITION,
+    RECOVERABLE,
+    poll_available,
+)
 from mqtui.brokers.kafka.read.offsets import AFTER_LAST, OffsetResults, explain_missing, list_offsets
 from mqtui.brokers.kafka.read.scan import BATCH, KafkaColumns
 from mqtui.brokers.kafka.read.topic_listing import list_partitions
@@ -40,6 +49,7 @@ SILENCE_CHECK = 3.0
 SILENCE_TIMEOUT = 10.0
 """Seconds without any after which the rest is given up."""
 
+RECORD_TOPIC: Callable[[Record], Any] = KafkaRecord.topic
 Steps = Sequence[PlaceStep]
 
 
@@ -173,11 +183,11 @@ class _NewestRound:
         last_event_at, has_asked = time.monotonic(), False
         while self._open:
             got = poll_available(self._consumer, BATCH, 0.2)
-            if records := [record for record in got if self._is_wanted(record)]:
+            records = self._take(got)
+            if records:
                 steps = self._test(records, test)
                 found.update({step.ref.name: step.scanned for step in steps})
                 yield steps
-            self._finish(got)
             now = time.monotonic()
             if got:
                 last_event_at, has_asked = now, False
@@ -190,15 +200,34 @@ class _NewestRound:
     def _start(self, key: tuple[str, int]) -> int:
         return self._scans[key[0]].windows[key[1]].start
 
-    def _is_wanted(self, record: Record) -> bool:
-        if (error := record.error()) is not None:
-            self._handle_event(record, error)
-            return False
-        return bool(record.offset() < self._open.get((record.topic(), record.partition()), 0))
+    def _take(self, got: Sequence[Record]) -> Sequence[Record]:
+        """The records inside the windows. Ends are noted, by a record or by librdkafka's event of the end."""
+        events: list[Record] = []
+        if any(map(RECORD_ERROR, got)):
+            events = [record for record in got if record.error() is not None]
+            got = [record for record in got if record.error() is None]
+        keys = list(zip(map(RECORD_TOPIC, got), map(RECORD_PARTITION, got), strict=True))
+        offsets = list(map(RECORD_OFFSET, got))
+        last = dict(zip(keys, offsets, strict=True))
+        ends = {key: self._open.get(key, 0) for key in last}
+        if any(offset >= ends[key] for key, offset in last.items()):
+            inside = [offset < ends[key] for key, offset in zip(keys, offsets, strict=True)]
+            got = list(compress(got, inside))
+        for key, offset in last.items():
+            if offset + 1 >= ends[key]:
+                self._open.pop(key, None)
+        for event in events:
+            self._handle_event(event, event.error())
+        return got
 
     def _handle_event(self, record: Record, error: KafkaError) -> None:
         code, name = error.code(), record.topic()
-        if code == KafkaError._PARTITION_EOF or code in RECOVERABLE or error.retriable():
+        if code == KafkaError._PARTITION_EOF:
+            key = (name, record.partition())
+            if record.offset() >= self._open.get(key, 0):
+                self._open.pop(key, None)
+            return
+        if code in RECOVERABLE or error.retriable():
             return
         closed = code in MISSING_RIGHTS
         self._drop(
@@ -207,34 +236,19 @@ class _NewestRound:
         )
 
     def _test(self, records: Sequence[Record], test: RecordTest) -> list[PlaceStep]:
-        """A step for each topic that some records are of."""
+        """A step for each topic that some records are of; the first has the bytes of all."""
         chosen: defaultdict[str, list[tuple[Record, bool]]] = defaultdict(list)
         for index, is_sure in test(KafkaColumns(records)):
             chosen[records[index].topic()].append((records[index], is_sure))
-        counts, sizes = Counter[str](), Counter[str]()
-        for record in records:
-            name = record.topic()
-            counts[name] += 1
-            sizes[name] += len(record)
-        return [
-            PlaceStep(
-                (ref := self._scans[name].ref),
-                count,
-                sizes[name],
-                [(to_message(ref, each, each.partition(), each.offset()), is_sure) for each, is_sure in chosen[name]],
-            )
-            for name, count in counts.items()
-        ]
-
-    def _finish(self, got: Iterable[Record]) -> None:
-        """Close the partitions whose window's end was reached: by a record, or by librdkafka's event of the end."""
-        for record in got:
-            key, error = (record.topic(), record.partition()), record.error()
-            end = self._open.get(key)
-            if end is None or (error is not None and error.code() != KafkaError._PARTITION_EOF):
-                continue
-            if record.offset() + (error is None) >= end:
-                del self._open[key]
+        counts, size = Counter(map(RECORD_TOPIC, records)), sum(map(len, records))
+        steps: list[PlaceStep] = []
+        for name, count in counts.items():
+            ref = self._scans[name].ref
+            found = [
+                (to_message(ref, each, each.partition(), each.offset()), is_sure) for each, is_sure in chosen[name]
+            ]
+            steps.append(PlaceStep(ref, count, 0 if steps else size, found))
+        return steps
 
     def _drop(self, names: set[str], why: Callable[[str], MqtuiError]) -> None:
         """Give topics up, each with its error."""

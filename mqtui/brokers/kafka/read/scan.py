@@ -10,7 +10,7 @@ from confluent_kafka import Message as KafkaRecord
 
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
-from mqtui.brokers.kafka.messages import NO_TIME, Record, read_headers, to_message
+from mqtui.brokers.kafka.messages import NO_TIME, Record, WireHeaders, read_headers, to_message
 from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
 from mqtui.domain.message import Message
 from mqtui.domain.read_range import Edge
@@ -39,16 +39,24 @@ class KafkaColumns:
         return [None if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME else time for kind, time in found]
 
     def extras(self) -> list[Sequence[bytes | None]]:
-        return list(map(_header_bytes, self._records))
+        try:
+            headers = list(map(read_headers, self._records))
+        except SystemError:  # of one record a name is not UTF-8, and nothing can be read
+            headers = [_readable_headers(record) for record in self._records]
+        return [_flatten(each) if each else () for each in headers]
 
 
-def _header_bytes(record: Record) -> Sequence[bytes | None]:
-    """Names and values of a record's headers; none where a name is not UTF-8."""
+def _readable_headers(record: Record) -> WireHeaders | None:
     try:
-        headers = read_headers(record)
+        found: WireHeaders | None = read_headers(record)
     except SystemError:
-        return ()
-    return [part for name, value in headers for part in (name.encode(), value)] if headers else ()
+        return None
+    return found
+
+
+def _flatten(headers: WireHeaders) -> list[bytes | None]:
+    """Names and values."""
+    return [each.encode() if isinstance(each, str) else each for pair in headers for each in pair]
 
 
 def scan(
