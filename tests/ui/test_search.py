@@ -69,3 +69,36 @@ async def test_a_queue_says_its_price_first() -> None:
         assert not opened.screen.is_searching
         await opened.press("enter")
         await opened.see("Found 1 in work", '"n":3')
+
+
+async def test_several_places_and_where_each_hit_matches() -> None:
+    """`in:` names where to look instead of here; marked destinations are searched together, queues after one price."""
+    world = MemoryWorld()
+    server = world.kafka()
+    orders, other = server.make("orders"), server.make("orders.eu")
+    for ref in (orders, other):
+        server.put(Outgoing(ref, b'{"user":{"id":"u7"}}', b"k-u7"))
+    async with open_destination(world, TARGET, orders) as opened:
+        await ask(opened, "u7 in:orders*")
+        await opened.see("Found 2 in 2 places", "WHERE", ".user.id", "PLACE", "orders.eu", "scanned 2 of 2")
+        assert opened.screen.table.model.count == 2
+        await opened.press("1")
+        await opened.until(lambda: opened.screen.screen_name == "Destinations" and opened.screen.table.model.count)
+        await opened.press("a")
+        await opened.see("search 2 marked")
+        await ask(opened, '.user.id == "u7" key:k')
+        await opened.see("Found 2 in 2 places", ".user.id")
+
+
+async def test_several_queues_say_their_price_once() -> None:
+    world = MemoryWorld()
+    server = world.rabbitmq()
+    ref = server.declare("work")
+    for name in ("work", "work.too"):
+        server.store(Outgoing(server.declare(name), b'{"n":3}'))
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("Read 1")
+        await ask(opened, ".n == 3 in:work in:work.too")
+        await opened.see("Searching 2 queues takes 2 messages out", "enter reads them")
+        await opened.press("enter")
+        await opened.see("Found 2 in 2 places", ".n")

@@ -11,8 +11,8 @@ from mqtui.domain.times import parse_time
 from mqtui.services.regular_expression import SPECIAL, compile_expression
 from mqtui.services.search.query import DEFAULT_LIMIT, SearchQuery, is_program, parse_header
 
-OPTION = re.compile(r"(?<!\S)(key|header|from|until|limit|p):(?:\"([^\"]*)\"|(\S+))(?!\S)")
-HINT = "text, ~regex, .jq · key: header:x= from:-2h until: limit: p:4"
+OPTION = re.compile(r"(?<!\S)(key|header|from|until|limit|p|in):(?:\"([^\"]*)\"|(\S+))(?!\S)")
+HINT = "text, ~regex, .jq · key: header:x= from:-2h until: limit: p:4 in:orders*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class QueryText:
 
     query: SearchQuery
     limit: int
+    places: tuple[str, ...] = ()
+    """Names or globs of the destinations of `in:`; none: where it was asked for."""
 
 
 def parse_query(text: str, now: datetime) -> QueryText:
@@ -31,9 +33,12 @@ def parse_query(text: str, now: datetime) -> QueryText:
     """
     given: dict[str, str] = {}
     headers: list[tuple[str, str]] = []
+    places: list[str] = []
     for name, quoted, bare in OPTION.findall(text):
         if name == "header":
             headers.append(parse_header(quoted or bare))
+        elif name == "in":
+            places.append(quoted or bare)
         else:
             given[name] = quoted or bare
     rest = OPTION.sub("", text).strip()
@@ -51,7 +56,7 @@ def parse_query(text: str, now: datetime) -> QueryText:
     for expression in (query.grep, query.key, *(each for _, each in headers)):
         compile_expression(expression)
     query.require_condition()
-    return QueryText(query, _number(given, "limit") or DEFAULT_LIMIT)
+    return QueryText(query, _number(given, "limit") or DEFAULT_LIMIT, tuple(places))
 
 
 def _number(given: dict[str, str], name: str) -> int | None:

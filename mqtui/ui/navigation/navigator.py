@@ -157,9 +157,9 @@ class Navigator:
         else:
             await self._show("messages", broker_session, ref, start)
 
-    async def search(self, broker_session: BrokerSession, ref: Ref, text: str) -> None:
-        """What a search finds in a destination; of a queue, which is peeked at, the cost of that first."""
-        await self._show("search", broker_session, ref, text)
+    async def search(self, broker_session: BrokerSession, refs: Sequence[Ref], text: str) -> None:
+        """What a search finds in some destinations of one broker; of queues, which are peeked at, their cost first."""
+        await self._show("search", broker_session, refs, text)
 
     async def find(self, text: str) -> None:
         """Where a text is, in every place of all open brokers."""

@@ -43,7 +43,7 @@ SLICE = 500
 
 @dataclass(slots=True)
 class MessageRowModel(RowModel[Message]):
-    """Messages in order of arrival. `positions` has, by message position, the row's number when it was first shown."""
+    """Messages in order of arrival. `positions` has, by the renderer's id, the row's number when it was first shown."""
 
     most: int = MAX_MESSAGES
     most_bytes: int = MAX_BYTES
@@ -72,7 +72,8 @@ class MessageRowModel(RowModel[Message]):
         chosen = batch if wanted is None else [message for message in batch if wanted(message)]
         number = self.hidden + len(self.shown)
         self.shown += chosen
-        self.positions.update((message.position, number + index) for index, message in enumerate(chosen))
+        name_of = self.renderer.id
+        self.positions.update((name_of(message), number + index) for index, message in enumerate(chosen))
         return self._drop()
 
     def _drop(self) -> int:
@@ -85,7 +86,7 @@ class MessageRowModel(RowModel[Message]):
             return 0
         rows = 0
         for message in self.items[:gone]:
-            if self.positions.pop(message.position, None) is not None:
+            if self.positions.pop(self.renderer.id(message), None) is not None:
                 rows += 1
         del self.items[:gone], self.shown[:rows]
         self.held = held
@@ -105,7 +106,7 @@ class MessageRowModel(RowModel[Message]):
         """Show exactly these messages."""
         self.shown = list(chosen)
         self.hidden, self.gone, self.gone_line = 0, None, -1
-        self.positions = {message.position: number for number, message in enumerate(chosen)}
+        self.positions = {self.renderer.id(message): number for number, message in enumerate(chosen)}
 
     def clear(self) -> None:
         """Remove all messages; marks stay."""
@@ -378,7 +379,7 @@ class MessageList(RowTable[Message]):
         now = self.current
         above = self.cursor - self.scroll_offset.y
         self.model.show_only(chosen)
-        index = self.model.line_of(now.position) if now is not None else None
+        index = self.model.line_of(self.renderer.id(now)) if now is not None else None
         self._sized()
         if index is not None or not (self.is_loading and self.cursor < 0):
             self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if index is None else index

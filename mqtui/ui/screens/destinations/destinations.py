@@ -12,6 +12,7 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command
 from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Kind
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
@@ -25,6 +26,7 @@ from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.destinations.find_question import ask_find
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
+from mqtui.ui.screens.messages.search_question import ask_search
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -98,13 +100,25 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         return reason
 
     def action_title(self, action: Action) -> str:
-        titles = {"view.detail": "describe", "read.search": "find"}
+        marked = len(self.table.model.marks)
+        titles = {"view.detail": "describe", "read.search": f"search {marked:,} marked" if marked else "find"}
         return titles.get(action.id) or super().action_title(action)
 
     @handles("read.search")
     def ask_find(self) -> None:
-        """Ask for a text to be found in every place of all open brokers."""
-        self.run_worker(ask_find(self), exclusive=True, group="line", exit_on_error=False)
+        """Ask for a text to be found in all open brokers; with marks, what to search for in the marked destinations."""
+        asking = self._ask_search() if self.table.model.marks else ask_find(self)
+        self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
+
+    async def _ask_search(self) -> None:
+        marked = self.table.chosen()
+        brokers = {item.broker for item in marked}
+        refs = [item.destination.ref for item in marked if item.destination.ref.kind is not Kind.EXCHANGE]
+        broker_session = self.console.go.broker_session("", next(iter(brokers))) if len(brokers) == 1 else None
+        if broker_session is None or not refs:
+            self.prompt_line.flash("a search looks into destinations of one broker; without marks s finds in all")
+            return
+        await ask_search(self, broker_session, refs)
 
     @handles("view.detail")
     async def describe(self) -> None:

@@ -69,7 +69,7 @@ class MessageCopier:
 
     async def _copy(self, message: Message, part: str) -> None:
         prompt_line = self._screen.prompt_line
-        text = part_of(message, part, self._target, self._ref)
+        text = part_of(message, part, self._target, message.resource)
         if text is None:
             prompt_line.flash(f"the message has no {part}")
             return
@@ -77,7 +77,7 @@ class MessageCopier:
 
     def open_editor(self, message: Message | None) -> None:
         """Show the value in the user's editor; edits are discarded."""
-        text = part_of(message, "value", self._target, self._ref) if message is not None else None
+        text = part_of(message, "value", self._target, message.resource) if message is not None else None
         if text is None:
             self._screen.prompt_line.flash("there is no value to look at")
         else:

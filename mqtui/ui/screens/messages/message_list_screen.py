@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from textual import on
@@ -11,7 +10,6 @@ from textual.containers import Horizontal
 from textual.events import Key
 from textual.widget import Widget
 
-from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
 from mqtui.services.poller import BrokerSnapshot
@@ -22,6 +20,7 @@ from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.destination_tab import TAB_STEPS, DestinationTab
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.messages.message_copy import MessageCopier
+from mqtui.ui.screens.messages.search_question import ask_search
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.message_detail import MessageDetailPane
 from mqtui.ui.widgets.message_list import MessageList
@@ -157,7 +156,8 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
         item = self.table.current
         place = str(item.position).removeprefix("delivery ") if item is not None else ""
         gone = " · gone" if self.table.is_gone else ""
-        self.detail_pane.show(item, f"{self.ref.name} {place}".rstrip() + gone)
+        name = self.ref.name if item is None else item.resource.name
+        self.detail_pane.show(item, f"{name} {place}".rstrip() + gone)
 
     opens_gone = True
 
@@ -252,27 +252,13 @@ class MessageListScreen(DestinationTab, ListScreen[Message]):
     @handles("read.search")
     def ask_search(self) -> None:
         """Ask what to search for at the broker, and show the hits."""
-        self.run_worker(self._ask_search(), exclusive=True, group="line", exit_on_error=False)
+        asking = ask_search(self, self.broker_session, self.searched_refs, self.search_text)
+        self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
 
-    async def _ask_search(self) -> None:
-        from mqtui.services.search.query_text import HINT
-
-        entered = await self.prompt_line.ask(
-            "search", value=self.search_text, beside=HINT, accepts=self._accepts_search
-        )
-        if entered is not None:
-            await self.console.go.search(self.broker_session, self.ref, entered)
-
-    def _accepts_search(self, text: str) -> bool:
-        """Whether a query can be read; where not, its mistake is said beside it."""
-        from mqtui.services.search.query_text import parse_query
-
-        try:
-            parse_query(text, datetime.now().astimezone())
-        except BadInput as error:
-            self.prompt_line.set_hint(" ".join(filter(None, (error.title, error.hint))), "warn")
-            return False
-        return True
+    @property
+    def searched_refs(self) -> Sequence[Ref]:
+        """The destinations that a search from here looks into."""
+        return (self.ref,)
 
     @handles("thing.copy")
     def copy_part(self) -> None:

@@ -10,14 +10,14 @@ from typing import ClassVar
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import ParsedName, Ref
+from mqtui.domain.resource import ParsedName, Ref, parse_name
 from mqtui.services import browse
 from mqtui.services.search.places import DEPTH, SearchPlace, find_places
 from mqtui.services.search.query_text import QueryText, parse_query
 from mqtui.services.search.search import Search
 from mqtui.ui.actions import Action
-from mqtui.ui.render.messages.messages import describe_message, describe_readers
-from mqtui.ui.render.messages.search import bar_line, price_question, search_facts, title_of
+from mqtui.ui.render.messages.messages import MessageRenderer, describe_message, describe_readers
+from mqtui.ui.render.messages.search import FoundMessageRenderer, bar_line, price_question, search_facts, title_of
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -27,7 +27,7 @@ TICK = 0.25
 
 
 class SearchScreen(MessageListScreen):
-    """The hits of one query in one destination. A queue is read once its price is answered."""
+    """The hits of one query in some destinations of one broker. Queues are read once their price is answered."""
 
     screen_name = "Search"
     tab_name = "search"
@@ -44,20 +44,39 @@ class SearchScreen(MessageListScreen):
         "thing.export",
     )
 
-    def __init__(self, broker_session: BrokerSession, ref: Ref, text: str) -> None:
-        super().__init__(broker_session, ref)
+    def __init__(self, broker_session: BrokerSession, refs: Sequence[Ref], text: str) -> None:
+        super().__init__(broker_session, refs[0])
+        self.refs = refs
         self.search_text = text
         self.asked: QueryText = parse_query(text, datetime.now().astimezone())
         self.search: Search | None = None
         """The search that runs, or ran last."""
 
-        self.offer: SearchPlace | None = None
-        """The queue whose price is asked; None where nothing is asked."""
+        self.places: Sequence[SearchPlace] = ()
+        """Where it looks, once that is known."""
+
+        self.offer: Sequence[SearchPlace] = ()
+        """The queues whose price is asked; none where nothing is asked."""
 
         self.is_searching = False
 
     def crumbs(self) -> tuple[str, ...]:
-        return ("Destinations", self.ref.name, f"search {self.search_text}")
+        where = self.ref.name if len(self.names) == 1 else f"{len(self.names):,} places"
+        return ("Destinations", where, f"search {self.search_text}")
+
+    def renderer(self) -> MessageRenderer:
+        several = len(self.refs) > 1 or bool(self.asked.places)
+        session = self.broker_session
+        return FoundMessageRenderer(session.kind, lambda: session.decoder, self.asked.query, with_places=several)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the destinations, as typed until they are found."""
+        return [place.ref.name for place in self.places] or self.asked.places or [ref.name for ref in self.refs]
+
+    @property
+    def searched_refs(self) -> Sequence[Ref]:
+        return self.refs
 
     def on_mount(self) -> None:
         """Begin to search."""
@@ -71,29 +90,32 @@ class SearchScreen(MessageListScreen):
         if session is None:
             self.say_in_place("✗ the broker is not open", "press 0 for another profile")
             return
-        name = ParsedName(self.ref.name, self.ref.kind)
+        names = [parse_name(name) for name in self.asked.places] or [
+            ParsedName(ref.name, ref.kind) for ref in self.refs
+        ]
         try:
-            places, _ = await find_places(session, [name], self.asked.query, DEPTH)
+            self.places, left_out = await find_places(session, names, self.asked.query, DEPTH)
         except MqtuiError as error:
             self._fail(error)
             return
-        self.search = Search(session, self.asked.query, places, limit=self.asked.limit)
-        (place,) = places
-        if place.peek is not None:
-            self._ask_price(place)
+        self.search = Search(session, self.asked.query, self.places, limit=self.asked.limit)
+        self.search.progress.notes += left_out
+        if lending := [place for place in self.places if place.peek is not None]:
+            self._ask_price(lending)
             return
         await self._run(Consent())
 
-    def _ask_price(self, place: SearchPlace) -> None:
-        """Show what reading the queue costs; enter accepts it."""
-        session, request = self.broker_session.session, place.peek
-        if session is None or request is None:
+    def _ask_price(self, places: Sequence[SearchPlace]) -> None:
+        """Show what reading the queues costs; enter accepts it."""
+        session = self.broker_session.session
+        if session is None:
             return
-        if refused := browse.why_no_peek(session.policy, request.price):
-            self.say_in_place(f"✗ {refused}")
-            return
-        self.offer = place
-        question = price_question(request.price, place.whole)
+        for place in places:
+            if place.peek is not None and (refused := browse.why_no_peek(session.policy, place.peek.price)):
+                self.say_in_place(f"✗ {place.ref.name}: {refused}")
+                return
+        self.offer = places
+        question = price_question(places)
         self.say_in_place(*question)
         self.prompt_line.set_status(question[-1], "price")
         self.ignore_keys_until_painted()
@@ -107,7 +129,7 @@ class SearchScreen(MessageListScreen):
         self.is_searching, self.read_failed = True, False
         if not table.model.items:
             table.begin_loading(end_in_sight=False)
-            self.say_in_place(f"searching {self.ref.name} …", "esc stops")
+            self.say_in_place(f"searching {', '.join(self.names[:3])} …", "esc stops")
         self.draw_facts()
         try:
             async with aclosing(search.hits(consent)) as batches:
@@ -135,14 +157,18 @@ class SearchScreen(MessageListScreen):
         self.draw_hints()
 
     def _say_end(self, search: Search) -> None:
-        if search.errors:
+        if search.errors and len(search.errors) == len(self.places):
             self._fail(search.errors[0][1])
             return
         if not self.table.model.items:
             notes = [*search.progress.notes, *search.progress.reasons()]
             self.say_in_place("nothing found", *notes, "s searches for something else")
+        elif search.errors:
+            self.prompt_line.flash(" · ".join(f"✗ {ref}: {error.title}" for ref, error in search.errors))
         elif not search.is_complete:
             self.prompt_line.flash(f"{self.asked.limit:,} hits: r goes on from there", "text")
+        elif search.progress.notes:
+            self.prompt_line.flash(f"not searched: {' · '.join(search.progress.notes)}")
 
     def _fail(self, error: MqtuiError) -> None:
         if not self.is_attached:
@@ -162,7 +188,7 @@ class SearchScreen(MessageListScreen):
         return True
 
     def describe_row(self, item: Message) -> str:
-        return describe_message(item, describe_readers(self.broker_session.snapshot, self.ref, item))
+        return describe_message(item, describe_readers(self.broker_session.snapshot, item.resource, item))
 
     # -- keys
 
@@ -170,7 +196,7 @@ class SearchScreen(MessageListScreen):
     def go_on(self) -> None:
         """Go on where the search stopped."""
         search = self.search
-        if search is None or self.is_searching or self.offer is not None:
+        if search is None or self.is_searching or self.offer:
             return
         if search.is_complete:
             self.prompt_line.flash("all of it is searched: s searches for something else", "text")
@@ -181,10 +207,10 @@ class SearchScreen(MessageListScreen):
     @handles("nav.open")
     def open_hit(self) -> None:
         """Accept the price; without a question open the message."""
-        if self.offer is None:
+        if not self.offer:
             self.table.open_current()
             return
-        self.offer = None
+        self.offer = ()
         self.run_worker(self._run(Consent(spend=True)), exclusive=True, group="read", exit_on_error=False)
 
     @handles("nav.back")
@@ -218,7 +244,7 @@ class SearchScreen(MessageListScreen):
         if not self.is_mounted:
             return
         found = self.search.progress.found if self.search is not None else 0
-        self.list_pane.title(title_of(found, self.ref.name), self.facts())
+        self.list_pane.title(title_of(found, self.names), self.facts())
 
     def facts(self) -> str:
         parts: Sequence[str] = ()
