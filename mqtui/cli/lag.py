@@ -87,8 +87,7 @@ class LagLooks:
         history, first, now = self.histories[at], self.first_unread.get((at, row.group), {}), time()
         movement, parts = history.reports[row.group].movement, history.movements_of(row)
         if first:
-            keys = [(part.resource, part.partition) for part in row.parts]
-            parts = [add_age(moves, first.get(key), now) for moves, key in zip(parts, keys, strict=True)]
+            parts = [add_age(moves, part, first, now) for moves, part in zip(parts, row.parts, strict=True)]
             movement = replace(movement, time_lag=oldest([moves.time_lag for moves in parts]))
         return movement, parts
 

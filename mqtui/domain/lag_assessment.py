@@ -6,6 +6,7 @@ The words of Burrow (ok, slow, stalled, stopped, rewound), and three more: `LAG_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +30,9 @@ MIN_SKEW_PARTITIONS = 4
 
 SETTLED_SECONDS = 10.0
 """Consumers commit every few seconds: whether a group moves counts as known when looks are so far apart."""
+
+UNIQUE_END = re.compile(r"(?<=.)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""What a broker adds to a client's own name."""
 
 RARE_COMMITS = "or its consumers commit more rarely"
 
@@ -167,8 +171,9 @@ def _assess_movement(
         return LagState.STALLED, _stalled(now, behind, seconds, memory)
     if still and moves:
         worst = max(still, key=lambda change: change.now.lag.number or 0)
-        while_ = f"while others move{_alive(worst.now)}; {worst.now.lag} waiting there"
         stands = memory.standstill(worst.now) or Standstill(seconds)
+        rarely = f", {RARE_COMMITS}" if stands.seconds < SETTLED_SECONDS else ""
+        while_ = f"while others move{_alive(worst.now)}{rarely}; {worst.now.lag} waiting there"
         return LagState.STUCK, f"stuck on {worst.place} for {stands}, {while_}"
     arriving, reading = arrival_rate(changes, seconds), read_rate(changes, seconds)
     if arriving is None or reading is None:
@@ -200,7 +205,7 @@ def _stalled(now: GroupLag, behind: Sequence[PartitionChange], seconds: float, m
 
 
 def _alive(part: PartitionLag) -> str:
-    return f" and its member {part.member} is alive" if part.member else ""
+    return f" and its member {UNIQUE_END.sub('', part.member)} is alive" if part.member else ""
 
 
 def _crowd(now: GroupLag) -> str:

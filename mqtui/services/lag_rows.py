@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mqtui.domain.figure import Figure
 from mqtui.domain.lag_assessment import LagAssessment
 from mqtui.domain.lag_movement import Movement
-from mqtui.domain.resource import Ref
 from mqtui.domain.topology import GroupLag, PartitionLag
 from mqtui.services.jsonlines import Json, add_figures, figure_json, name_or_base64
-from mqtui.services.unread_age import FirstUnread
-
-NOTHING_READ: Mapping[tuple[Ref, int], FirstUnread] = {}
+from mqtui.services.unread_age import NOTHING_READ, FirstUnread, FirstUnreads
 
 
 def lag_row(
@@ -21,7 +18,7 @@ def lag_row(
     assessment: LagAssessment,
     movement: Movement | None = None,
     by_partition: Sequence[Movement] = (),
-    first_unread: Mapping[tuple[Ref, int], FirstUnread] = NOTHING_READ,
+    first_unread: FirstUnreads = NOTHING_READ,
     now: float = 0.0,
     next_messages: Sequence[str] = (),
 ) -> Json:

@@ -46,6 +46,9 @@ class StuckRecord:
     differences: str
     """What sets it apart from its neighbours; "" where nothing does."""
 
+    compared: str
+    """What it was compared with: `the 200 before it`; "" where there is nothing to compare with."""
+
     first_unread: FirstUnread | None
     transactions: tuple[OpenTransaction, ...]
     """Those that are open in the partition."""
@@ -59,8 +62,8 @@ class StuckRecord:
         if self.message is None:
             told.append("nothing that is committed can be read there")
         told += [_transaction(each, now) for each in self.transactions]
-        if self.differences:
-            told.append(self.differences)
+        if self.differences or self.compared:
+            told.append(self.differences or f"in form like {self.compared}")
         if (first := self.first_unread) is not None:
             told.append(f"written {duration_text(first.age(now))} ago")
             soon = retention_words({(self.part.resource, self.part.partition): first}, NO_SECOND_LOOK, now)
@@ -83,10 +86,9 @@ async def inspect_stuck_record(
     before = [each for each in messages if _lies_before(each.position, position)]
     after = messages[len(before) :]
     message = after[0] if after else None
-    differences = ""
+    differences, others, where = "", before or after[1:], "before it" if before else "after it"
     if message is not None:
-        work = partial(_compare, decoder, message, before or after[1:], "before it" if before else "after it")
-        differences = await run_in_thread("neighbours", work)
+        differences = await run_in_thread("neighbours", partial(_compare, decoder, message, others, where))
     notes: list[str] = []
     transactions: tuple[OpenTransaction, ...] = ()
     if message is None:
@@ -97,7 +99,8 @@ async def inspect_stuck_record(
     except MqtuiError as error:
         first = None
         notes.append(f"its age is not known: {error.title}")
-    return StuckRecord(part, position, message, differences, first, transactions, tuple(notes))
+    compared = f"the {len(others):,} {where}" if message is not None and others else ""
+    return StuckRecord(part, position, message, differences, compared, first, transactions, tuple(notes))
 
 
 def shape_of(message: Message, decoder: Decoder) -> MessageShape:

@@ -35,6 +35,9 @@ class FirstUnread:
     time: int
     """When it was written, since the epoch."""
 
+    position: str = ""
+    """Where the group stood when it was read: it is the first unread one only as long as it stands there."""
+
     kept_for: int | None = None
     """For how long the broker keeps a message; None where that is without limit, or not known."""
 
@@ -49,6 +52,8 @@ class FirstUnread:
 
 
 FirstUnreads: TypeAlias = Mapping[tuple[Ref, int], FirstUnread]
+
+NOTHING_READ: FirstUnreads = {}
 
 
 async def read_first_unread(session: Session, lag: GroupLag) -> FirstUnreads:
@@ -65,9 +70,11 @@ async def read_first_unread(session: Session, lag: GroupLag) -> FirstUnreads:
     return found
 
 
-def add_age(movement: Movement, first: FirstUnread | None, now: float) -> Movement:
-    """The movement with the exact age of the first unread message, where it was read."""
-    return movement if first is None else replace(movement, time_lag=first.age(now))
+def add_age(movement: Movement, part: PartitionLag, firsts: FirstUnreads, now: float) -> Movement:
+    """The movement of a partition with the exact age of its first unread message, where that was read."""
+    first = firsts.get((part.resource, part.partition))
+    is_first = first is not None and first.position == part.committed and bool(part.lag.number)
+    return replace(movement, time_lag=first.age(now)) if first is not None and is_first else movement
 
 
 def retention_words(firsts: FirstUnreads, eta: Figure, now: float) -> str:
@@ -87,7 +94,7 @@ async def _read_resource(session: Session, resource: Ref, parts: Sequence[Partit
         offsets = {part.partition: int(part.committed) for part in parts if part.committed.isdigit()}
         times = await reader.times_from(resource, offsets)
         kept_for = await reader.retention(resource) if times else None
-        return {(resource, number): FirstUnread(time, kept_for) for number, time in times.items()}
+        return {(resource, number): FirstUnread(time, str(offsets[number]), kept_for) for number, time in times.items()}
     found: dict[tuple[Ref, int], FirstUnread] = {}
     for part in parts:
         if (start := next_position(part)) is None:
@@ -95,7 +102,7 @@ async def _read_resource(session: Session, resource: Ref, parts: Sequence[Partit
         async for batch in session.broker.reader.read(resource, ReadRange(At(start)), limit=1):
             for message in batch:
                 if message.timestamp is not None:
-                    found[resource, part.partition] = FirstUnread(message.timestamp)
+                    found[resource, part.partition] = FirstUnread(message.timestamp, part.committed)
     return found
 
 

@@ -47,6 +47,7 @@ async def test_what_a_group_stands_at(dev: MemoryShop) -> None:
         await user.presses("O").reads_in_prompt("shipping on orders, partition 4: read on from").presses("esc")
         await user.presses("enter").is_at("StuckRecordScreen").reads_in_prompt("shipping is at 4/3")
         position = dev.kafka.topics["orders"].partitions[4].records[3].position
+        await user.reads_in_prompt("in form like the 3 before it")
         await user.until(lambda: user.screen.table.current.position == position, "the cursor is on it")  # type: ignore[attr-defined]
 
 

@@ -68,6 +68,16 @@ async def test_groups(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[i
         await pictures.shows(user)
 
 
+@MAIN
+async def test_stuck_record(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[int, int]) -> None:
+    """What shipping reads next, under the cursor among its neighbours; since when, how old, and what sets it apart."""
+    async with pictures.at(frozen_shop.console("shop"), size) as user:
+        await open_shop(user, frozen_shop)
+        await user.presses("2").is_at("GroupsScreen").on_row("shipping").presses("enter", "g", "enter")
+        await user.is_at("StuckRecordScreen").reads_in_prompt("in form like the 3 before it")
+        await pictures.shows(user)
+
+
 async def test_radar(frozen_shop: MemoryShop, pictures: Pictures) -> None:
     """54 letters in 3 places with their age; the queue's cause is not read, since that has a price."""
     async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:

@@ -13,6 +13,7 @@ from mqtui.domain.resource import Kind
 from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import PartitionLag
 from mqtui.services.lag_history import LagHistory
+from mqtui.services.unread_age import NOTHING_READ, FirstUnreads, add_age
 from mqtui.ui.render.destinations.groups import NO_MOVEMENT, GroupRow
 from mqtui.ui.render.table_model import Cell, Column, Measure
 
@@ -153,12 +154,14 @@ def describe_partition(item: PartitionRow) -> str:
     return f"{part.resource.name} {part.partition}: {stands}, {part.lag} behind · {who}"
 
 
-def part_lines(line: GroupRow, history: LagHistory) -> list[PartitionRow]:
-    """The partitions of a group."""
+def part_lines(
+    line: GroupRow, history: LagHistory, firsts: FirstUnreads = NOTHING_READ, now: float = 0.0
+) -> list[PartitionRow]:
+    """The partitions of a group; with the exact age of first unread messages that were read. `now` is in seconds."""
     owners = {place: member.name for member in line.group.members for place in member.assigned}
     if line.lag is None:
         return []
     return [
-        PartitionRow(part, owners.get((part.resource.name, part.partition), ""), movement)
+        PartitionRow(part, owners.get((part.resource.name, part.partition), ""), add_age(movement, part, firsts, now))
         for part, movement in zip(line.lag.parts, history.movements_of(line.lag), strict=True)
     ]

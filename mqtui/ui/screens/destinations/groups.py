@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from time import time
 
@@ -15,8 +16,9 @@ from mqtui.brokers.registry import traits_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.name_quoting import command
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.offsets.request import parse_offsets_request
+from mqtui.services.unread_age import NOTHING_READ, FirstUnreads, read_first_unread, retention_words
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.group_partitions import PartitionRenderer, describe_partition, part_lines
@@ -50,6 +52,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
+        self.first_unread: dict[tuple[BrokerKind, Ref], FirstUnreads] = {}
+        """The first unread messages of the group that was opened last, as they were read then."""
+
         self.renderer = GroupRenderer(self.console.glyphs.bars)
         self.table: RowTable[GroupRow] = RowTable(self.renderer, id="groups")
         self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
@@ -133,14 +138,15 @@ class GroupsScreen(LiveListScreen[GroupRow]):
             self.parts.replace([])
             return
         snapshot = self.console.sessions.broker_sessions[self.console.target, item.broker].snapshot
-        rows = [] if snapshot is None else part_lines(item, snapshot.lag_history)
+        firsts = self.first_unread.get((item.broker, item.group.ref), NOTHING_READ)
+        rows = [] if snapshot is None else part_lines(item, snapshot.lag_history, firsts, time())
         (self.parts.show if item.group.ref == self._parts_of else self.parts.replace)(rows)
         self._parts_of = item.group.ref
         reads = ", ".join(ref.name for ref in item.group.reads)
         name, gone = item.group.ref.name.rpartition("/")[2], " · gone" if self.table.is_gone else ""
-        self.side_pane.title(
-            f"{name} on {reads}{gone}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}"
-        )
+        soon = retention_words(firsts, item.movement.eta, time())
+        facts = (soon, pluralize(item.group.member_count, "member"), item.group.type)
+        self.side_pane.title(f"{name} on {reads}{gone}", " · ".join(filter(None, facts)))
 
     @handles("thing.pair")
     async def pair(self) -> None:
@@ -199,6 +205,18 @@ class GroupsScreen(LiveListScreen[GroupRow]):
             await self.console.go.pending(line)
             return
         self.go_beside(self.parts)
+        self.run_worker(self._read_first_unread(line), exclusive=True, group="ages", exit_on_error=False)
+
+    async def _read_first_unread(self, line: GroupRow) -> None:
+        """Read the first unread messages of the group that was opened: how old they are, when they are deleted."""
+        broker_session = self.console.go.broker_session(self.console.target, line.broker)
+        if broker_session is None or broker_session.session is None or line.lag is None:
+            return
+        with suppress(MqtuiError):  # the ages by the polls stay
+            found = await read_first_unread(broker_session.session, line.lag)
+            self.first_unread = {(line.broker, line.group.ref): found}
+        if self.is_ready:
+            self.draw_parts()
 
     @on(RowTable.Opened, "#parts")
     async def _opened_part(self, event: RowTable.Opened) -> None:
