@@ -111,7 +111,7 @@ ACTIONS: tuple[Action, ...] = (
             (4, "topology", ""),
             (5, "runs", ""),
             (6, "audit", ""),
-            (7, "doctor", LATER),
+            (7, "alerts", ""),
             (8, "schemas", ""),
             (9, "access", LATER),
         )

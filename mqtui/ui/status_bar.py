@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 Side = tuple[BarItem, ...]
-VIEWS = {1: "dest", 2: "groups", 3: "dead", 5: "runs", 6: "audit", 8: "schemas"}
+VIEWS = {1: "dest", 2: "groups", 3: "dead", 5: "runs", 6: "audit", 7: "alerts", 8: "schemas"}
 """Names of the views that this version has."""
 
 SCHEMAS_VIEW = 8
@@ -56,10 +56,14 @@ def _badges(console: ConsoleApi) -> Side:
     trend = sum_series([each.waiting.values(8) for each in snapshots])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
     runs = len(console.sessions.running_tasks)
+    sources = {each.session.target for each in console.broker_sessions if each.session is not None}
+    told = console.sessions.alerts
+    alerts = sum(told.mute_of(alert) is None for alert in told.of(sources))
     return (
         BarItem(f" backlog {waiting} ", "muted", 2),
         BarItem(f"{sparkline(trend, 8, console.glyphs.bars)} ", "lag", 4),
         BarItem(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
+        BarItem(f" ▲ {alerts} ", "warn" if alerts else "muted", 0, "nav.view_7", bold=bool(alerts)),
         BarItem(f" ▸ {runs} ", "live" if runs else "muted", 0, "nav.view_5"),
         BarItem(f" {clock} ", "muted", 5),
     )

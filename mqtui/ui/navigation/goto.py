@@ -33,7 +33,7 @@ VIEWS = {
     "topology": "nav.view_4",
     "runs": "nav.view_5",
     "audit": "nav.view_6",
-    "doctor": "nav.view_7",
+    "alerts": "nav.view_7",
     "schemas": "nav.view_8",
     "access": "nav.view_9",
     "notes": "notes",

@@ -15,6 +15,7 @@ SCREENS = {
     "nav.view_4": ("topology", "TopologyScreen"),
     "nav.view_5": ("runs.runs", "RunsScreen"),
     "nav.view_6": ("audit", "AuditScreen"),
+    "nav.view_7": ("alerts", "AlertsScreen"),
     "nav.view_8": ("schemas", "SchemasScreen"),
     "requests": ("requests", "RequestsScreen"),
     "notes": ("overlays.notifications", "NotificationsScreen"),

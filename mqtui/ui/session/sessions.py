@@ -17,6 +17,7 @@ from mqtui.brokers.options import REGISTRY_URL
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.state.crash_report import report_crash
+from mqtui.ui.session.alerts import ConsoleAlerts
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
@@ -168,6 +169,7 @@ class SessionRegistry:
     ) -> None:
         self.broker_sessions: dict[tuple[str, BrokerKind], BrokerSession] = {}
         self.notifications: list[Notification] = []
+        self.alerts = ConsoleAlerts()
         self.tasks: list[BackgroundTask] = []
         """All tasks of this console, the newest last."""
 
@@ -256,7 +258,11 @@ class SessionRegistry:
                     )
                 )
                 broker_session.poller = Poller(
-                    broker_session.session, broker_session.conventions, self._changed, self._shows_members
+                    broker_session.session,
+                    broker_session.conventions,
+                    self._changed,
+                    self._shows_members,
+                    partial(self.alerts.judge, broker_session.session),
                 )
                 broker_session.opening = False
                 broker_session.opened_or_failed.set()
