@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mqtui.domain.figure import total, unknown
+from mqtui.domain.figure import exact, total, unknown
 from mqtui.domain.metrics import sum_series
 from mqtui.domain.policy import Environment
 from mqtui.domain.topology import NOTHING_WAITS
@@ -58,12 +58,13 @@ def _badges(console: ConsoleApi) -> Side:
     runs = len(console.sessions.running_tasks)
     sources = {each.session.target for each in console.broker_sessions if each.session is not None}
     told = console.sessions.alerts
-    alerts = sum(told.mute_of(alert) is None for alert in told.of(sources))
+    raised = sum(told.mute_of(alert) is None for alert in told.of(sources))
+    alerts = total([*([exact(raised)] if raised else ()), *unread])
     return (
         BarItem(f" backlog {waiting} ", "muted", 2),
         BarItem(f"{sparkline(trend, 8, console.glyphs.bars)} ", "lag", 4),
         BarItem(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
-        BarItem(f" ▲ {alerts} ", "warn" if alerts else "muted", 0, "nav.view_7", bold=bool(alerts)),
+        BarItem(f" ▲ {alerts} ", "warn" if raised else "muted", 0, "nav.view_7", bold=bool(raised)),
         BarItem(f" ▸ {runs} ", "live" if runs else "muted", 0, "nav.view_5"),
         BarItem(f" {clock} ", "muted", 5),
     )

@@ -5,9 +5,13 @@ Time stands frozen_shop in them (`frozen_shop`), so trends come from rounds of t
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from mqtui.domain.alert import Mute
 from mqtui.domain.resource import BrokerKind
+from mqtui.state.alert_store import AlertStore
 from mqtui.ui.screens.home import welcome
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.picture_steps import MAIN, NORMAL, open_shop
@@ -198,3 +202,22 @@ def test_the_shop_has_three_brokers(shop: MemoryShop) -> None:
     """What the pictures show is there."""
     servers = (shop.kafka, shop.rabbitmq, shop.redis)
     assert [server.kind for server in servers] == list(BrokerKind)
+
+
+async def test_alerts(frozen_shop: MemoryShop, pictures: Pictures) -> None:
+    """What is wrong now, by the engine of `mqtui watch`: since when, with figures; a muted one is last and not counted.
+
+    `e` names the rule, `yc` copies the command that opens the place, `enter` goes there.
+    """
+    with closing(AlertStore()) as store:
+        now = frozen_shop.world.clock.now / 1000
+        store.mute(Mute("letters:payments:dlq", now, now + 7_200, "anna"))
+    async with pictures.at(frozen_shop.console("shop"), NORMAL) as user:
+        await open_shop(user, frozen_shop)
+        await user.sees("▲ 2").presses("7").is_at("AlertsScreen").sees("muted by anna till 10:00")
+        await user.on_row("dead letters in orders.DLQ").reads_in_prompt("31 dead letters of orders")
+        await pictures.shows(user)
+        await user.presses("y").reads_in_prompt("c command").presses("c").reads_in_prompt("command copied")
+        assert user.console.clipboard == "mqtui shop/kafka topic:orders.DLQ"
+        await user.presses("e").sees("holds more than").presses("escape")
+        await user.presses("enter").is_at("CausesScreen").presses("escape").is_at("AlertsScreen")

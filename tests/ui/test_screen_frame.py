@@ -89,11 +89,11 @@ async def test_a_broker_keeps_its_name_where_the_profiles_is_shortened(shop: Mem
     """In its middle, once everything else has left."""
     name = "prod-eu-checkout-and-payments-west-2"
     ProfileStore().add(Profile(name, {BrokerKind.KAFKA: BrokerEndpoint("kafka://memory:9092")}))
-    async with at_console(shop.console(name), (60, 24)) as user:
+    async with at_console(shop.console(name), (65, 24)) as user:
         await user.on_row("orders.DLQ").sees("† 31")
         assert lines(user)[0].startswith(f" {name}  kafka ●")
-        await user.resizes(48, 24).sees("prod-eu-chec…")
-        assert lines(user)[0].rstrip() == " prod-eu-chec…ments-west-2  kafka ●   † 31  ▸ 0"
+        await user.resizes(53, 24).sees("prod-eu-chec…")
+        assert lines(user)[0].rstrip() == " prod-eu-chec…ments-west-2  kafka ●   † 31  ▲ 1  ▸ 0"
 
 
 def test_pieces_leave_from_the_highest_priority_on() -> None:

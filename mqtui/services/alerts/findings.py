@@ -18,7 +18,7 @@ from mqtui.domain.topology import Group
 from mqtui.services.deadletters import DeadLetterDestination
 from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
 
-FINDINGS_PER_SLICE = 500
+FINDINGS_PER_SLICE = 100
 """Groups or destinations that are examined before the event loop gets a turn."""
 
 DOES_NOT_MOVE = frozenset({LagState.STUCK, LagState.STALLED})

@@ -41,9 +41,9 @@ class AlertRenderer:
     columns = (
         Column("since", "SINCE", 6, right=True, measure=Measure.DURATION, meaning="for how long its condition holds"),
         Column("broker", "BROKER", 14, priority=3, least=8),
-        Column("what", "WHAT", 30, grows=True, is_name=True),
-        Column("evidence", "EVIDENCE", 40, priority=2, least=20, meaning="by the newest poll in which it held"),
-        Column("note", "OWNER", 22, priority=4, least=8, meaning="as its rule says, and until when it is muted"),
+        Column("what", "WHAT", 26, grows=True, is_name=True),
+        Column("evidence", "EVIDENCE", 28, priority=2, least=20, meaning="by the newest poll in which it held"),
+        Column("note", "OWNER", 24, priority=4, least=8, meaning="as its rule says, and until when it is muted"),
     )
 
     def id(self, item: AlertRow) -> Hashable:

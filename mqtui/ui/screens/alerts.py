@@ -25,6 +25,7 @@ class AlertsScreen(LiveListScreen[AlertRow]):
     screen_name = "Alerts"
 
     hint_actions = ("nav.open", "list.filter", "list.order", "thing.explain", "thing.copy", "thing.export")
+    own_order = "worst first"
     empty_text = "nothing is wrong by the rules: `mqtui help alerts` has them"
 
     def body(self) -> Iterable[Widget]:
