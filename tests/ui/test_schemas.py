@@ -7,6 +7,9 @@ from tests.memory import MemoryWorld
 from tests.schemas.registry_server import running_registry
 from tests.ui.destination_console import NARROW, open_destination
 
+NAMED = (132, 34)
+"""A size at which the views have their names beside tabs."""
+
 TARGET = "kafka://memory:9092"
 
 
@@ -20,7 +23,7 @@ async def test_subjects_versions_and_what_differs() -> None:
         registry.register("orders-value", {"type": "record", "name": "Order", "fields": fields})
         registry.register("orders-value", {"type": "record", "name": "Order", "fields": [*fields, note]})
         registry.register("shop.Money", "long")
-        async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref) as opened:
+        async with open_destination(world, f"{TARGET}?schema.registry={registry.url}", ref, NAMED) as opened:
             await opened.see("8 schemas")
             await opened.press("8")
             await opened.see("orders-value", "topic:orders (value)", "shop.Money")
@@ -43,7 +46,7 @@ async def test_subjects_versions_and_what_differs() -> None:
             await opened.see("orders-value v2 of 2", "null | string, default null")
             await opened.press("J", "full_stop")
             await opened.see("nothing was before it")
-        async with open_destination(world, TARGET, ref) as opened:
+        async with open_destination(world, TARGET, ref, NAMED) as opened:
             assert "8 schemas" not in opened.text and "6 audit" in opened.text
             await opened.press("8")
             await opened.see("no broker here names a schema registry")
