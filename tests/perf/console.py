@@ -23,7 +23,10 @@ KEY = 50.0
 """Milliseconds from key to paint that 95 in 100 stay under."""
 
 KEY_RATIO = 2.0
-"""Key to paint with work beside it, in those of the idle screen."""
+"""Key to paint with work beside it, in those of the idle screen; below `UNNOTICED` it may be more."""
+
+UNNOTICED = 20.0
+"""Milliseconds from key to paint below which nobody sees a difference."""
 
 LETTERS = 400_000
 
@@ -36,7 +39,8 @@ def promises(url: str, count: int, starts: int) -> Iterator[tuple[str, bool]]:
     yield f"10,000 rows {seconds * 1000:.0f} ms after their figures", seconds < ROWS
     for scene in (keys.rows, keys.tail, partial(keys.redrive, letters=LETTERS)):
         waits = scene(url, count)
-        yield str(waits), keys.p95(waits.busy) < KEY and waits.ratio <= KEY_RATIO
+        slowest = keys.p95(waits.busy)
+        yield str(waits), slowest < UNNOTICED or (slowest < KEY and waits.ratio <= KEY_RATIO)
 
 
 def main() -> int:

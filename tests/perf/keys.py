@@ -166,7 +166,7 @@ def redrive(url: str, count: int, letters: int) -> Waits:
     scene = side.fill(letters)
     try:
         with console(url, scene.dlq) as terminal:
-            terminal.reads("declined")
+            terminal.reads(f" {letters:,} · ")
             terminal.press("1")
             terminal.reads("1 dest")
             sleep(3)
