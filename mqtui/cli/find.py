@@ -172,7 +172,7 @@ def _print(output: Output, hits: Sequence[Hit]) -> None:
 def _print_end(output: Output, found: Find, *, was_stopped: bool) -> None:
     coverage = found.coverage
     output.note(("stopped: " if was_stopped else "") + coverage.describe())
-    for note in coverage.notes(found.request.place_depth):
+    for note in coverage.notes(found.request):
         output.note(note)
 
 

@@ -49,6 +49,9 @@ def allow(kafka: KafkaCluster, kind: ResourceType, name: str, user: str, *operat
 
 async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCluster, Ref, int]) -> None:
     kafka, topic, port = guarded
+    closed = kafka.topic("closed")
+    kafka.fill(closed, 1)
+    allow(kafka, ResourceType.TOPIC, closed.name, "watcher", AclOperation.DESCRIBE)
     watcher, nobody = (f"kafka://{user}:{PASSWORD}@127.0.0.1:{port}" for user in USERS)
 
     async def allowed() -> bool:
@@ -65,6 +68,7 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaCl
     mqtui("lag", watcher, "--fail", 100).fails(1, hidden)
     for verb in ("ls", "dlq"):
         assert "no topics are shown to this user" in mqtui(verb, nobody).ok().err, verb
+    mqtui("find", watcher, "no-such-id").fails(1, f"topic:{closed.name}", "is closed to this user", "1 of 2 places")
     allow(kafka, ResourceType.GROUP, "another", "watcher", AclOperation.DESCRIBE)
     commit(kafka, "another", topic)
 
@@ -91,6 +95,7 @@ def test_streams_without_figures_say_why(mqtui: Mqtui, redis_url: str) -> None:
     try:
         for verb in ("ls", "dlq"):
             assert "can't be asked: Not allowed to use the key" in mqtui(verb, url).ok().err, verb
+        mqtui("find", url, "no-such-id").fails(1, name, "Not allowed to use the key")
         (told,) = mqtui("lag", url, f"{name}/g", "--json").ok().rows()
         assert told["lag"] is None and told["why"] == f"Not allowed to use the key {name}"
     finally:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from mqtui.brokers.optional_port import ScansNewest
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, ReadRange, Since, StartPoint
 from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.scan import RecordColumns
 from tests.contract.rabbitmq_test_client import STREAM, Rabbit, adapter, queue_ref, until, without_management
 
 MANY = [b"%05d" % number for number in range(2500)]
@@ -107,3 +109,26 @@ async def test_what_is_no_stream_is_not_read_at_no_cost(rabbit: Rabbit, stream: 
             await broker.broker.catalog.describe(stream)
         with pytest.raises(Refused):
             await anext(aiter(broker.broker.reader.read(stream, ReadRange(), limit=1)))
+
+
+async def test_the_newest_messages_of_streams_are_scanned(rabbit: Rabbit, stream: Ref) -> None:
+    """Each message once, whatever chunks it came in; a stream that is gone, and an empty one, cost only themselves."""
+    empty, gone = Ref(Kind.STREAM, rabbit.queue(STREAM)), Ref(Kind.STREAM, f"{stream.name}.gone")
+    wanted = {MANY[0], MANY[1800], MANY[2499]}
+
+    def test(records: RecordColumns) -> list[tuple[int, bool]]:
+        return [(index, False) for index, value in enumerate(records.values) if value in wanted]
+
+    async with adapter(rabbit.address) as broker:
+        reader = broker.broker.reader
+        assert isinstance(reader, ScansNewest)
+        for depth, found in ((1, [2499]), (700, [1800, 2499]), (5000, [0, 1800, 2499])):
+            parts = reader.scan_newest([stream, empty, gone], depth, None, test)
+            steps = [step async for part in parts for step in part]
+            assert sorted(str(message.position) for step in steps for message, _ in step.candidates) == sorted(
+                map(str, found)
+            )
+            assert sum(step.scanned for step in steps if step.ref == stream) == min(depth, len(MANY))
+            last = {step.ref: step for step in steps if step.is_last}
+            assert last[stream].has_older == (depth < len(MANY)) and last[stream].error is None
+            assert not last[empty].scanned and isinstance(last[gone].error, NotFound)

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 import redis
@@ -32,6 +32,8 @@ TOPICS, QUEUES, STREAMS, DEPTH = 1_200, 100, 100, 1_000
 ID = b"AB-991"
 FIRST_PROMISED, WHOLE_PROMISED = 1.0, 10.0
 WAIT = 180.0
+SETTLES = 5.0
+"""Seconds in which RabbitMQ counts what was published to its streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,19 @@ def fill_redis(url: str, streams: int, depth: int) -> None:
             pipe.execute()
 
 
-def fill_rabbitmq(url: str, queues: int) -> None:
-    """Queues with a message each."""
+def fill_rabbitmq(url: str, queues: int, streams: int, depth: int) -> None:
+    """Queues with a message each, and streams of orders."""
     with closing(amqp_connection(url)) as connection:
         channel = connection.channel()
         for number in range(queues):
             channel.queue_declare(f"find.work.{number:03}", durable=True)
             channel.basic_publish("", f"find.work.{number:03}", b"{}")
+        for stream in range(streams):
+            channel.queue_declare(f"find.log.{stream:03}", durable=True, arguments={"x-queue-type": "stream"})
+            for number in range(depth):
+                channel.basic_publish("", f"find.log.{stream:03}", body(number))
+        if streams:
+            sleep(SETTLES)
 
 
 async def find(urls: Sequence[str], depth: int) -> Found:
@@ -108,7 +116,7 @@ async def find(urls: Sequence[str], depth: int) -> Found:
         async for batch in looking.hits():
             first = first or perf_counter() - began
             hits += len(batch)
-        assert not looking.coverage.missing, looking.coverage.notes(depth)
+        assert not looking.coverage.missing, looking.coverage.notes(looking.request)
         whole, used = perf_counter() - began, process_time() - cpu
         return Found(first, whole, used, hits, looking.coverage.places, looking.coverage.scanned)
 
@@ -127,6 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--topics", type=int, default=TOPICS)
+    parser.add_argument("--rabbitmq-streams", type=int, default=0, help="so many streams of RabbitMQ too")
     given = parser.parse_args()
     with Servers() as servers:
         (port,) = free_ports(1)
@@ -134,7 +143,7 @@ def main() -> int:
         rabbit, cache = servers.start_rabbitmq(), servers.start_redis()
         fill_kafka(kafka, given.topics, DEPTH)
         fill_redis(cache, STREAMS, DEPTH)
-        fill_rabbitmq(rabbit, QUEUES)
+        fill_rabbitmq(rabbit, QUEUES, given.rabbitmq_streams, DEPTH)
         found = [asyncio.run(find((kafka, rabbit, cache), DEPTH)) for _ in range(given.rounds)]
         print(*found, sep="\n")
         behind = ("127.0.0.1", servers.ports("kafka")["counted"])

@@ -104,6 +104,15 @@ async def test_an_order_on_three_brokers_in_order_of_time() -> None:
         assert hit_cells(kafka)[2:6] == ("kafka", "orders", "0/20", "header trace-id, .order.id")
 
 
+async def test_two_brokers_of_one_kind_have_their_own_names() -> None:
+    world = shop()
+    other = world.kafka("other").make("orders")
+    world.kafka("other").put(Outgoing(other, ID))
+    async with opened(world, ("kafka://memory:9092", "kafka://other:9092", "redis://memory:6379")) as sessions:
+        way = find_way(await found_by(Find(sessions, FindRequest(TextNeedle(ID)))))
+    assert sorted(station.broker for station in way) == ["kafka://memory:9092", "kafka://other:9092", "redis"]
+
+
 async def test_queues_are_not_read_before_their_price_is_answered() -> None:
     """They are named together as not looked at; read ones are as they were."""
     world = shop()
@@ -111,7 +120,7 @@ async def test_queues_are_not_read_before_their_price_is_answered() -> None:
         find = Find(sessions, FindRequest(TextNeedle(ID)))
         assert len(await found_by(find)) == 2
         find.decline("a look takes messages out")
-        (note,) = find.coverage.notes(10_000)
+        (note,) = find.coverage.notes(find.request)
         assert note == "· amqp://memory:5672 queue:work.dlq: a look takes messages out"
         assert find.coverage.looked_at == 4  # an empty queue is known to hold nothing
     assert len(world.rabbitmq().ready(Ref(Kind.QUEUE, "work.dlq"))) == 1

@@ -10,6 +10,7 @@ from time import monotonic
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.figure import pluralize
 from mqtui.services.find.priced import PricedQueue
+from mqtui.services.find.request import FindRequest
 
 MAX_NAMED = 5
 """Names that one line has."""
@@ -56,6 +57,9 @@ class Coverage:
     with_older: int = 0
     """Places that hold more than the depth."""
 
+    queues_with_more: int = 0
+    """Queues that hold more than was read of each."""
+
     uncommitted: int = 0
     dropped: int = 0
     """Hits beyond those that are kept."""
@@ -91,7 +95,7 @@ class Coverage:
             f"{pluralize(self.scanned, 'message')}"
         )
 
-    def notes(self, depth: int) -> list[str]:
+    def notes(self, request: FindRequest) -> list[str]:
         """What was not looked at, a line each; alike ones together."""
         found = [f"✗ {each.text}" for each in self.missing if each.is_broker]
         by_reason: dict[tuple[str, str], list[str]] = {}
@@ -105,7 +109,10 @@ class Coverage:
             found.append(f"· {target}{_names(names)}: {self.declined_why}")
         if self.with_older:
             places = pluralize(self.with_older, "place")
-            found.append(f"· {places} with more than the newest {depth:,}: --depth looks further back")
+            found.append(f"· {places} with more than the newest {request.place_depth:,}: --depth looks further back")
+        if self.queues_with_more:
+            queues = pluralize(self.queues_with_more, "queue")
+            found.append(f"· {queues} with more than the first {request.queue_depth:,}: --depth reads more")
         if self.uncommitted:
             found.append(f"· {self.uncommitted:,} in open transactions: not yet committed by their writer")
         if self.internal:

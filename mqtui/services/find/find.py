@@ -221,7 +221,7 @@ class Find:
         coverage.looked_at += 1
         coverage.scanned += len(messages)
         coverage.size += sum(message.size for message in messages)
-        coverage.with_older += _has_more(queue.messages, len(messages), request.queue_depth)
+        coverage.queues_with_more += _has_more(queue.messages, len(messages), request.queue_depth)
         reads_bytes = not matcher.has_rules_for(queue.ref)
         test = NeedleTest(request.needle, request.since, reads_bytes=reads_bytes)
         candidates = [messages[index] for index, _ in test(MessageColumns(messages))]

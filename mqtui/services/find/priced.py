@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import Figure, pluralize
+from mqtui.domain.figure import Figure
 from mqtui.domain.resource import ParsedName, Ref
 from mqtui.services.browse import PeekRequest, prepare_peek, why_no_peek
 from mqtui.services.session import Session
@@ -36,9 +36,9 @@ class PriceQuestion:
     def text(self) -> str:
         """What reading them costs, in a sentence."""
         spending = sum(request.price.spends for _, request in self.requests)
-        queues = pluralize(len(self.requests), "queue")
+        queues = f"each of {len(self.requests):,} queues" if len(self.requests) > 1 else str(self.requests[0][0].ref)
         spends = f"; it counts as a delivery of each message in {spending:,} of them" if spending else ""
-        return f"takes up to {self.depth:,} messages out of each of {queues} and returns them once{spends}"
+        return f"takes up to {self.depth:,} messages out of {queues} and returns them once{spends}"
 
 
 async def ask_prices(queues: Sequence[PricedQueue], depth: int) -> PriceQuestion:

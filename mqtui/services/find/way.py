@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from mqtui.domain.deadletter import DeadLetterInfo, dead_letter_time, describe
 from mqtui.domain.message import Message
+from mqtui.domain.resource import BrokerKind
 from mqtui.domain.scan import Bound, bound_of
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.find.hit import Hit, ReadState
@@ -35,6 +36,8 @@ class Station:
     time: int | None
     letter: DeadLetterInfo | None = None
     run: str = ""
+    broker: str = ""
+    """What its broker is called among those of the way: its kind, or its target where two are of one kind."""
 
     @property
     def what(self) -> str:
@@ -63,22 +66,28 @@ class Station:
 
 def find_way(hits: Sequence[Hit]) -> list[Station]:
     """The stations of some hits, the oldest first, of one time as they lie; those without a time last."""
-    return sorted(map(_station, hits), key=_order)
+    targets: dict[BrokerKind, set[str]] = {}
+    for hit in hits:
+        targets.setdefault(hit.broker, set()).add(hit.session.target)
+    stations = [_station(hit, hit.session.target if len(targets[hit.broker]) > 1 else hit.broker.value) for hit in hits]
+    return sorted(stations, key=_order)
 
 
 def _order(station: Station) -> tuple[bool, int, Bound]:
     return station.time is None, station.time or 0, bound_of(station.hit.message.position)
 
 
-def _station(hit: Hit) -> Station:
+def _station(hit: Hit, broker: str) -> Station:
     conventions = load_for_profile(hit.session.profile).conventions
     message = hit.message
     letter = describe(message, conventions)
     if _is_dead(message, letter):
-        return Station(hit, StationKind.DEAD, dead_letter_time(message, conventions.layout(message)), letter)
+        return Station(
+            hit, StationKind.DEAD, dead_letter_time(message, conventions.layout(message)), letter, broker=broker
+        )
     if letter.convention == OWN_CONVENTION or message.header(RUN) is not None:
-        return Station(hit, StationKind.REDRIVEN, hit.time, run=_run_of(message))
-    return Station(hit, StationKind.PUBLISHED, hit.time)
+        return Station(hit, StationKind.REDRIVEN, hit.time, run=_run_of(message), broker=broker)
+    return Station(hit, StationKind.PUBLISHED, hit.time, broker=broker)
 
 
 def _is_dead(message: Message, letter: DeadLetterInfo) -> bool:

@@ -17,7 +17,7 @@ def hit_cells(station: Station) -> tuple[str, str, str, str, str, str, str]:
     return (
         station.sign,
         clock_of(station),
-        hit.broker.value,
+        station.broker,
         hit.message.resource.name,
         position_of(station),
         ", ".join(hit.found_in),
@@ -45,7 +45,7 @@ def way_lines(way: Sequence[Station]) -> list[str]:
         if before is not None and station.time is not None:
             after = f"+{format_age((station.time - before) / 1000)}"
         hit = station.hit
-        where = f"{hit.broker.value} {hit.message.resource.name} {position_of(station)}"
+        where = f"{station.broker} {hit.message.resource.name} {position_of(station)}"
         lines.append(f"{clock_of(station)} {after:>5}  {where}: {station.what} · read by: {hit.read_by}")
         before = station.time if station.time is not None else before
     return lines

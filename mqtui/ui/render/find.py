@@ -24,7 +24,14 @@ class HitRenderer:
 
     columns = (
         Column("time", "TIME", 12, priority=2, measure=Measure.TIME, meaning="the time of the message"),
-        Column("broker", "BROKER", 8, priority=3, meaning="the kind of its broker"),
+        Column(
+            "broker",
+            "BROKER",
+            8,
+            priority=3,
+            is_name=True,
+            meaning="its broker: its kind, or its target where two are alike",
+        ),
         Column("place", "PLACE", 24, is_name=True, least=10, meaning="its destination"),
         Column("position", "POSITION", 15, measure=Measure.POSITION, meaning="its position; of a queue its number"),
         Column("in", "IN", 18, priority=2, least=8, meaning="the parts of it that have the text"),
@@ -38,7 +45,7 @@ class HitRenderer:
         hit = item.hit
         return (
             (figures.clock(item.time), "muted"),
-            (hit.broker.value, ""),
+            (item.broker, ""),
             (hit.message.resource.name, ""),
             (position_of(item), ""),
             (", ".join(hit.found_in), "muted"),
@@ -79,7 +86,7 @@ def way_styled(way: Sequence[Station], *, with_readers: bool) -> list[StyledLine
         if before is not None and station.time is not None:
             after = f"+{figures.age(max(0, station.time - before) / 1000)}"
         before = station.time if station.time is not None else before
-        where = f"{station.hit.broker.value} {station.hit.message.resource.name} {position_of(station)}"
+        where = f"{station.broker} {station.hit.message.resource.name} {position_of(station)}"
         tone = TONES.get(station.sign, "text")
         lines.append(
             [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.messages import STREAM_PARTITION
 from mqtui.brokers.rabbitmq.read import peek_cost, streams
+from mqtui.brokers.rabbitmq.read.newest_scan import scan_newest
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.brokers.rabbitmq.read.streams import StreamStart
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
@@ -15,6 +16,7 @@ from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.scan import PlaceStep, RecordTest
 
 NO_TAIL = "a queue gives each message to one reader: following it would take messages from the consumers"
 TAIL_HINT = "Follow a stream, or the exchange's other queues; a copy of an exchange's traffic needs a queue of its own."
@@ -72,6 +74,14 @@ class RabbitReader:
 
         async for batch in session.io.iterate(batches):
             yield batch
+
+    async def scan_newest(
+        self, refs: Sequence[Ref], depth: int, since: int | None, test: RecordTest
+    ) -> AsyncGenerator[Sequence[PlaceStep]]:
+        """Scan the newest messages of many streams over one connection."""
+        session = self._session
+        async for steps in session.io.iterate(lambda: scan_newest(session, refs, depth, since, test)):
+            yield steps
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Messages that arrive in a stream from now on.

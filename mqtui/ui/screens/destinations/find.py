@@ -150,7 +150,7 @@ class FindScreen(ListScreen[Station]):
             queues = f"{len(find.queues):,} queues" if len(find.queues) > 1 else find.queues[0].ref.name
             lines.append([(f" · {queues}: a look takes messages out; r asks what {depth:,} of each cost", "price")])
         notes = [f"✗ {each.target} {each.kind}: {self._why_closed(each)}" for each in self._unopened()]
-        notes += find.coverage.notes(self.request.place_depth)
+        notes += find.coverage.notes(self.request)
         lines += [[(f" {note}", "warn" if note.startswith("✗") else "muted")] for note in notes]
         head: list[StyledLine] = [[("", "")], [(" Not looked at", "muted")]] if lines else []
         self.way_view.write([*self._way_lines(), *head, *lines])
