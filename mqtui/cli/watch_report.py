@@ -47,7 +47,7 @@ class WatchReport:
             self._measured[poll.target] = MeasuredBroker(poll.target, poll.kind, poll.path, poll.snapshot)
         self._note_error(poll)
         raised = [alert for alert in self.watch.alerts if alert.source == poll.target]
-        if poll.events:
+        if poll.events or self._deliveries.has_unkept:
             await self._deliveries.record(poll.target, raised, poll.events)
         if self._once:
             self._cleared += [event for event in poll.events if event.state is EventState.CLEARED]

@@ -7,8 +7,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,3 +160,37 @@ async def test_the_url_of_a_webhook_is_where_the_settings_say(monkeypatch: pytes
             await until(lambda: bool(notes))
             monkeypatch.setenv("HOOK", there.url)
             await until(lambda: there.taken == ["1"])
+
+
+async def test_a_disk_that_is_full_for_a_while_ends_no_delivery() -> None:
+    """What can't be kept is told as soon as there is room again; what was kept before goes on being delivered."""
+    many = [AlertEvent(replace(ALERT, id=each, evidence="e" * 100_000), EventState.RAISED, 2.0) for each in "23"]
+    waits: list[bool] = []
+    async with webhook() as there:
+        there.answer = None
+        async with giving(make_receiver(ReceiverSettings(webhook=there.url))) as (made, notes):
+            await made.record("shop", [ALERT], events("1"))
+            with full_disk(made.store):
+                for event in many:
+                    await made.record("shop", [ALERT], [event])
+                waits.append(made.has_unkept)
+                there.answer = OK
+                await until(lambda: "1" in there.taken)
+            await made.record("shop", [ALERT], [])
+            await until(lambda: {"1", "2", "3"} <= {*there.taken})
+            waits.append(made.has_unkept)
+        assert waits == [True, False]
+        assert [note for note in notes if "kept" in note] == ["▲ events can't be kept for receivers now: database or disk is full"]
+
+
+@contextmanager
+def full_disk(store: AlertStore) -> Iterator[None]:
+    """SQLite writes no page more, as on a full disk."""
+    with store._database.reading() as connection:
+        limit = connection.execute("PRAGMA max_page_count").fetchone()[0]
+        connection.execute("PRAGMA max_page_count = 1")
+    try:
+        yield
+    finally:
+        with store._database.reading() as connection:
+            connection.execute(f"PRAGMA max_page_count = {limit}")

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from mqtui.domain.alert import Alert, AlertEvent
+from mqtui.domain.errors import StorageFailed
 from mqtui.services.alerts.event_rows import event_row
 from mqtui.services.alerts.receivers import EventNotTaken, Receiver
 from mqtui.services.jsonlines import dump
-from mqtui.state.alert_store import AlertStore
+from mqtui.state.alert_store import MOST_WAITING, AlertStore
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Seconds between two tries, as long as a receiver takes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """The events of a look that are not on disk yet, with the alerts that were raised at it."""
+
+    source: str
+    raised: Sequence[Alert]
+    rows: Sequence[bytes]
 
 
 class Deliveries:
@@ -22,21 +34,51 @@ class Deliveries:
 
     def __init__(self, store: AlertStore, receivers: Sequence[Receiver], note: Callable[[str], None]) -> None:
         """`note` is told of receivers that take nothing, once until they do again."""
-        self._store = store
+        self.store = store
         self._receivers = receivers
         self._note = note
         self._more = {receiver.name: asyncio.Event() for receiver in receivers}
         self._tasks: list[asyncio.Task[None]] = []
+        self._unkept: deque[Unkept] = deque(maxlen=MOST_WAITING)
+        self._keeping = asyncio.Lock()
+        self._disk_failed = False
+
+    @property
+    def has_unkept(self) -> bool:
+        """Whether events could not be written to disk: the next `record` tries again."""
+        return bool(self._unkept)
 
     async def record(self, source: str, raised: Sequence[Alert], events: Sequence[AlertEvent]) -> None:
-        """Keep the events of a look for every receiver, and what was told with them."""
-        rows = [dump(event_row(event)) for event in events]
-        names = [receiver.name for receiver in self._receivers]
-        dropped = await asyncio.to_thread(self._store.record, source, raised, rows, names)
-        if dropped:
-            self._note(f"▲ {dropped:,} events were dropped: a receiver has taken none for too long")
+        """Keep the events of a look for every receiver, and what was told with them.
+
+        A disk that takes nothing is noted, and they wait in memory for the next call.
+        """
+        self._unkept.append(Unkept(source, raised, [dump(event_row(event)) for event in events]))
+        async with self._keeping:
+            try:
+                await self._keep_all()
+            except StorageFailed as error:
+                if not self._disk_failed:
+                    self._note(f"▲ events can't be kept for receivers now: {error.detail}")
+                self._disk_failed = True
+            else:
+                self._disk_failed = False
         for more in self._more.values():
             more.set()
+
+    async def _keep_all(self) -> None:
+        """Write what waits in memory, in order.
+
+        Raises:
+            StorageFailed: the disk takes nothing.
+        """
+        names, dropped = [receiver.name for receiver in self._receivers], 0
+        while self._unkept:
+            look = self._unkept[0]
+            dropped += await asyncio.to_thread(self.store.record, look.source, look.raised, look.rows, names)
+            self._unkept.popleft()
+        if dropped:
+            self._note(f"▲ {dropped:,} events were dropped: a receiver has taken none for too long")
 
     def start(self) -> None:
         """Give events to all receivers until `stop`."""
@@ -58,7 +100,7 @@ class Deliveries:
         try:
             while await self._give_next(receiver):
                 pass
-        except EventNotTaken as error:
+        except (EventNotTaken, StorageFailed) as error:
             self._note(f"▲ {receiver.name} has not taken an event, which waits: {error}")
 
     async def _keep_giving(self, receiver: Receiver) -> None:
@@ -68,7 +110,7 @@ class Deliveries:
             try:
                 while await self._give_next(receiver):
                     failures = 0
-            except EventNotTaken as error:
+            except (EventNotTaken, StorageFailed) as error:
                 if not failures:
                     self._note(f"▲ {receiver.name} takes no events, which wait: {error}")
                 pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
@@ -82,8 +124,9 @@ class Deliveries:
 
         Raises:
             EventNotTaken: it was not taken, and may be later.
+            StorageFailed: what waits can't be read, or what was taken not be removed: it is given once more.
         """
-        waiting = await asyncio.to_thread(self._store.next_waiting, receiver.name)
+        waiting = await asyncio.to_thread(self.store.next_waiting, receiver.name)
         if waiting is None:
             return False
         try:
@@ -92,5 +135,5 @@ class Deliveries:
             if not error.final:
                 raise
             self._note(f"✗ {receiver.name} refuses an event, which is dropped: {error}")
-        await asyncio.to_thread(self._store.remove_waiting, waiting.number)
+        await asyncio.to_thread(self.store.remove_waiting, waiting.number)
         return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import closing, suppress
 from time import monotonic, time
 
 from mqtui.domain.alert import Mute
-from mqtui.domain.errors import NotFound
+from mqtui.domain.errors import NotFound, StorageFailed
 from mqtui.domain.times import parse_duration
 from mqtui.machine.process import operator
 from mqtui.services.alerts.watch import AlertWatch
@@ -66,7 +66,11 @@ class StoredMutes:
         self._kept: dict[str, int] = {}
 
     async def refresh(self, watch: AlertWatch) -> None:
-        """Keep what mutes have seen, and hand in those that hold now."""
+        """Keep what mutes have seen, and hand in those that hold now. Those known stay where they can't be read."""
+        with suppress(StorageFailed):
+            await self._refresh(watch)
+
+    async def _refresh(self, watch: AlertWatch) -> None:
         seen = [mute for mute in watch.mutes if len(mute.baseline) != self._kept.get(mute.cause, 0)]
         for mute in seen:
             self._kept[mute.cause] = len(mute.baseline)
