@@ -158,7 +158,10 @@ class Console(App[None], inherit_bindings=False):
             self.call_next(self._tick)
         elif not self._hurries and not all(broker_session.has_figures for broker_session in self.broker_sessions):
             self._hurries = True
-            self.set_timer(max(0.0, FIRST_TICK - since_drawn), self._tick)
+            if since_drawn < FIRST_TICK:
+                self.set_timer(FIRST_TICK - since_drawn, self._tick)
+            else:
+                self.call_next(self._tick)
 
     def _tick(self) -> None:
         screen, self._hurries = self.current_screen, False

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from time import monotonic
 
 import pytest
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
+from mqtui.ui import app
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
 from mqtui.ui.render.table_model import RowRenderer, fit_columns
+from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.bar import Bar, BarItem
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop, many
@@ -173,3 +176,16 @@ async def test_ten_thousand_destinations(dev: MemoryShop) -> None:
         await user.sees("10,010", within=30)
         await user.until(lambda: "orders.DLQ" in user.row_at(0), "sees the worst on top, whichever broker came first")
         await user.presses("/").types("topic-009999").sees("1 of 10,010").presses("enter").on_row("topic-009999")
+
+
+async def test_first_rows_that_are_due_are_shown_at_once(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timer is set to no time: Textual divides by it."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ")
+        monkeypatch.setattr(BrokerSession, "has_figures", False)
+        user.console._drawn, user.console._hurries = monotonic() - app.FIRST_TICK - 0.01, False
+        delays: list[float] = []
+        monkeypatch.setattr(user.console, "set_timer", lambda delay, _: delays.append(delay))
+        user.console.figures_changed()
+        assert not delays
+        await user.until(lambda: not user.console._hurries, "draws")
