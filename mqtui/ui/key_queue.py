@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 1.0
 """Seconds after which the next key is sent although the one before was not reported as answered."""
 
+ANSWER_STEPS = 20
+"""Steps in which these seconds are waited for: of a time in which the event loop stood still, one step counts."""
+
 MOUNT_CHECK_SECONDS = 0.005
 """Seconds between two looks whether the screen that a key opened has its fields."""
 
@@ -45,7 +48,7 @@ class KeyQueue:
         self._under_way: Typed | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._mount_check: asyncio.TimerHandle | None = None
-        self._mount_deadline = 0.0
+        self._mount_checks = 0
 
     @property
     def typed_at(self) -> float | None:
@@ -84,7 +87,7 @@ class KeyQueue:
             self._under_way = event
             await self._forward(event)
             if target.post_message(self.Answered()):
-                self._patience = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, self._give_up)
+                self._wait(ANSWER_STEPS)
             else:
                 self._done()
 
@@ -93,17 +96,18 @@ class KeyQueue:
         if self._mount_check is not None:
             self._mount_check.cancel()
             self._mount_check = None
-        loop, console = asyncio.get_running_loop(), self._console
+        console = self._console
         if not console.screen_stack:  # the console has ended
             self._waiting.clear()
             return True
         if console.screen.is_mounted:
-            self._mount_deadline = 0.0
+            self._mount_checks = 0
             return False
-        self._mount_deadline = self._mount_deadline or loop.time() + ANSWER_TIMEOUT
-        if loop.time() >= self._mount_deadline:
+        self._mount_checks += 1
+        if self._mount_checks * MOUNT_CHECK_SECONDS > ANSWER_TIMEOUT:
             return False
-        self._mount_check = loop.call_later(MOUNT_CHECK_SECONDS, console.call_next, self._next)
+        check_again = asyncio.get_running_loop().call_later
+        self._mount_check = check_again(MOUNT_CHECK_SECONDS, console.call_next, self._next)
         return True
 
     def _is_seen(self, event: Typed) -> bool:
@@ -118,6 +122,14 @@ class KeyQueue:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _wait(self, steps: int) -> None:
+        """Give up after so many steps."""
+        if steps:
+            step = ANSWER_TIMEOUT / ANSWER_STEPS
+            self._patience = asyncio.get_running_loop().call_later(step, self._wait, steps - 1)
+        else:
+            self._give_up()
 
     def _give_up(self) -> None:
         self._done()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from time import monotonic
+from time import sleep as stand_still
 from typing import Any
 
 import pytest
@@ -94,6 +96,24 @@ async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(
 
 async def _never(_: object) -> None:
     return
+
+
+async def test_a_loop_that_stood_still_is_no_missing_answer(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is being answered: the next one waits for it, however long the machine takes."""
+    monkeypatch.setattr(key_queue, "ANSWER_TIMEOUT", 0.2)
+    given_up: list[float] = []
+    give_up = key_queue.KeyQueue._give_up
+
+    def note(queue: key_queue.KeyQueue) -> None:
+        given_up.append(monotonic())
+        give_up(queue)
+
+    monkeypatch.setattr(key_queue.KeyQueue, "_give_up", note)
+    monkeypatch.setattr(PromptInput, "on_key", lambda field: stand_still(0.3), raising=False)
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").then_calls(lambda: hand_over(user, "/orders"))
+        await user.until(partial(has_typed, user, "orders"), "types orders")
+    assert not given_up
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 34)], ids=["80x24", "120x34"])
