@@ -51,6 +51,7 @@ def _audit(output: Output, limit: int) -> int:
                 )
                 for entry in entries
             ],
+            first_to_go=("EVENT", "WHO", "PROFILE", "RUN", "RESULT", "VERB"),
         )
     for note in read.notes:
         output.note(f"▲ {note}")

@@ -15,7 +15,7 @@ from mqtui.domain.errors import NeedsConsent
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
 from mqtui.domain.printable import printable
-from mqtui.services.plan_text import plan_lines
+from mqtui.services.plan_text import TEXT_COLUMN, plan_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def print_plan(output: Output, plan: Plan) -> None:
         output.json_line({"plan": plan_row(plan)})
         return
     for line in plan_lines(plan):
-        output.line(line)
+        output.paragraph(line, TEXT_COLUMN)
 
 
 def confirm_plan(output: Output, plan: Plan, policy: Policy, flags: ConsentFlags) -> Consent | None:

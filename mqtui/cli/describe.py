@@ -38,5 +38,5 @@ async def _describe(output: Output, target: str, resource: ParsedName, part: str
     rows = [
         (each.part, each.name, "?" if each.value is None else each.value, each.problem or each.source) for each in found
     ]
-    output.table(("OF", "NAME", "VALUE", "NOTE"), rows)
+    output.table(("OF", "NAME", "VALUE", "NOTE"), rows, first_to_go=("NOTE",))
     return DONE

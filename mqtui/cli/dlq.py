@@ -102,6 +102,7 @@ async def _list_destinations(output: Output, target: str, every: Consent | None,
             answers.column_titles(("NAME", "KIND", "LETTERS", "ORIGIN", "DETECTED BY")),
             [answers.cells(at, _cells(place)) for at, found in answers.answers for place in found.destinations],
             right=answers.right_columns((2,)),
+            first_to_go=("DETECTED BY", "KIND", "ORIGIN"),
         )
     for _, found in answers.answers:
         _print_notes(output, found, ALL_HINT if every is None else "")
@@ -181,6 +182,7 @@ async def _list_causes(
             for cause in causes
         ],
         right=(1,),
+        first_to_go=("FIRST", "ORIGIN", "LAST", "FIRST LETTER", "ERROR"),
     )
     return _report(output, failed)
 

@@ -163,7 +163,7 @@ def _print(output: Output, hits: Sequence[Hit]) -> None:
         return
     from mqtui.services.find.way_text import hit_cells, way_lines
 
-    output.table(TITLES, [hit_cells(station) for station in way])
+    output.table(TITLES, [hit_cells(station) for station in way], first_to_go=("BROKER", "IN", "READ BY"))
     output.line()
     for line in way_lines(way):
         output.line(line)

@@ -53,6 +53,7 @@ async def _groups(output: Output, target: str, resource: ParsedName | None) -> i
         answers.column_titles(("GROUP", "TYPE", "STATE", "MEMBERS", "PENDING", "READS")),
         [answers.cells(at, _cells(row)) for at, rows in answers.answers for row in rows],
         right=answers.right_columns((3, 4)),
+        first_to_go=("TYPE", "READS", "MEMBERS", "STATE"),
     )
     return answers.exit_code
 

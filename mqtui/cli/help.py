@@ -19,7 +19,7 @@ def help(*, topic: str) -> None:  # noqa: A001  # the command's name
         from mqtui.services.manual import find_page, list_pages
 
         if not topic:
-            output.table(("PAGE", "ABOUT"), [(page.name, page.title) for page in list_pages()])
+            output.table(("PAGE", "ABOUT"), [(page.name, page.title) for page in list_pages()], first_to_go=("ABOUT",))
             return
         page = find_page(topic)
         if sys.stdout.isatty():

@@ -256,6 +256,7 @@ def _print_lag(
             answers.column_titles((*PART_TITLES, *titles, "NOTE")),
             [*parts, *totals],
             right=answers.right_columns((3, 4, 5, 6, *range(7, 7 + len(titles)))),
+            first_to_go=("COMMITTED", "END", "STATE", "NOTE"),
         )
     check = service.check_lag([row for _, row in rows], missing, warn=warn, fail=fail)
     output.warn(missing)

@@ -62,6 +62,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
         answers.column_titles(("NAME", "KIND", "MESSAGES", "WAITING", "FACTS")),
         [answers.cells(at, text.cells(row)) for at, (rows, text) in answers.answers for row in rows],
         right=answers.right_columns((2, 3)),
+        first_to_go=("FACTS", "KIND"),
     )
     return answers.exit_code
 

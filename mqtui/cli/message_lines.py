@@ -41,7 +41,7 @@ async def print_messages(output: Output, batch: Batch, decoder: Decoder | None =
 
 def _print(output: Output, message: Message, value: Decoded | None, key: Decoded | None, *, names: bool) -> None:
     line = message_line(message, value, key)
-    output.line(f"{message.resource.name}  {line}" if names else line)
+    output.row(f"{message.resource.name}  {line}" if names else line)
 
 
 def message_line(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> str:

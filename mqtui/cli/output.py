@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
 from mqtui.cli.row_formats import Format, encoder_of
+from mqtui.cli.table import Columns, TableLayout, cut, ellipsis_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.printable import printable
 
@@ -26,9 +27,6 @@ FORMAT = "mqtui.format"
 WIDEST_PAGE = 100
 """Columns of a page: longer lines are hard to read."""
 
-FIGURE_SIGNS = ("≈", "≥", "≤")
-"""Signs before figures, one terminal cell each: a column may have one in each row."""
-
 
 def current_output(*, json: bool) -> Output:
     """The output of the command that runs; with `json` in the format that `-o` names, by default JSON lines."""
@@ -40,6 +38,11 @@ def current_output(*, json: bool) -> Output:
 
 class OutputNotWritten(OSError):
     """Stdout can't be written though its reader is there: a full disk."""
+
+
+def terminal_columns() -> int | None:
+    """The columns of the terminal on stdout; None where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @contextmanager
@@ -82,6 +85,27 @@ class Output:
         with _write_errors():
             click.echo(self._to_printable(text))
 
+    def row(self, text: str) -> None:
+        """One row of a list: at a terminal one line."""
+        room = terminal_columns()
+        if room is None:
+            self.line(text)
+        else:
+            self.block(cut(self._to_printable(text), room, ellipsis_of(ascii_only=self.ascii_only)))
+
+    def paragraph(self, text: str, indent: int) -> None:
+        """One readable line, which at a terminal goes on below itself, indented, where it is long."""
+        from textwrap import wrap
+
+        room = terminal_columns()
+        text = self._to_printable(text)
+        lines = (
+            [text]
+            if room is None or len(text) <= room
+            else wrap(text, room, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+        )
+        self.block("\n".join(lines))
+
     def block(self, lines: str) -> None:
         """Several lines that are printable already, in one write."""
         with _write_errors():
@@ -123,13 +147,24 @@ class Output:
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", err=True, nl=False)
 
-    def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-        """Aligned columns, two apart; the columns of `right` are figures."""
-        self.growing_table(titles, right=right).add(rows)
+    def table(
+        self,
+        titles: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        right: Sequence[int] = (),
+        first_to_go: Sequence[str] = (),
+    ) -> None:
+        """Aligned columns, two apart, at a terminal one line a row. The arguments are those of `Columns`."""
+        self.growing_table(titles, right=right, first_to_go=first_to_go).add(rows)
 
-    def growing_table(self, titles: Sequence[str], *, right: Sequence[int] = ()) -> GrowingTable:
+    def growing_table(
+        self, titles: Sequence[str], *, right: Sequence[int] = (), first_to_go: Sequence[str] = ()
+    ) -> GrowingTable:
         """A table whose rows come in parts: only the column widths are kept."""
-        return GrowingTable(self, self._to_printable, titles, right)
+        columns, ascii_only = Columns(titles, right, first_to_go), self.ascii_only
+        layout = TableLayout(columns, self._to_printable, ascii_only=ascii_only, room=terminal_columns())
+        return GrowingTable(self, layout)
 
     def error(self, error: MqtuiError, exit_code: int) -> None:
         """A title, what happened, what to do, on stderr."""
@@ -147,52 +182,16 @@ class Output:
 
 
 class GrowingTable:
-    """Prints rows as they come, aligned with the previous ones; a column widens where a later part needs it."""
+    """Prints rows as they come, and says which columns have no room at this terminal."""
 
-    def __init__(
-        self, output: Output, shown: Callable[[str], str], titles: Sequence[str], right: Sequence[int]
-    ) -> None:
+    def __init__(self, output: Output, layout: TableLayout) -> None:
         self._output = output
-        self._shown = shown
-        self._right = right
-        self._waiting = [tuple(titles)]
-        """The titles, until the first rows determine the column widths."""
-
-        self._widths = [0] * len(titles)
+        self._layout = layout
 
     def add(self, rows: Iterable[Sequence[object]]) -> None:
         """Print some rows, the first time below the titles."""
-        whole: list[Sequence[object]] = [*self._waiting, *rows]
-        self._waiting = []
-        columns = [self._column(number, list(map(str, cells))) for number, cells in enumerate(zip(*whole, strict=True))]
-        if columns:
-            self._output.block("\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True)))
-
-    def _column(self, number: int, texts: list[str]) -> list[str]:
-        """The texts of a column padded to one width. Most need no escaping, which one test of all of them tells."""
-        together = "".join(texts)
-        if not together.isascii() and not self._output.ascii_only:
-            for sign in FIGURE_SIGNS:
-                together = together.replace(sign, "")
-        plain = together.isascii() and together.isprintable()
-        if not plain:
-            texts = list(map(self._shown, texts))
-        width = self._widths[number] = max([self._widths[number], *map(len if plain else _width, texts)])
-        right = number in self._right
-        if plain:
-            return [text.rjust(width) if right else text.ljust(width) for text in texts]
-        return [_align(text, width, right=right) for text in texts]
-
-
-def _width(text: str) -> int:
-    """Terminal cells of printable text."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _align(text: str, width: int, *, right: bool) -> str:
-    blank = " " * (width - _width(text))
-    return blank + text if right else text + blank
+        before = set(self._layout.left_out)
+        if lines := self._layout.lines(rows):
+            self._output.block("\n".join(lines))
+        if gone := [title for title in self._layout.left_out if title not in before]:
+            self._output.note(f"· no room for {', '.join(gone)}: a wider terminal has it, or -o json")

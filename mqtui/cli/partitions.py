@@ -66,7 +66,9 @@ def _print_partitions(output: Output, ref: Ref, found: Sequence[PartitionStatus]
             output.json_line(partition_row(ref, each))
         return
     titles = ("PART.", "LEADER", "REPLICAS", "IN SYNC", "LOW", "STABLE", "HIGH", "RECORDS", "BYTES", "NOTE")
-    output.table(titles, [_cells(each) for each in found], right=FIGURES)
+    output.table(
+        titles, [_cells(each) for each in found], right=FIGURES, first_to_go=("LOW", "STABLE", "NOTE", "REPLICAS")
+    )
     output.note(describe_partitions(found))
 
 

@@ -44,6 +44,7 @@ def list_profiles(*, json_lines: bool) -> None:
                 (each.name, each.environment, _mode(each), "  ".join(end.url for end in each.brokers.values()))
                 for each in known
             ],
+            first_to_go=("BROKERS", "MODE", "ENV"),
         )
 
 

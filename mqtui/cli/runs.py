@@ -69,6 +69,7 @@ def _list(*, json_lines: bool) -> None:
                         for each, record in zip(rows, records, strict=True)
                     ],
                     right=(6, 7),
+                    first_to_go=("PROFILE", "VERB", "WHEN", "STATE"),
                 )
 
 
@@ -94,7 +95,7 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
                 if output.json:
                     output.json_line(letter_row(done))
                 else:
-                    output.line(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
+                    output.row(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
             for mark in journal.unfinished_letters(record.id):
                 if output.json:
                     output.json_line({"letter": mark[0], "outcome": "unknown"})

@@ -84,7 +84,9 @@ async def _list(output: Output, target: str, pattern: str) -> int:
             output.json_line(subject_row(each))
     else:
         titles = ("SUBJECT", "VERSIONS", "NEWEST", "ID", "LANGUAGE", "COMPATIBILITY", "USED BY")
-        output.table(titles, map(_cells, found), right=(1, 3))
+        output.table(
+            titles, map(_cells, found), right=(1, 3), first_to_go=("COMPATIBILITY", "ID", "LANGUAGE", "USED BY")
+        )
     for why in dict.fromkeys(each.why for each in found if each.why):
         output.note(f"▲ {why}")
     return INCOMPLETE if any(each.schema is None for each in found) else DONE

@@ -52,6 +52,7 @@ async def _topology(output: Output, target: str) -> int:
         ),
         [answers.cells(at, _cells(node)) for at, nodes in answers.answers for node in nodes],
         right=answers.right_columns(FIGURES),
+        first_to_go=("ADDRESS", "NOTE", "DATA", "OF", "MEMORY"),
     )
     return answers.exit_code
 

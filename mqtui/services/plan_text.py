@@ -81,6 +81,11 @@ FIRST_TERMS = ("resumes", "run", "price", "from", "selected", "to", "first")
 """Labels of the terms that are read first, in order."""
 
 
+LABEL_WIDTH = 10
+TEXT_COLUMN = LABEL_WIDTH + 3
+"""Where the text behind a label begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRow:
     """One row of a plan. `label` is empty for a step and a risk, which say it in their text."""
@@ -94,7 +99,7 @@ class PlanRow:
     @property
     def line(self) -> str:
         """The row as it is printed and drawn."""
-        return f"  {self.label:<10} {self.text}" if self.label else f"  {self.text}"
+        return f"  {self.label:<{LABEL_WIDTH}} {self.text}" if self.label else f"  {self.text}"
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
