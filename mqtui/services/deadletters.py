@@ -147,7 +147,7 @@ async def classify_destinations(
         if row.ref in stages:
             continue
         if row.ref in ladder.feeders:
-            known[row.ref] = (ladder.feeders[row.ref], "the broker sends dead letters here")
+            known[row.ref] = (ladder.feeders[row.ref], "the broker's settings")
         elif named is not None and (there or not named.needs_origin):
             known[row.ref] = (tuple(there[:1]), "its name")
         elif why := why_retry_by_name(broker, conventions, row.ref):

@@ -50,6 +50,7 @@ async def test_descriptions_are_whole_at_80_columns(dev: MemoryShop, key: str) -
             for item in table.model.rows:
                 said = " ".join((f"dim: {item.reason}" if item.reason else item.help).split())
                 assert said in text, said
+                assert item.title in text, item.title
         table = tables.first()
         for row in table.model.rows[:6]:
             assert table.current == row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -38,7 +38,8 @@ class Column(NamedTuple):
     """One column. `width` is in terminal cells; the highest `priority` is dropped first; `grows` takes spare room.
 
     It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept, of a name (`is_name`)
-    both ends. Without a `measure` figures, which stand on the right, are counts, and all else is text.
+    both ends; `shorter` has another way to say a text in so many cells. Without a `measure` figures, which stand on the
+    right, are counts, and all else is text.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Column(NamedTuple):
     trend: bool = False
     measure: Measure | None = None
     is_name: bool = False
+    shorter: Callable[[str, int], str] | None = None
     meaning: str = ""
     """Where its values come from, for `e`; "" where its title says it."""
 
@@ -112,12 +114,14 @@ LEAST = 6
 SCALES = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 ENTRY_ID = re.compile(r"\d+-\d+")
 FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
+TENTHS = re.compile(r"(\d+)\.\d(\D+)")
 
 
 def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -> FittedColumns:
     """The columns that have room, with their widths, in their own order; those `aside` are left out.
 
-    Columns above priority `EXTRA` are dropped before others shrink; names and figures shrink last.
+    Columns above priority `EXTRA` are dropped before others shrink; names and figures shrink last. One whose texts have
+    a shorter form has room for the whole, or for that.
     """
     kept = [(index, column) for index, column in enumerate(columns) if column.key not in aside]
     while len(kept) > 1 and _needed_width(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
@@ -127,8 +131,9 @@ def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = 
     least = _least(kept)
     spare = width - _needed_width(kept, least)
     widths = dict(least)
-    for index, column in sorted(kept, key=lambda pair: (not pair[1].grows, pair[1].priority)):
-        wider = max(0, min(spare, column.width - least[index]))
+    for index, column in sorted(kept, key=_widening):
+        missing = max(0, column.width - least[index])
+        wider = min(spare, missing) if column.shorter is None or missing <= spare else 0
         widths[index] += wider
         spare -= wider
     for index, column in kept:
@@ -145,6 +150,12 @@ def row_as_text(renderer: RowRenderer[Item_contra], item: Item_contra) -> dict[s
 def _last(kept: Sequence[tuple[int, Column]]) -> int:
     """The column to drop next: the highest priority, then text, then the rightmost."""
     return max(range(len(kept)), key=lambda at: (kept[at][1].priority, kept[at][1].text, kept[at][0]))
+
+
+def _widening(pair: tuple[int, Column]) -> tuple[bool, int, bool]:
+    """The order in which columns get more than their least: those with a shorter form last of their rank."""
+    _, column = pair
+    return not column.grows, column.priority, column.shorter is not None
 
 
 def _widths(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
@@ -186,13 +197,30 @@ def shorten_middle(text: str, width: int) -> str:
     return f"{set_cell_size(text, width - 1 - cell_len(end))}…{end}"
 
 
+def keep_last_word(text: str, width: int) -> str:
+    """A text in less room: its last word, where that has room. A topic exchange is an exchange."""
+    last = text.rpartition(" ")[2]
+    return last if len(text) > width >= len(last) else text
+
+
+def keep_beginning(text: str, width: int) -> str:
+    """A text in less room: what it begins with, without a sign."""
+    return text[:width]
+
+
+BROKER_COLUMN = Column("broker", "BROKER", 8, priority=2, least=6, shorter=keep_beginning)
+"""The kind of broker, in lists of several."""
+
+
 def shorten(text: str, width: int) -> str:
-    """A figure in less room, rounded down: `57,312`, `57.3k`, `57k`; `…` where nothing fits.
+    """A figure in less room, rounded down: `57,312`, `57.3k`, `57k`, `12k/s`; `…` where nothing fits.
 
     Of an entry id the end is kept, which differs between neighbours.
     """
     if ENTRY_ID.fullmatch(text):
         return f"…{text[len(text) - width + 1 :]}" if width > LEAST else "…"
+    if (tenths := TENTHS.fullmatch(text.strip())) and len(tenths[1] + tenths[2]) <= width:
+        return tenths[1] + tenths[2]
     found = FIGURE.fullmatch(text.strip())
     if found is None:
         return "…" if any(map(str.isdigit, text)) else f"{text[: width - 1]}…"

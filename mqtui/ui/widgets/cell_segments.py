@@ -22,6 +22,8 @@ def cell_segments(
         if number:
             segments.append(gap)
         text, tone = cells[index]
+        if column.shorter is not None:
+            text = column.shorter(text, width)
         if column.is_name:
             text = shorten_middle(glyphs(text), width)
         shown = align(glyphs(text[-width:] if column.trend else text), width, right=column.right)

@@ -18,6 +18,9 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 class WrappingRenderer(RowRenderer[Item_contra], Protocol[Item_contra]):
     """Shows items whose last column may take several lines."""
 
+    def make_room(self, items: Sequence[Item_contra]) -> None:
+        """These items are shown from now on: give the columns before the last one the cells that they need."""
+
     def wrap_at(self, width: int) -> None:
         """The last column has so many cells from now on."""
 
@@ -54,10 +57,19 @@ class WrappedTable(RowTable[Item]):
         self.wrapping = renderer
         self.model: WrappedRowModel[Item] = WrappedRowModel(renderer, False, wrapping=renderer)
 
+    def replace(self, items: Sequence[Item]) -> None:
+        """Show another list, in columns that are made for it."""
+        self.wrapping.make_room(items)
+        self._wrap()
+        super().replace(items)
+
     def on_resize(self) -> None:
         """Wrap anew at the width there is."""
+        self._wrap()
+        self._change(self.model.arrange, self._here)
+
+    def _wrap(self) -> None:
         last = self.renderer.columns[-1].key
         room = next((width for _, column, width in self.fitted if column.key == last), 0)
         self.wrapping.wrap_at(room)
         self.model.indent = self.scrollable_content_region.width - MARGIN - room
-        self._change(self.model.arrange, self._here)

@@ -10,7 +10,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render.sparkline import sparkline
-from mqtui.ui.render.table_model import Cell, Column, Measure
+from mqtui.ui.render.table_model import BROKER_COLUMN, Cell, Column, Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DeadLetterRow:
 SEVERAL_BROKERS = (
     Column("where", "WHERE", 20, grows=True, is_name=True),
     Column("profile", "PROFILE", 10, priority=3, is_name=True),
-    Column("broker", "BROKER", 8, priority=2),
+    BROKER_COLUMN,
     Column("letters", "LETTERS", 8, right=True, meaning="what lies there less what runs of mqtui handled"),
     Column("new", "NEW", 6, right=True, priority=2, meaning="letters that came since this console began to poll"),
     Column(

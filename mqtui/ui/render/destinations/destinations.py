@@ -16,7 +16,7 @@ from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.sparkline import sparkline
-from mqtui.ui.render.table_model import Cell, Column, Measure
+from mqtui.ui.render.table_model import BROKER_COLUMN, Cell, Column, Measure, keep_last_word
 
 LETTERS_WEIGH = 1_000_000
 SLICE = 500
@@ -70,14 +70,15 @@ class DestinationRow(NamedTuple):
 
 
 COLUMNS = (
-    Column("name", "NAME", 18, grows=True, least=16, is_name=True),
-    Column("broker", "BROKER", 8, priority=2),
-    Column("kind", "KIND", 14, priority=2, least=8, meaning="the broker's own word"),
+    Column("name", "NAME", 18, grows=True, least=15, is_name=True),
+    BROKER_COLUMN,
+    Column("kind", "KIND", 14, priority=2, least=8, shorter=keep_last_word, meaning="the broker's own word"),
     Column(
         "backlog",
         "BACKLOG",
         10,
         right=True,
+        least=7,
         meaning="what waits: lag of the group furthest behind, ready messages, letters of a dead-letter destination",
     ),
     Column(
@@ -85,28 +86,37 @@ COLUMNS = (
         "TREND",
         15,
         priority=2,
-        least=9,
+        least=7,
         trend=True,
         measure=Measure.COUNT,
         meaning="what waits at each poll, the newest on the right",
     ),
-    Column("held", "", 8, right=True, priority=3, meaning="delivered and not acknowledged"),
+    Column("held", "", 8, right=True, priority=3, least=7, meaning="delivered and not acknowledged"),
     Column(
         "in",
         "IN/s",
         7,
         right=True,
         priority=3,
+        least=6,
         measure=Measure.RATE,
         meaning="the broker's own rate, else the change of its counter between polls",
     ),
-    Column("readers", "READERS", 17, priority=3, measure=Measure.COUNT, meaning="groups or consumers that read it"),
+    Column(
+        "readers",
+        "READERS",
+        17,
+        priority=3,
+        measure=Measure.COUNT,
+        is_name=True,
+        meaning="groups or consumers that read it",
+    ),
     Column("messages", "MESSAGES", 11, right=True, priority=5, meaning="what it holds, read or not"),
     Column(
         "dead",
         "DEAD LETTERS",
         22,
-        least=13,
+        least=12,
         measure=Measure.COUNT,
         meaning="where its dead letters are, or whose it holds",
     ),
@@ -264,9 +274,13 @@ def _rate_in(item: DestinationRow) -> str:
 def _readers(item: DestinationRow) -> str:
     if item.destination.ref.kind is Kind.EXCHANGE:
         return ""
-    if item.stuck:
-        return f"{item.readers}, {item.stuck[0]} stuck" if item.readers is not None else f"{item.stuck[0]} stuck"
-    return "?" if item.readers is None else "none" if item.readers == 0 else str(item.readers)
+    count = "?" if item.readers is None else "none" if item.readers == 0 else str(item.readers)
+    return f"{count}, {' '.join([*_named(item.stuck[:1], item), 'stuck'])}" if item.stuck else count
+
+
+def _named(groups: Sequence[str], item: DestinationRow) -> list[str]:
+    """Names of groups; the consumers of a queue, a group of its own name, need none beside it."""
+    return [name for name in groups if name != item.destination.ref.name]
 
 
 def _dead(item: DestinationRow) -> str:
@@ -288,7 +302,9 @@ def describe_destination(item: DestinationRow) -> str:
     if item.wrong:
         return f"{name}: {'; '.join(item.wrong)}"
     if item.stuck:
-        return f"{name}: {', '.join(item.stuck)} stands still while {item.backlog} wait"
+        others = ", ".join(_named(item.stuck, item))
+        who = f"{others} stands still" if others else "its consumers stand still" if item.readers else "nobody reads it"
+        return f"{name}: {who} while {item.backlog} wait"
     if item.stage:
         return f"{name}: a retry stage, {item.stage}"
     if item.dead:
@@ -320,7 +336,7 @@ def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[D
         for ref in group.reads:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
             if snapshot.is_stalled(group.ref):
-                stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
+                stuck.setdefault(ref, []).append(group.ref.name.removeprefix(f"{ref.name}/"))
         if number % SLICE == 0:
             yield []
     wrong = problems_by_destination(rows, () if traits_of(broker).lends else snapshot.groups, snapshot.lags)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+from rich.cells import cell_len
+
 from mqtui.ui.render.table_model import Cell, Column
 
 
@@ -38,6 +40,9 @@ class ActionRenderer:
     _room = 0
     """Cells of the last column; 0 before it is known."""
 
+    widest_title = 24
+    """Cells of a title above which it is cut."""
+
     columns: tuple[Column, ...] = (
         Column("key", "KEY", 9),
         Column("title", "", 13),
@@ -46,6 +51,14 @@ class ActionRenderer:
 
     def id(self, item: MenuItem) -> Hashable:
         return item.id
+
+    def make_room(self, items: Sequence[MenuItem]) -> None:
+        """Give the titles of these items the cells that they need."""
+        needed = min(self.widest_title, max((cell_len(item.title) for item in items), default=0))
+        self.columns = tuple(
+            column._replace(width=max(column.width, needed)) if column.key == "title" else column
+            for column in type(self).columns
+        )
 
     def wrap_at(self, width: int) -> None:
         self._room = width
@@ -80,7 +93,7 @@ class ActionRenderer:
 class OrderRenderer(ActionRenderer):
     """How the columns that a list can be ordered by are shown, with an arrow at the one it is ordered by."""
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("key", "", 1),
         Column("title", "", 16),
         Column("help", "", 12, grows=True, priority=2),
@@ -90,7 +103,7 @@ class OrderRenderer(ActionRenderer):
 class FigureRenderer(ActionRenderer):
     """How the columns of a row are shown, each with its value and where that comes from."""
 
-    columns = (Column("title", "", 14), Column("help", "", 12, grows=True))
+    columns: tuple[Column, ...] = (Column("title", "", 14), Column("help", "", 12, grows=True))
 
     def cells(self, item: MenuItem) -> Sequence[Cell]:
         return (item.title, "muted"), (self._description(item)[0], "")
@@ -99,7 +112,7 @@ class FigureRenderer(ActionRenderer):
 class PaletteRenderer(ActionRenderer):
     """How menu items are shown in the palette."""
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("sort", "", 8),
         Column("title", "", 20, grows=True),
         Column("help", "", 34, priority=2),

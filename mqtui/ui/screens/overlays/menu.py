@@ -30,7 +30,7 @@ class MenuPopup(Popup):
 
     DEFAULT_CSS = """
     MenuPopup { align: left bottom; }
-    MenuPopup > #box { width: 64; max-width: 100%; margin: 0 0 2 2; }
+    MenuPopup > #box { width: 72; max-width: 100%; margin: 0 0 2 2; }
     """
 
     def inside(self) -> Iterable[Widget]:
