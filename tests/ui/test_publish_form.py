@@ -55,6 +55,27 @@ async def test_the_size_is_the_same_in_the_form_and_in_the_plan(
         await user.sees("1 message, 112 B").presses("ctrl+r").is_at("ConfirmPlanScreen").sees("112 B")
 
 
+async def test_a_mistake_stands_under_its_field(dev: MemoryShop) -> None:
+    """Also on a narrow screen, where nothing stands beside the form; it goes once it is mended."""
+    async with at_console(dev.console(), (80, 24)) as user:
+        form = await at_form(user)
+        form.put("partition", "first")
+        await user.sees("Partition is a whole number").presses("ctrl+r").is_at("PublishScreen")
+        form.put("partition", "1")
+        form.put("headers", "trace")
+        await user.sees_no("Partition is a whole number").sees("There is no = in it. Write it as NAME=VALUE.")
+        form.put("headers", "trace=1")
+        await user.sees_no("There is no = in it")
+
+
+async def test_the_command_is_the_whole_form(dev: MemoryShop) -> None:
+    async with at_console(dev.console()) as user:
+        form = await at_form(user)
+        for field, text in (("key", "u7"), ("headers", "a=1\nb=2"), ("value", "{}"), ("idempotency", "auto")):
+            form.put(field, text)
+        await user.sees("--key u7", "-H a=1", "-H b=2", "--idempotency-key auto")
+
+
 async def test_a_sent_message_is_sent_again(dev: MemoryShop) -> None:
     """`ctrl+o` fills the form with it, in a form that was opened anew too; before there is one, it says so."""
     async with at_console(dev.console()) as user:

@@ -45,6 +45,11 @@ class FieldError(Exception):
         super().__init__(error.title)
         self.key, self.cause = key, error
 
+    @property
+    def text(self) -> str:
+        """What stands under the field: what is wrong, and what to do."""
+        return ". ".join(part for part in (self.cause.title, self.cause.hint) if part)
+
 
 class Form(VerticalScroll):
     """Fields below each other; `values` reads them all.
@@ -56,7 +61,7 @@ class Form(VerticalScroll):
     Form { width: 1fr; height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     Form Horizontal { height: auto; }
     Form .label { width: 16; color: $muted; padding: 0 1; }
-    Form .option { width: 24; }
+    Form .option { width: 26; }
     Form .section { color: $muted; padding: 1 1 0 1; height: auto; text-style: bold; }
     Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $raised; color: $text; }
     Form Input:focus { border: none; background: $cursor; }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ from mqtui.ui.editor import edit_text
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.session.sessions import BrokerSession
-from mqtui.ui.widgets.form import Field, Form
+from mqtui.ui.widgets.form import Field, FieldError, Form
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
@@ -52,6 +52,9 @@ RECALLED = ("key", "routing_key", "correlation_id")
 
 MAX_ARGUMENT_BYTES = 4_000
 """Bytes up to which a value is put on the command line; a larger one is read from a file."""
+
+PARSED = frozenset(("headers", "partition", "priority", "ttl"))
+"""Fields that may have a mistake."""
 
 COMMON_FIELDS = (
     Field("headers", "Headers", hint="", lines=3),
@@ -140,8 +143,8 @@ class PublishScreen(ConsoleScreen):
             return
         try:
             draft = self.draft()
-        except MqtuiError as error:
-            self.text_view.write([[(error.title, "warn")]])
+        except FieldError as error:
+            self.text_view.write([[(error.cause.title, "warn")]])
             return
         text: list[StyledLine] = [
             [(f"1 message, {self.message_size(draft):,} B, to {self.ref}", "")],
@@ -185,21 +188,33 @@ class PublishScreen(ConsoleScreen):
         return f"partition {partition_for(draft.key.encode(), row.partitions)} (murmur2 of the key, as Java does)"
 
     def draft(self) -> MessageDraft:
-        """The message that the fields describe.
+        """The message that the fields describe; a mistake is shown under its field.
 
         Raises:
-            BadInput: a number or a header can't be read.
+            FieldError: a number or a header can't be read.
         """
         held = self.form.values()
-        headers = tuple(parse_header(line) for line in held["headers"].splitlines() if line.strip())
+        for key in PARSED & held.keys():
+            self.form.show_error(key, "")
+        try:
+            return self._read_draft(held)
+        except FieldError as error:
+            self.form.show_error(error.key, error.text)
+            raise
+
+    def _read_draft(self, held: Mapping[str, str]) -> MessageDraft:
+        try:
+            headers = tuple(parse_header(line) for line in held["headers"].splitlines() if line.strip())
+        except BadInput as error:
+            raise FieldError("headers", error) from None
         return MessageDraft(
             held["value"].encode("utf-8", "surrogateescape"),
             held.get("key") or None,
             headers,
-            parse_whole_number("Partition", held.get("partition", "")),
+            parse_whole_number("Partition", "partition", held),
             held.get("routing_key") or None,
-            parse_whole_number("Priority", held.get("priority", "")),
-            parse_whole_number("TTL", held.get("ttl", "")),
+            parse_whole_number("Priority", "priority", held),
+            parse_whole_number("TTL", "ttl", held),
             held.get("correlation_id") or None,
             held.get("reply_to") or None,
             held["fernet"].strip(),
@@ -214,6 +229,8 @@ class PublishScreen(ConsoleScreen):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
+        if key := self.form.value("idempotency").strip():
+            words += ["--idempotency-key", key]
         if len(draft.body) > MAX_ARGUMENT_BYTES:
             return f"{join(command('publish', self.broker_session.address, self.ref, *words, also=('-',)))} < FILE"
         words += ["--value", draft.body.decode("utf-8", "replace")]
@@ -261,6 +278,9 @@ class PublishScreen(ConsoleScreen):
         try:
             draft = self.draft()
             outgoing = build_message(draft, self.broker_session.kind, self.ref)
+        except FieldError as error:
+            self.show_error(error.cause)
+            return
         except MqtuiError as error:
             self.show_error(error)
             return
@@ -309,18 +329,19 @@ class PublishScreen(ConsoleScreen):
         """Copy the equivalent command."""
         try:
             self.console.copy(self.command(self.draft()), "the command")
-        except BadInput as error:
-            self.show_error(error)
+        except FieldError as error:
+            self.show_error(error.cause)
 
 
-def parse_whole_number(label: str, text: str) -> int | None:
+def parse_whole_number(label: str, key: str, held: Mapping[str, str]) -> int | None:
     """A whole number, or None for an empty field.
 
     Raises:
-        BadInput: it is not a number.
+        FieldError: it is not a number.
     """
-    if not text.strip():
+    text = held.get(key, "").strip()
+    if not text:
         return None
-    if not text.strip().isdigit():
-        raise BadInput(f"{label} is a whole number")
+    if not text.isdecimal():
+        raise FieldError(key, BadInput(f"{label} is a whole number"))
     return int(text)

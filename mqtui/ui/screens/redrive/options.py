@@ -81,7 +81,7 @@ class RedriveOptionsScreen(ConsoleScreen):
                 self.request, self.form.values(), self.broker_session.kind, datetime.now().astimezone()
             )
         except options_form.FieldError as error:
-            self.form.show_error(error.key, " ".join(part for part in (error.cause.title, error.cause.hint) if part))
+            self.form.show_error(error.key, error.text)
             raise
 
     @on(Input.Changed)
