@@ -5,9 +5,10 @@ Each adapter has one `TRAITS` in its `traits.py`. That imports no client library
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from mqtui.brokers.options import DeclaredOptions
 from mqtui.domain.message import MessageFormat
@@ -109,6 +110,27 @@ class RedriveTraits:
     taken_by_others: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedUrl:
+    """A connection that the file of another client describes. `left_out` are its settings that have no use here."""
+
+    url: str = field(repr=False)
+    """May have a password."""
+
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFiles:
+    """The configuration files of other clients on this machine: where they may be, and how one is read.
+
+    `read` raises BadInput where a file names no broker, and OSError where it can't be read.
+    """
+
+    find: Callable[[], Sequence[Path]] = tuple
+    read: Callable[[Path], ImportedUrl] = lambda _: ImportedUrl("")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricTraits:
     """The names that figures have in Prometheus, those of the exporter that is usual for this kind of broker.
@@ -175,3 +197,4 @@ class BrokerTraits:
     redrive: RedriveTraits
     url: UrlTraits
     options: DeclaredOptions
+    client_files: ClientFiles = ClientFiles()

@@ -101,6 +101,21 @@ def store_option(profile: str, kind: BrokerKind, name: str, secret: str) -> None
     keyring_store.put(option_entry(profile, kind, name), secret)
 
 
+def missing_options(profile: Profile) -> list[tuple[BrokerKind, str]]:
+    """The secret options that should be in the keyring and are not there, by broker.
+
+    Raises:
+        NoKeyring: it can't be asked.
+    """
+    wanted = [(kind, name) for kind, end in profile.brokers.items() for name in end.secrets if name != PASSWORD]
+    return [
+        (kind, name)
+        for kind, name in wanted
+        if profile.brokers[kind].secrets[name] == "keyring"
+        and keyring_store.get(option_entry(profile.name, kind, name)) is None
+    ]
+
+
 def option_entry(profile: str, kind: BrokerKind, name: str) -> str:
     """The keyring entry of a secret option; for the password that of the broker."""
     return f"{profile}/{kind}" if name == PASSWORD else f"{profile}/{kind}/{name}"

@@ -26,7 +26,7 @@ async def test_start(shop: MemoryShop, pictures: Pictures, monkeypatch: pytest.M
     async with pictures.at(shop.console(), NORMAL) as user:
         await user.is_at("WelcomeScreen").on_row("Try the demo")
         user.console._tick()
-        assert "Small letters look. CAPITAL letters change" in user.prompt_text
+        assert "Small letters look. CAPITALS change something" in user.prompt_text
 
 
 @MAIN

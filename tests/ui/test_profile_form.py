@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
 
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import all_traits, traits_of
@@ -16,6 +19,7 @@ from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from mqtui.ui.screens.home.profile_fields import (
+    PLACES,
     FieldError,
     FormSource,
     kinds_in,
@@ -23,6 +27,7 @@ from mqtui.ui.screens.home.profile_fields import (
     option_key,
     profile_fields,
     read_profile,
+    url_forms,
 )
 from mqtui.ui.session.demo_brokers import BrokerEvent
 from tests.ui.driver import at_console
@@ -77,7 +82,8 @@ def test_every_option_that_is_declared_can_be_given(kind: BrokerKind) -> None:
     for option in traits.options.options.values():
         if option.meaning:
             field = fields[option_key(kind, option.name)]
-            assert (field.section, field.choices) == (f"{traits.title} › {option.section}", option.choices)
+            assert field.section == f"{traits.title} › {option.section}"
+            assert field.choices == (PLACES if option.kind is OptionKind.SECRET else option.choices)
         given = option.choices[0] if option.choices else "http://h:1" if option.name in HTTP_URLS else "1"
         value = "env:WORD" if option.kind is OptionKind.SECRET else given
         key = option_key(kind, option.name) if option.meaning else f"{kind}-others"
@@ -146,6 +152,82 @@ async def test_without_a_keyring_a_variable_is_offered(shop: MemoryShop) -> None
     assert "hunter2" not in ProfileStore().path.read_text()
 
 
+class MemoryKeyring(KeyringBackend):
+    """A keyring that ends with the test."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.held: dict[str, str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.held.get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.held[username] = password
+
+
+@pytest.fixture
+def memory_keyring() -> Iterator[MemoryKeyring]:
+    before, made = keyring.get_keyring(), MemoryKeyring()
+    keyring.set_keyring(made)
+    yield made
+    keyring.set_keyring(before)
+
+
+async def test_a_secret_option_is_asked_for_when_it_is_saved(shop: MemoryShop, memory_keyring: MemoryKeyring) -> None:
+    """Where its field says keyring and the keyring lacks it; what is typed is not shown, and esc saves nothing."""
+    async with at_console(shop.console(), (120, 60)) as user:
+        await user.is_at("WelcomeScreen").presses("+").is_at("ProfileFormScreen").types("mine")
+        form = user.screen.query_one("Form")
+        await user.then_calls(form.query_one("#field-urls").focus).types("kafka+ssl://h:9093")
+        await user.sees("Kafka › TLS").then_calls(form.query_one("#field-kafka-tls-key-password").focus)
+        await user.presses("down").sees("tls.key-password=keyring").presses("ctrl+r")
+        await user.sees("kafka tls.key-password", "for the keyring").types("hunter2").sees_no("hunter2")
+        await user.presses("esc").reads_in_prompt("nothing was saved")
+        assert (ProfileStore().list_profiles(), memory_keyring.held) == ([], {})
+        await user.presses("ctrl+r").sees("for the keyring").types("hunter2").presses("enter").is_at("WelcomeScreen")
+    assert memory_keyring.held == {"mine/kafka/tls.key-password": "hunter2"}
+    assert "hunter2" not in ProfileStore().path.read_text()
+
+
+async def test_without_a_keyring_a_secret_option_gets_a_variable_too(shop: MemoryShop) -> None:
+    async with at_console(shop.console(), (120, 60)) as user:
+        await user.is_at("WelcomeScreen").presses("+").is_at("ProfileFormScreen").types("mine")
+        form = user.screen.query_one("Form")
+        await user.then_calls(form.query_one("#field-urls").focus).types("kafka+ssl://h:9093")
+        await user.sees("Kafka › TLS").then_calls(form.query_one("#field-kafka-tls-key-password").focus)
+        await user.presses("down").presses("ctrl+r").sees("=env:MQTUI_SECRET_MINE_KAFKA", "No keyring here")
+        assert ProfileStore().list_profiles() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("", "kafka[+ssl]://[user@]host:port"),
+        ("redis+s", "redis[s]+sentinel://host:port[,host:port]/service/db"),
+        ("kafka://h amqps://", "amqp[s]://user@host:port/vhost[?management=http://host:port]"),
+    ],
+)
+def test_the_shape_of_a_url_is_said_while_it_is_typed(typed: str, shown: str) -> None:
+    """Each form that is declared can be found, and none asks for a password."""
+    assert url_forms(typed).startswith(shown)
+    assert ":pass" not in url_forms(typed)
+
+
+async def test_each_field_says_what_it_is_for(shop: MemoryShop) -> None:
+    """Also on a narrow screen, where its hint is cut or covered; those with values say that the arrows choose."""
+    async with at_console(shop.console(), (80, 24)) as user:
+        await user.is_at("WelcomeScreen").presses("+").is_at("ProfileFormScreen").reads_in_prompt("ctrl+t tests")
+        await user.presses("tab").reads_in_prompt("URLs: kafka[+ssl]://").types("rediss://h")
+        await user.reads_in_prompt("URLs: redis[s]://[user@]host:port/db")
+        for words in ("Environment: ↑ ↓ choose", "Mode: ↑ ↓ choose", "Password: ", "Secret in: ↑ ↓ choose"):
+            await user.presses("tab").reads_in_prompt(words)
+        for place in ("keyring", "env:", "command:"):
+            await user.presses("down").sees(place)
+
+
 async def test_the_test_says_which_step_failed(shop: MemoryShop) -> None:
     """On a narrow screen too, where nothing stands beside the form."""
     with socket.socket() as taken:
@@ -167,6 +249,29 @@ async def test_import_offers_a_form_and_saves_nothing(shop: MemoryShop, monkeypa
         assert ProfileStore().list_profiles() == []
         await user.presses("enter").is_at("ProfileFormScreen").presses("ctrl+r").is_at("WelcomeScreen")
     assert [profile.name for profile in ProfileStore().list_profiles()] == ["environment"]
+
+
+def write_client_properties(folder: Path) -> Path:
+    settings = ("bootstrap.servers=h:9093", "security.protocol=SASL_SSL", "sasl.username=ada", "sasl.password=hunter2")
+    (folder / "client.properties").write_text("\n".join([*settings, "acks=all"]))
+    return folder
+
+
+async def test_the_file_of_another_client_is_offered(
+    shop: MemoryShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its form has what the file says; what has no use here is named, and its password is not shown."""
+    monkeypatch.chdir(write_client_properties(tmp_path))
+    async with at_console(shop.console(), (80, 24)) as user:
+        await (
+            user.is_at("WelcomeScreen")
+            .sees("client.properties")
+            .moves_to("Import")
+            .presses("enter")
+            .is_at("ProfileFormScreen")
+        )
+        await user.sees("kafka+ssl://ada@h:9093").sees_no("hunter2").reads_in_prompt("left out: acks")
+        assert ProfileStore().list_profiles() == []
 
 
 class TwoBrokers:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mqtui.brokers.kafka import client_files
 from mqtui.brokers.kafka.declared_options import DECLARED
 from mqtui.brokers.traits import (
     BrokerTraits,
+    ClientFiles,
     GroupTraits,
     Liveness,
     MetricTraits,
@@ -64,4 +66,5 @@ TRAITS = BrokerTraits(
         default_port=9092,
     ),
     options=DECLARED,
+    client_files=ClientFiles(client_files.find, client_files.read),
 )

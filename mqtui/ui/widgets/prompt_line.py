@@ -156,13 +156,14 @@ class PromptLine(Horizontal):
         beside: str = "",
         changed: Callable[[str], object] | None = None,
         pastes: bool = True,
+        hidden: bool = False,
         complete: Callable[[str], str] | None = None,
         accepts: Callable[[str], bool] | None = None,
     ) -> str | None:
         """Open a prompt and wait for the text that is entered; None where it was cancelled.
 
-        `changed` is called at every key; `complete` gives the text after tab. `beside` is a hint. A text that it does
-        not accept leaves it open.
+        `changed` is called at every key; `complete` gives the text after tab. `beside` is a hint. What is typed is not
+        shown where it is `hidden`. A text that it does not accept leaves it open.
         """
         self.cancel()
         asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete, accepts)
@@ -171,7 +172,7 @@ class PromptLine(Horizontal):
         self.query_one("#asked", Static).update(self.glyphs(label))
         self.set_hint(beside)
         self.set_class(True, "-asking")
-        entry.pastes = pastes
+        entry.pastes, entry.password = pastes, hidden
         with entry.prevent(Input.Changed):  # what stands there at first was not typed
             entry.value = value
         entry.cursor_position = len(value)

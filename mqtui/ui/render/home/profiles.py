@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -206,3 +207,9 @@ def _link(item: ProfileRow) -> Cell:
         if broker_session.snapshot and broker_session.snapshot.as_of
     ]
     return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")
+
+
+def from_home(path: Path) -> str:
+    """A path with `~` for the home folder."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -21,6 +21,10 @@ from mqtui.ui.widgets.form import FieldError as FieldError
 
 KEYRING = "keyring"
 HIDDEN_COMMAND = "command:…"
+PLACES = (KEYRING, "env:", "command:")
+"""Where a secret may be, as a field begins to say it."""
+
+PASSWORD_PART = re.compile(r"\[:pass\]|:pass(?=@)")
 MODES = ("open", "protected", "read-only")
 ENVIRONMENTS = tuple(str(each) for each in Environment)
 
@@ -59,7 +63,7 @@ def profile_fields(source: FormSource) -> tuple[Field, ...]:
             "Secret in",
             hide_arguments(known.secret) if known else "",
             f"where it is: {SOURCES}",
-            choices=(KEYRING, "env:"),
+            choices=PLACES,
         ),
     )
 
@@ -80,6 +84,21 @@ def kinds_in(urls: str) -> tuple[BrokerKind, ...]:
     return tuple(dict.fromkeys(SCHEMES[scheme].kind for scheme in schemes if scheme in SCHEMES))
 
 
+def url_forms(urls: str) -> str:
+    """The shapes of URLs that may become of what is typed last; the password has a field of its own."""
+    scheme, _, rest = (urls.split(" ")[-1]).lower().partition("://")
+    forms = [form for traits in all_traits() for form in traits.url.forms]
+    fitting = [form for form in forms if any(each.startswith(scheme) for each in _schemes_of(form))]
+    exact = [form for form in fitting if scheme in _schemes_of(form)] if rest or scheme in SCHEMES else []
+    return " · ".join(PASSWORD_PART.sub("", form) for form in exact or fitting or forms)
+
+
+def _schemes_of(form: str) -> tuple[str, str]:
+    """The schemes that a form stands for: `redis[s]://` for redis and rediss."""
+    scheme = form.partition("://")[0]
+    return scheme.replace("[", "").replace("]", ""), re.sub(r"\[.*?\]", "", scheme)
+
+
 def option_fields(kinds: Sequence[BrokerKind], source: FormSource) -> tuple[Field, ...]:
     """A field for each option that the adapters offer, by section, and one for all others of each broker."""
     fields: list[Field] = []
@@ -92,7 +111,7 @@ def option_fields(kinds: Sequence[BrokerKind], source: FormSource) -> tuple[Fiel
                     option.name,
                     endpoint.options.get(option.name, hide_arguments(endpoint.secrets.get(option.name, ""))),
                     f"{option.meaning}; say where it is: {SOURCES}" if _is_secret(option) else option.meaning,
-                    choices=option.choices,
+                    choices=PLACES if _is_secret(option) else option.choices,
                     section=f"{traits.title} › {section}",
                 )
                 for option in options

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
+from typing import TypeAlias
 
 from textual import on
 from textual.containers import Horizontal
@@ -20,7 +20,7 @@ from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
 from mqtui.profiles.keyring_store import NoKeyring
-from mqtui.profiles.model import Profile
+from mqtui.profiles.model import PASSWORD, Profile
 from mqtui.profiles.resolve import ResolvedTarget
 from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import format_url
@@ -28,6 +28,7 @@ from mqtui.services.connection_steps import describe_steps, failed_step
 from mqtui.services.session import open_resolved
 from mqtui.ui.actions import Action
 from mqtui.ui.profile_draft import ProfileDraft
+from mqtui.ui.render.home.profiles import from_home
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.home.profile_fields import (
@@ -36,12 +37,17 @@ from mqtui.ui.screens.home.profile_fields import (
     FormSource,
     kinds_in,
     option_fields,
+    option_key,
     profile_fields,
     read_profile,
+    url_forms,
 )
 from mqtui.ui.widgets.form import Form
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
+
+Secrets: TypeAlias = Mapping[tuple[BrokerKind, str], str]
+"""Values of secret options, by broker and name."""
 
 
 class ProfileFormScreen(ConsoleScreen):
@@ -55,6 +61,9 @@ class ProfileFormScreen(ConsoleScreen):
         super().__init__()
         self.profile, self.draft = profile, draft
         self.tested: list[StyledLine] = []
+        self._drafted = False
+        """Whether the form began with what was typed earlier."""
+
         self._source = FormSource(profile, draft)
         self._kinds: tuple[BrokerKind, ...] = ()
 
@@ -77,17 +86,24 @@ class ProfileFormScreen(ConsoleScreen):
         """The cursor is in the first field."""
         self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
-        back = "your draft is back · " if self.form.draft else ""
-        self.prompt_line.set_status(f"{back}ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
+        self._drafted = bool(self.form.draft)
+        self._explain_field()
         self.draw()
 
     @on(DescendantFocus)
-    def _explain_field(self, event: DescendantFocus) -> None:
+    def _explain_field(self) -> None:
         """Say what the field is for: its placeholder may be cut, or covered by the value."""
-        field = self.form.field_of(event.widget)
-        if field is not None and field.section:
-            choices = " · ↑ ↓ choose" if field.choices else ""
-            self.prompt_line.set_status(f"{field.label}: {field.hint}{choices}")
+        field = self.form.field_of(self.focused) if self.focused else None
+        if field is None:
+            return
+        if field is self.form.fields[0]:
+            left_out = f"left out: {', '.join(self.draft.left_out)} · " if self.draft and self.draft.left_out else ""
+            before = "your draft is back · " if self._drafted else left_out
+            self.prompt_line.set_status_quietly(f"{before}ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
+            return
+        hint = url_forms(self.form.value("urls")) if field.key == "urls" else field.hint
+        choices = "↑ ↓ choose · " if field.choices else ""
+        self.prompt_line.set_status_quietly(f"{field.label}: {choices}{hint}")
 
     @on(Input.Changed)
     async def _changed(self) -> None:
@@ -95,6 +111,7 @@ class ProfileFormScreen(ConsoleScreen):
         if not self.form.is_mounted:
             return
         kinds = kinds_in(self.form.value("urls"))
+        self._explain_field()
         if kinds != self._kinds:
             self._kinds = kinds
             count = len(profile_fields(self._source))
@@ -129,6 +146,8 @@ class ProfileFormScreen(ConsoleScreen):
         is_kept = held["secret_in"].strip() in ("", KEYRING)
         if held["password"] and not is_kept:
             text += [[], [("the password is for the test only: the secret is read where the field says", "muted")]]
+        if self.draft is not None and self.draft.left_out:
+            text += [[], [(f"left out, as it has no use here: {', '.join(self.draft.left_out)}", "muted")]]
         if self.draft is not None and self.draft.passwords:
             kinds = ", ".join(self.draft.passwords)
             text += [[], [(f"the password of {kinds} was in the URL: ctrl+r keeps it in the keyring", "muted")]]
@@ -144,9 +163,8 @@ class ProfileFormScreen(ConsoleScreen):
         try:
             return read_profile(self.form.values(), self._source)
         except FieldError as error:
-            cause = error.cause
-            self.form.show_error(error.key, " ".join(part for part in (cause.title, cause.hint) if part))
-            raise cause from None
+            self.form.show_error(error.key, error.text)
+            raise error.cause from None
 
     def action_title(self, action: Action) -> str:
         return "save" if action.id == "form.review" else super().action_title(action)
@@ -158,9 +176,13 @@ class ProfileFormScreen(ConsoleScreen):
     async def _save(self) -> None:
         try:
             made = self.build_profile()
-            await run_in_thread("keyring", partial(self._keep, made, self.form.value("password")))
+            options = await self._ask_options(made)
+            if options is None:
+                self.prompt_line.flash("nothing was saved", "text")
+                return
+            await run_in_thread("keyring", partial(self._keep, made, self.form.value("password"), options))
         except NoKeyring as error:
-            self._offer_variable(made)
+            self._offer_variables(made)
             self.show_error(error)
             return
         except MqtuiError as error:
@@ -169,13 +191,38 @@ class ProfileFormScreen(ConsoleScreen):
         self.form.draft.clear()
         self.console.call_later(self.console.back)
 
-    def _offer_variable(self, made: Profile) -> None:
-        """Without a keyring the way that works is a variable of the environment: fill it in, to be saved or not."""
-        variable = secrets.variable_of(made.name)
-        self.form.put("secret_in", f"env:{variable}")
-        self.form.show_error("secret_in", f"No keyring here. ctrl+r saves it so; set {variable} where mqtui starts.")
+    async def _ask_options(self, made: Profile) -> Secrets | None:
+        """Ask for the secret options that the keyring should have and lacks; None where that was cancelled.
 
-    def _keep(self, made: Profile, password: str) -> None:
+        Raises:
+            NoKeyring: it can't be asked.
+        """
+        known = replace(made, name=self.profile.name) if self.profile else made
+        found: dict[tuple[BrokerKind, str], str] = {}
+        for kind, name in await run_in_thread("keyring", partial(secrets.missing_options, known)):
+            entered = await self.prompt_line.ask(f"{kind} {name}", beside="for the keyring · esc: not now", hidden=True)
+            if not entered:
+                return None
+            found[kind, name] = entered
+        return found
+
+    def _offer_variables(self, made: Profile) -> None:
+        """Without a keyring the way that works is a variable of the environment: fill it in, to be saved or not."""
+        wanted = {"secret_in": secrets.variable_of(made.name)} if made.secret == KEYRING else {}
+        for kind, endpoint in made.brokers.items():
+            wanted |= {
+                option_key(kind, name): secrets.variable_of_option(made.name, kind, name)
+                for name, source in endpoint.secrets.items()
+                if source == KEYRING and name != PASSWORD
+            }
+        for key, variable in wanted.items():
+            if any(field.key == key for field in self.form.fields):
+                self.form.put(key, f"env:{variable}")
+                self.form.show_error(key, f"No keyring here. ctrl+r saves it so; set {variable} where mqtui starts.")
+
+    def _keep(self, made: Profile, password: str, options: Secrets) -> None:
+        for (kind, name), secret in options.items():
+            secrets.store_option(made.name, kind, name, secret)
         if password and made.secret == KEYRING:
             secrets.store_secret(made.name, password)
         for kind, secret in (self.draft.passwords if self.draft else {}).items():
@@ -247,9 +294,3 @@ class ProfileFormScreen(ConsoleScreen):
             lines += [[(f"  {steps}", "danger")]] if steps else []
             return lines + [[(f"  {part}", "muted")] for part in (error.detail, error.hint) if part]
         return [[(f"✓ {kind} {cluster.version}, {(perf_counter() - began) * 1000:.0f} ms", "ok")]]
-
-
-def from_home(path: Path) -> str:
-    """A path with `~` for the home folder."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

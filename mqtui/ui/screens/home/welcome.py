@@ -7,6 +7,7 @@ import os
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from textual import on
@@ -14,11 +15,12 @@ from textual.widget import Widget
 
 from mqtui.brokers.registry import all_traits
 from mqtui.brokers.traits import BrokerTraits
-from mqtui.domain.errors import MqtuiError
+from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import is_default_login
 from mqtui.profiles.url import format_url, parse_url
 from mqtui.ui.profile_draft import ProfileDraft
+from mqtui.ui.render.home.profiles import from_home
 from mqtui.ui.render.table_model import Cell, Column
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
@@ -73,6 +75,9 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     local_brokers: tuple[BrokerTraits, ...] = ()
     """Brokers that answer on this machine."""
 
+    client_files: tuple[tuple[BrokerTraits, Path], ...] = ()
+    """Files of other clients that may name a broker, and of which kind."""
+
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[WelcomeStep] = RowTable(WelcomeStepRenderer(), with_divider=False)
         yield Pane(self.table, name="Start")
@@ -87,38 +92,42 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     async def _look_around(self) -> None:
         answers = await asyncio.gather(*(_answers(traits.url.default_port) for traits in all_traits()))
         self.local_brokers = tuple(traits for traits, there in zip(all_traits(), answers, strict=True) if there)
+        self.client_files = await asyncio.to_thread(find_client_files)
         if self.is_attached:
             self.refresh_figures()
 
     def items(self) -> list[WelcomeStep]:
         local = " · ".join(f"{traits.url.default_port} {traits.kind}" for traits in self.local_brokers)
-        given = [name for name in url_variables() if os.environ.get(name)]
         return [
             WelcomeStep(
                 "demo",
                 "Try the demo",
                 "it is running: enter shows it"
                 if self.console.demo_brokers is not None
-                else "real Kafka, RabbitMQ and Redis with a shop that fails; gone when you quit",
+                else "a failing shop on real brokers; gone when you quit",
             ),
             WelcomeStep(
                 "local",
                 "Look at this machine",
-                f"localhost answers on {local}" if local else "no broker answers on localhost",
+                f"answers: {local}" if local else "no broker answers on localhost",
                 bool(local),
             ),
-            WelcomeStep("add", "Add a connection", "a form; the password goes to the keyring, never into a file"),
-            WelcomeStep("url", "Paste a URL", "kafka://host:9092  amqps://user@host/vhost  redis://host:6379/0"),
-            WelcomeStep(
-                "import",
-                "Import",
-                f"found {', '.join(given)} in the environment" if given else "nothing found in the environment",
-                bool(given),
-            ),
+            WelcomeStep("add", "Add a connection", "a form; passwords go to the keyring, never to a file"),
+            WelcomeStep("url", "Paste a URL", "kafka://host:9092  amqp://host/vhost  redis://host"),
+            *self._imports([name for name in url_variables() if os.environ.get(name)]),
         ]
 
+    def _imports(self, given: Sequence[str]) -> list[WelcomeStep]:
+        """What can be imported: variables of the environment, and the files of other clients."""
+        found = [WelcomeStep("import", "Import", f"found {', '.join(given)} in the environment")] if given else []
+        found += [
+            WelcomeStep(str(path), "Import", f"found {from_home(path)}: its {traits.title} settings")
+            for traits, path in self.client_files
+        ]
+        return found or [WelcomeStep("import", "Import", "nothing found in the environment or this folder", False)]
+
     def describe_row(self, item: WelcomeStep) -> str:
-        return "Small letters look. CAPITAL letters change, and a change always shows its plan first."
+        return "Small letters look. CAPITALS change something, and always show a plan first."
 
     @handles("thing.create")
     async def create(self) -> None:
@@ -141,8 +150,20 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             case "import":
                 given = [os.environ[name] for name in url_variables() if os.environ.get(name)]
                 await self._offer("environment", given)
-            case _:
+            case "url":
                 self.run_worker(self._paste(), exclusive=True, group="line", exit_on_error=False)
+            case path:
+                await self._offer_file(path)
+
+    async def _offer_file(self, name: str) -> None:
+        """Show the form of a profile with what the file of another client says."""
+        traits, path = next(each for each in self.client_files if str(each[1]) == name)
+        try:
+            found = await asyncio.to_thread(traits.client_files.read, path)
+        except (MqtuiError, OSError) as error:
+            self.show_error(error if isinstance(error, MqtuiError) else BadInput(f"{path} can't be read", str(error)))
+            return
+        await self._offer(path.stem, [found.url], found.left_out)
 
     async def _paste(self) -> None:
         entered = await self.prompt_line.ask("URL", beside="enter opens it, esc no")
@@ -152,7 +173,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             except MqtuiError as error:
                 self.show_error(error)
 
-    async def _offer(self, name: str, urls: Sequence[str]) -> None:
+    async def _offer(self, name: str, urls: Sequence[str], left_out: tuple[str, ...] = ()) -> None:
         """Show the form of a profile with these URLs; saving it is up to the user."""
         passwords: dict[BrokerKind, str] = {}
         shown: list[str] = []
@@ -165,7 +186,12 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
         except MqtuiError as error:
             self.show_error(error)
             return
-        await self.console.go.profile(draft=ProfileDraft(name, tuple(shown), passwords))
+        await self.console.go.profile(draft=ProfileDraft(name, tuple(shown), passwords, left_out))
+
+
+def find_client_files() -> tuple[tuple[BrokerTraits, Path], ...]:
+    """The files of other clients on this machine, each with the broker it is of."""
+    return tuple((traits, path) for traits in all_traits() for path in traits.client_files.find())
 
 
 def url_variables() -> Sequence[str]:
