@@ -180,7 +180,9 @@ async def test_a_disk_that_is_full_for_a_while_ends_no_delivery() -> None:
             await until(lambda: {"1", "2", "3"} <= {*there.taken})
             waits.append(made.has_unkept)
         assert waits == [True, False]
-        assert [note for note in notes if "kept" in note] == ["▲ events can't be kept for receivers now: database or disk is full"]
+        assert [note for note in notes if "kept" in note] == [
+            "▲ events can't be kept for receivers now: database or disk is full"
+        ]
 
 
 @contextmanager
