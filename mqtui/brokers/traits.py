@@ -150,10 +150,12 @@ class MetricTraits:
     partition_end: str = ""
     partition_offset: str = ""
     partition_lag: str = ""
+    partition_time_lag: str = ""
     group_lag: str = ""
     group_largest_lag: str = ""
     """The lag of the partition of a group that is furthest behind."""
 
+    group_time_lag: str = ""
     group_pending: str = ""
     group_members: str = ""
 

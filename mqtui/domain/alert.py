@@ -21,6 +21,7 @@ class Condition(StrEnum):
     """What a rule looks for."""
 
     LAG = "lag"
+    TIME_LAG = "time_lag"
     LAG_GROWS = "lag_grows"
     STUCK = "stuck"
     STOPPED = "stopped"
@@ -46,7 +47,8 @@ class ConditionTraits:
     """What holds for all rules of a condition that do not say otherwise.
 
     `meaning` is for the manual. `over` is the limit, None where the condition has none. `hold` is for how long it has
-    to hold. `limited`: the condition compares a figure with a limit. `usual`: it is watched without any rule.
+    to hold. `limited`: the condition compares a figure with a limit, `timed`: which is in seconds. `usual`: it is
+    watched without any rule.
     """
 
     meaning: str
@@ -54,11 +56,15 @@ class ConditionTraits:
     severity: AlertSeverity = AlertSeverity.WARNING
     over: float | None = None
     limited: bool = False
+    timed: bool = False
     usual: bool = True
 
 
 CONDITIONS: Mapping[Condition, ConditionTraits] = {
     Condition.LAG: ConditionTraits("a group is behind by more than `over`", 60, limited=True, usual=False),
+    Condition.TIME_LAG: ConditionTraits(
+        "the oldest message that a group has not read is older than `over`", 60, limited=True, timed=True, usual=False
+    ),
     Condition.LAG_GROWS: ConditionTraits("the lag of a group only grew, poll by poll", 300),
     Condition.STUCK: ConditionTraits(
         "a group has members and one of its partitions, or none, moves", 300, AlertSeverity.CRITICAL
@@ -103,7 +109,11 @@ class AlertRule:
             return
         if CONDITIONS[self.when].limited != (self.over is not None):
             wants = "needs a limit" if self.over is None else "has no limit"
-            raise BadInput(f"The condition {self.when} {wants}", "", "Write over = 1000 with lag and letters only.")
+            raise BadInput(
+                f"The condition {self.when} {wants}",
+                "",
+                'Write over = 1000 with lag and letters, over = "15m" with time_lag.',
+            )
         if self.over is None and self.clear is not None:
             raise BadInput(f"The condition {self.when} has no limit that could be cleared", "", "Leave clear out.")
         if self.over is not None and self.clear is not None and self.clear > self.over:

@@ -28,8 +28,8 @@ class AlertTable(msgspec.Struct, forbid_unknown_fields=True):
 
     when: Condition
     on: str = ANY_NAME
-    over: float | None = None
-    clear: float | None = None
+    over: float | str | None = None
+    clear: float | str | None = None
     hold: str = msgspec.field(default="", name="for")
     settle: str = ""
     severity: AlertSeverity | None = None
@@ -93,7 +93,8 @@ def _make(name: str, tables: Sequence[Written], convert: Callable[[Written], Mad
         try:
             made.append(convert(table))
         except BadInput as error:
-            raise BadProfile(f"{name}[{index}]", error.title, error.detail, error.hint) from None
+            key = f"{name}[{index}]" + (f".{error.key}" if isinstance(error, BadProfile) else "")
+            raise BadProfile(key, error.title, error.detail, error.hint) from None
     return tuple(made)
 
 
@@ -102,14 +103,39 @@ def _rule(table: AlertTable) -> AlertRule:
     return AlertRule(
         table.when,
         table.on,
-        table.over if table.over is not None or not usual.limited else usual.over,
-        table.clear,
-        parse_duration(table.hold) / 1000 if table.hold else usual.hold,
-        parse_duration(table.settle) / 1000 if table.settle else 0.0,
+        usual.over if table.over is None and usual.limited else _limit(table.when, "over", table.over),
+        _limit(table.when, "clear", table.clear),
+        _seconds("for", table.hold) if table.hold else usual.hold,
+        _seconds("settle", table.settle) if table.settle else 0.0,
         table.severity or usual.severity,
         table.owner,
         table.off,
     )
+
+
+def _limit(condition: Condition, key: str, written: float | str | None) -> float | None:
+    """A limit as a number: of a condition in seconds it may be written as a duration.
+
+    Raises:
+        BadProfile: it is no number, and no duration where one may stand.
+    """
+    if not isinstance(written, str):
+        return written
+    if not CONDITIONS[condition].timed:
+        raise BadProfile(key, f"The limit of {condition} is a number", written[:80], "Write it without quotes.")
+    return _seconds(key, written)
+
+
+def _seconds(key: str, written: str) -> float:
+    """The seconds of a duration.
+
+    Raises:
+        BadProfile: it is none.
+    """
+    try:
+        return parse_duration(written) / 1000
+    except BadInput as error:
+        raise BadProfile(key, error.title, error.detail, error.hint) from None
 
 
 def _misread(path: Path, text: str, message: str) -> BadInput:

@@ -65,8 +65,9 @@ def test_a_profile_has_rules_and_receivers_and_keeps_them_when_it_is_changed(pat
 MISTAKES = [
     ("over = 10000\n", "", "line 12, alert[0]: The condition lag needs a limit"),
     ('owner = "anna"', "onwer = 3", "line 17, alert[0].onwer: Object contains unknown field"),
-    ('for = "5m"', 'for = "5 minutes"', "line 12, alert[0]: Not a duration"),
-    ("over = 10000", 'over = "many"', "line 15, alert[0].over: Expected"),
+    ('for = "5m"', 'for = "5 minutes"', "line 16, alert[0].for: Not a duration"),
+    ("over = 10000", 'over = "many"', "line 15, alert[0].over: The limit of lag is a number"),
+    ("over = 10000", "over = true", "line 15, alert[0].over: Expected"),
     ("off = true", "over = 3", "line 18, alert[1]: The condition stopped has no limit"),
     ('"stopped"\noff', '"stoped"\noff', "line 19, alert[1].when: Invalid enum value"),
     ('form = "slack"', 'command = "x"', "line 21, receiver[0]: A receiver is a webhook, a command or the desktop"),
@@ -92,6 +93,8 @@ def test_a_file_of_rules_is_read_alike(tmp_path: Path) -> None:
         with pytest.raises(BadInput) as error:
             load_rules(path)
         assert error.value.title.startswith(f"{path}, {where}"), error.value.title
+    path.write_text('[[alert]]\nwhen = "time_lag"\nover = "1h30m"\nclear = 600\n')
+    assert [(rule.over, rule.clear) for rule in load_rules(path)[0]] == [(5_400, 600)]
     path.write_text("alert = 3")
     with pytest.raises(BadInput, match=r"rules\.toml"):
         load_rules(path)

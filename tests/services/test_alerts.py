@@ -113,6 +113,20 @@ async def test_a_lag_over_a_limit_with_hysteresis() -> None:
     assert await polls.poll() == ["cleared lag:billing"]
 
 
+async def test_a_group_that_is_late() -> None:
+    """By the age of the oldest message that it has not read, interpolated between polls."""
+    polls = Polls(AlertRule(Condition.TIME_LAG, "bill*", over=120, hold=20))
+    told: list[str] = []
+    for number in range(30):
+        polls.group((5 + number // 10, 9 + 10 * number))
+        told += await polls.poll()
+    assert told == ["raised time_lag:billing"]
+    (alert,) = [each for each in polls.watch.alerts if each.cause == "time_lag:billing"]
+    assert alert.evidence.endswith("behind, the limit is 2m") and alert.value is not None and alert.value > 250
+    polls.group((299, 299))
+    assert "cleared time_lag:billing" in await polls.poll()
+
+
 async def test_dead_letters_and_how_fast_they_die() -> None:
     polls = Polls(AlertRule(Condition.LETTERS, over=2), AlertRule(Condition.LETTERS_PER_MINUTE, over=10, hold=20))
     polls.letters(2)

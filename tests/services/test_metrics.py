@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPConnection
 from typing import Any
 
@@ -44,6 +45,9 @@ def kafka() -> MeasuredBroker:
     rows = [Destination(topic, "topic", exact(100), exact(90)), Destination(Ref(Kind.TOPIC, ODD), "topic")]
     letters = [DeadLetterDestination(Ref(Kind.TOPIC, "dead"), exact(3), (topic,), "")]
     snapshot = BrokerSnapshot(destinations=rows, groups=groups, lags=lags, dead_letters=letters, as_of=1.0)
+    early = GroupLag(groups[0].ref, "Stable", tuple(replace(part, end="0") for part in parts[:1]), exact(0))
+    for at, seen in ((0.0, {early.group: early}), (100.0, lags)):
+        snapshot.lag_history.add(at, at, seen)
     for at, arrived in enumerate((0, 60, 120)):
         snapshot.trend(topic, "arrived").add(10.0 * at, arrived)
     return MeasuredBroker("shop/kafka", BrokerKind.KAFKA, "", snapshot)
@@ -108,6 +112,9 @@ async def test_what_prometheus_reads() -> None:
         (orders | {"partition": "0"}, 50),
         (orders | {"partition": "1"}, 40),
     ]
+    ages = [value for _, value in found["kafka_consumergroup_group_lag_seconds"]]
+    assert ages == pytest.approx([100], abs=2)
+    assert [value for _, value in found["kafka_consumergroup_group_max_lag_seconds"]] == pytest.approx([100], abs=2)
     assert [value for _, value in found["kafka_consumergroup_group_offset"]] == [0, 10]
     assert [value for _, value in found["kafka_partition_latest_offset"]] == [50, 50, 50]
     queue = {"cluster": "mq", "vhost": "shop", "queue": "work"}

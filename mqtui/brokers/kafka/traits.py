@@ -36,8 +36,10 @@ TRAITS = BrokerTraits(
         partition_end="kafka_partition_latest_offset",
         partition_offset="kafka_consumergroup_group_offset",
         partition_lag="kafka_consumergroup_group_lag",
+        partition_time_lag="kafka_consumergroup_group_lag_seconds",
         group_lag="kafka_consumergroup_group_sum_lag",
         group_largest_lag="kafka_consumergroup_group_max_lag",
+        group_time_lag="kafka_consumergroup_group_max_lag_seconds",
     ),
     groups=GroupTraits(
         lag=LAG,

@@ -9,17 +9,25 @@ from math import floor
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.alert import Condition, Finding, FindingLevel, RuleSet, level_of
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import format_number, pluralize
+from mqtui.domain.figure import Figure, format_number, pluralize
 from mqtui.domain.lag_assessment import LagAssessment, LagState
+from mqtui.domain.lag_movement import duration_text
 from mqtui.domain.name_quoting import join
 from mqtui.domain.problems import SETTINGS, find_absent_consumers, find_full_queue, find_lost_letters, find_stopped
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.times import format_age
 from mqtui.domain.topology import Group
 from mqtui.services.deadletters import DeadLetterDestination
 from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
 
 FINDINGS_PER_SLICE = 100
 """Groups or destinations that are examined before the event loop gets a turn."""
+
+OF_GROUPS = (
+    *(Condition.STOPPED, Condition.CONSUMERS_GONE, Condition.LAG),
+    *(Condition.TIME_LAG, Condition.LAG_GROWS, Condition.STUCK),
+)
+"""Conditions of groups."""
 
 DOES_NOT_MOVE = frozenset({LagState.STUCK, LagState.STALLED})
 
@@ -93,10 +101,12 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
         if level is not None:
             evidence = f"{lag.total} waiting, the limit is {format_number(floor(rule.over or 0))}"
             yield Finding(rule, broker.target, ref, f"{ref.name} is behind", evidence, level, waiting)
+    report = snapshot.lag_history.reports.get(ref)
+    if report is not None:
+        yield from _time_lag(broker, ref, report.movement.time_lag)
     if not waiting or not group.member_count:
         return
     grows = snapshot.is_stalled(ref, broker.stalled_polls)
-    report = snapshot.lag_history.reports.get(ref)
     how = LagAssessment(LagState.UNKNOWN, "") if report is None else report.assessment
     words = how.words if how.state is not LagState.UNKNOWN else f"{lag.total} waiting, more at each poll"
     yield from _finding(broker, Condition.LAG_GROWS, ref, f"{ref.name} falls behind", words if grows else "", waiting)
@@ -104,10 +114,19 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
     yield from _finding(broker, Condition.STUCK, ref, f"{ref.name} does not move", still, waiting)
 
 
+def _time_lag(broker: WatchedBroker, ref: Ref, age: Figure) -> Iterator[Finding]:
+    """That the oldest message which a group has not read is too old, where a rule looks for it."""
+    rule = broker.rules.find(Condition.TIME_LAG, ref.name) if broker.rules.watches(Condition.TIME_LAG) else None
+    level = None if rule is None else level_of(age, rule)
+    if rule is not None and level is not None:
+        evidence = f"{duration_text(age)} behind, the limit is {format_age(rule.over or 0, units=2)}"
+        yield Finding(rule, broker.target, ref, f"{ref.name} is late", evidence, level, age.number)
+
+
 def _unknown_group(broker: WatchedBroker, group: Group) -> Iterator[Finding]:
     """A group that could not be asked about: what is known of it stays as it was."""
     name = group.ref.name
-    for condition in (Condition.STOPPED, Condition.CONSUMERS_GONE, Condition.LAG, Condition.LAG_GROWS, Condition.STUCK):
+    for condition in OF_GROUPS:
         if (rule := broker.rules.find(condition, name)) is not None:
             yield Finding(rule, broker.target, group.ref, name, group.why, FindingLevel.UNKNOWN)
 

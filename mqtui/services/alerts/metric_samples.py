@@ -13,6 +13,7 @@ from mqtui.brokers.registry import traits_of
 from mqtui.brokers.traits import MetricTraits
 from mqtui.domain.alert import Alert
 from mqtui.domain.figure import Figure
+from mqtui.domain.lag_movement import NO_SECOND_LOOK
 from mqtui.domain.printable import printable
 from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag
@@ -26,6 +27,7 @@ ABOUT = {
     "mqtui_messages_in_per_second": "Messages that arrive per second.",
     "mqtui_dead_letters": "Dead letters that are not handled.",
     "mqtui_group_lag": "Messages that a group has not read.",
+    "mqtui_group_lag_seconds": "The age of the oldest message that a group has not read.",
     "mqtui_group_members": "Members of a group.",
     "mqtui_group_state": "1 for the state of a group, in the broker's own word.",
     "mqtui_alert": "1 while an alert is raised.",
@@ -82,6 +84,7 @@ def _measure_broker(broker: MeasuredBroker) -> Iterator[MetricSample]:
         labels = target | {"group": printable(group.ref.name)}
         if (lag := snapshot.lags.get(group.ref)) is not None:
             yield from _known("mqtui_group_lag", labels, lag.total)
+            yield from _known("mqtui_group_lag_seconds", labels, _time_lag(snapshot, lag))
         if not group.why:
             yield MetricSample("mqtui_group_members", labels, group.member_count)
         yield MetricSample("mqtui_group_state", labels | {"state": printable(group.state)}, 1)
@@ -118,7 +121,7 @@ def _usual_names(broker: MeasuredBroker, names: MetricTraits) -> Iterator[Metric
     ends: dict[tuple[str, int], float] = {}
     for group in snapshot.groups:
         lag = snapshot.lags.get(group.ref)
-        yield from _usual_group(broker.kind, names, cluster, group, lag)
+        yield from _usual_group(broker, names, cluster, group, lag)
         for part in lag.parts if lag is not None and names.partition_end else ():
             if part.end.isdigit():
                 ends[part.resource.name, part.partition] = float(part.end)
@@ -128,10 +131,10 @@ def _usual_names(broker: MeasuredBroker, names: MetricTraits) -> Iterator[Metric
 
 
 def _usual_group(
-    kind: BrokerKind, names: MetricTraits, cluster: Mapping[str, str], group: Group, lag: GroupLag | None
+    broker: MeasuredBroker, names: MetricTraits, cluster: Mapping[str, str], group: Group, lag: GroupLag | None
 ) -> Iterator[MetricSample]:
     labels = {**cluster, "group": printable(group.ref.name)}
-    if traits_of(kind).groups.belong_to_destination and group.reads:
+    if traits_of(broker.kind).groups.belong_to_destination and group.reads:
         place = group.reads[0].name
         labels |= {
             names.destination_label: printable(place),
@@ -147,11 +150,20 @@ def _usual_group(
     known = [part.lag.number for part in lag.parts if part.lag.number is not None]
     if known and len(known) == len(lag.parts):
         yield from _sample(names.group_largest_lag, labels, max(known))
-    for part in lag.parts if names.partition_lag else ():
+    yield from _known(names.group_time_lag, labels, _time_lag(broker.snapshot, lag))
+    moves = broker.snapshot.lag_history.movements_of(lag) if names.partition_lag else []
+    for part, movement in zip(lag.parts, moves, strict=False):
         place_labels = {names.destination_label: printable(part.resource.name), "partition": str(part.partition)}
         yield from _known(names.partition_lag, labels | place_labels, part.lag)
+        yield from _known(names.partition_time_lag, labels | place_labels, movement.time_lag)
         if part.committed.isdigit():
             yield from _sample(names.partition_offset, labels | place_labels, float(part.committed))
+
+
+def _time_lag(snapshot: BrokerSnapshot, lag: GroupLag) -> Figure:
+    """The age of the oldest message that a group has not read."""
+    report = snapshot.lag_history.reports.get(lag.group)
+    return NO_SECOND_LOOK if report is None else report.movement.time_lag
 
 
 def _destination(name: str) -> dict[str, str]:
