@@ -9,8 +9,9 @@ from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.times import format_age
-from mqtui.domain.topology import Group, Member, PendingEntry
-from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow
+from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.services.poller import STALLED_POLLS, BrokerSnapshot
+from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow, group_lines
 from mqtui.ui.render.table_model import row_as_text
 from mqtui.ui.widgets.row_model import RowModel
 from tests.ui.driver import at_console
@@ -63,3 +64,17 @@ def test_a_stalled_group_keeps_the_broker_s_own_word() -> None:
     group = Group(Ref(Kind.GROUP, "shipping"), "consumer", "Stable")
     row = GroupRow(BrokerKind.KAFKA, group, None, (), None, stalled=True)
     assert row_as_text(GroupRenderer(), row)["state"] == "stalled, Stable"
+
+
+def test_a_queue_that_only_grows_without_consumers_is_trouble_as_in_the_list_of_destinations() -> None:
+    queue, name = Ref(Kind.QUEUE, "work.emails"), Ref(Kind.GROUP, "work.emails")
+    snapshot = BrokerSnapshot(groups=[Group(name, "queue", "", (), reads=(queue,))])
+    for turn in range(STALLED_POLLS + 10):
+        waits = exact(20 + turn)
+        lag = GroupLag(name, "no consumers", (PartitionLag(queue, 0, "", "", waits),), waits, 0)
+        snapshot.lags = {name: lag}
+        snapshot.trend(name, "lag").add(turn * 10.0, waits.number)
+        snapshot.lag_history.add(turn * 10.0, turn * 10.0, snapshot.lags)
+    (row,) = group_lines(BrokerKind.RABBITMQ, snapshot)
+    assert row.report is not None and row.report.assessment.is_settled
+    assert GroupRenderer().sign(row) == ("▲", "warn")

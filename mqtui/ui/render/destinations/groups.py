@@ -89,7 +89,8 @@ def _line(broker: BrokerKind, snapshot: BrokerSnapshot, group: Group) -> GroupRo
     series = snapshot.trend(group.ref, "lag")
     report = snapshot.lag_history.reports.get(group.ref)
     stalled = snapshot.is_stalled(group.ref)
-    if report is not None and report.assessment.is_settled:
+    lends = traits_of(broker).lends
+    if report is not None and report.assessment.is_settled and not (lends and report.state is LagState.STOPPED):
         stalled = report.state in (LagState.STALLED, LagState.STUCK)
     lag, values = snapshot.lags.get(group.ref), tuple(series.values(15))
     return GroupRow(broker, group, lag, values, series.rate(), stalled, report)
