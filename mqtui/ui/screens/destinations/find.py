@@ -121,6 +121,7 @@ class FindScreen(ListScreen[Station]):
             self.is_searching = False
             if self.is_attached:
                 self._show_hits()
+                self._say_rest()
         self.hits = await add_readers(self.hits)
         self._show_hits()
         if self.is_attached:
