@@ -202,6 +202,8 @@ class Finding:
     evidence: str
     level: FindingLevel = FindingLevel.OVER
     value: float | None = None
+    advice: str = ""
+    """What to do about it; "" where the figures do not tell."""
 
     @property
     def cause(self) -> str:
@@ -245,6 +247,7 @@ class Alert:
     owner: str = ""
     value: float | None = None
     told: bool = False
+    advice: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

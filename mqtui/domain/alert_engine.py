@@ -126,7 +126,9 @@ def _renew(known: _Watched, finding: Finding) -> None:
     """Raise the alert once its condition has held for long enough; keep the figures of one that is raised current."""
     rule = finding.rule
     if known.alert is not None:
-        known.alert = replace(known.alert, what=finding.what, evidence=finding.evidence, value=finding.value)
+        known.alert = replace(
+            known.alert, what=finding.what, evidence=finding.evidence, value=finding.value, advice=finding.advice
+        )
     elif known.held >= rule.hold:
         known.alert = Alert(
             id=_alert_id(finding, known.since),
@@ -139,6 +141,7 @@ def _renew(known: _Watched, finding: Finding) -> None:
             severity=rule.severity,
             owner=rule.owner,
             value=finding.value,
+            advice=finding.advice,
         )
 
 

@@ -355,6 +355,7 @@ FIELDS = {
     # alerts
     "alert": JsonField(NAME, "condition and name of what an alert is about, for --mute"),
     "what": JsonField(TEXT, "what is wrong"),
+    "advice": JsonField(TEXT, "what to do about it, where the figures tell"),
     "evidence": JsonField(TEXT, "the figures that show it"),
     "owner": JsonField(TEXT_OR_NULL, "whom the rule names"),
     # exports

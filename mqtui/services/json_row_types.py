@@ -131,7 +131,7 @@ ROWS = {
     "alert_event": _row(
         "An alert was raised or cleared, with the same `id`; may come twice. Without `place` it is of the broker.",
         "id state what since target evidence command alert severity owner time",
-        "place",
+        "place advice",
     ),
     "profile": _row("A profile, without its secrets.", PROFILE_FIELDS),
     "profile_removed": _row("The profile that was removed.", "removed"),

@@ -145,6 +145,7 @@ def _encode_alert(alert: Alert) -> str:
     ref = None if alert.ref is None else [alert.ref.kind.value, alert.ref.name]
     told = {"what": alert.what, "evidence": alert.evidence, "severity": alert.severity.value, "owner": alert.owner}
     known = {"id": alert.id, "source": alert.source, "cause": alert.cause, "since": alert.since, "value": alert.value}
+    known["advice"] = alert.advice
     return json.dumps(known | told | {"ref": ref})
 
 

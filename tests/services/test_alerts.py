@@ -10,6 +10,7 @@ from mqtui.domain.alert import Alert, AlertEvent, AlertRule, AlertSeverity, Cond
 from mqtui.domain.alert_engine import AlertEngine, Instant
 from mqtui.domain.errors import CannotConnect
 from mqtui.domain.figure import exact, unknown
+from mqtui.domain.lag_advice import START
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from mqtui.profiles.receiver_settings import WebhookForm
@@ -76,6 +77,7 @@ async def test_a_stopped_group() -> None:
     assert await polls.poll() == ["raised stopped:billing"]
     (alert,) = polls.watch.alerts
     assert (alert.what, alert.evidence) == ("billing is stopped", "stopped: no members, 4 waiting")
+    assert event_row(AlertEvent(alert, EventState.RAISED, 0))["advice"] == alert.advice == START
     polls.group((5, 9), members=0, why="not authorised")
     assert await polls.poll(20) == []
     polls.group((5, 9))

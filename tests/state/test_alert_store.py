@@ -14,7 +14,17 @@ from mqtui.state.alert_store import MOST_WAITING, AlertStore
 
 ODD = name_text(b"odd\xff\x00name")
 ALERT = Alert(
-    "1f", "shop", f"letters:{ODD}", Ref(Kind.TOPIC, ODD), 1.5, "what", "evidence", AlertSeverity.CRITICAL, "anna", 7.0
+    "1f",
+    "shop",
+    f"letters:{ODD}",
+    Ref(Kind.TOPIC, ODD),
+    1.5,
+    "what",
+    "evidence",
+    AlertSeverity.CRITICAL,
+    "anna",
+    7.0,
+    advice="do",
 )
 
 

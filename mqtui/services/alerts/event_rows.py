@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from time import time
 
-from mqtui.domain.alert import AlertEvent, EventState
+from mqtui.domain.alert import Alert, AlertEvent, EventState
 from mqtui.domain.printable import printable
 from mqtui.domain.times import format_age
 from mqtui.profiles.receiver_settings import WebhookForm
@@ -34,7 +34,13 @@ def event_row(event: AlertEvent) -> Json:
         "severity": alert.severity.value,
         "owner": alert.owner or None,
         "time": int(event.time * 1000),
-    } | ({} if alert.ref is None else {"place": name_or_base64(str(alert.ref))})
+    } | _where_known(alert)
+
+
+def _where_known(alert: Alert) -> Json:
+    """The fields that not every event has."""
+    place: Json = {} if alert.ref is None else {"place": name_or_base64(str(alert.ref))}
+    return place | ({"advice": printable(alert.advice)} if alert.advice else {})
 
 
 def describe_event(event: AlertEvent, now: float | None = None) -> str:
@@ -44,7 +50,8 @@ def describe_event(event: AlertEvent, now: float | None = None) -> str:
     if event.state is EventState.CLEARED:
         return f"✓ {alert.source}: {alert.what}: over after {age}"
     owner = f"  @{alert.owner}" if alert.owner else ""
-    return f"{SIGNS[alert.severity]} {alert.source}: {alert.what} for {age}: {alert.evidence}{owner}"
+    evidence = "; ".join(filter(None, (alert.evidence, alert.advice)))
+    return f"{SIGNS[alert.severity]} {alert.source}: {alert.what} for {age}: {evidence}{owner}"
 
 
 def webhook_body(form: WebhookForm, row: Json) -> Json:
@@ -63,8 +70,15 @@ def _slack_text(row: Json) -> str:
     sign = "✓" if row["state"] == "cleared" else SIGNS[str(row["severity"])]
     over = " is over" if row["state"] == "cleared" else ""
     owner = f" · {row['owner']}" if row["owner"] else ""
-    lines = (f"{sign} {_shown(row['target'])}: {row['what']}{over}{owner}", row["evidence"], row["command"])
-    return "\n".join(str(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for line in lines)
+    lines = (
+        f"{sign} {_shown(row['target'])}: {row['what']}{over}{owner}",
+        row["evidence"],
+        row.get("advice"),
+        row["command"],
+    )
+    return "\n".join(
+        str(line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for line in lines if line
+    )
 
 
 def _alertmanager(row: Json) -> Json:

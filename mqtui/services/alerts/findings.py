@@ -10,6 +10,7 @@ from mqtui.brokers.registry import traits_of
 from mqtui.domain.alert import Condition, Finding, FindingLevel, RuleSet, level_of
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, format_number, pluralize
+from mqtui.domain.lag_advice import advise
 from mqtui.domain.lag_assessment import LagAssessment, LagState
 from mqtui.domain.lag_movement import duration_text
 from mqtui.domain.name_quoting import join
@@ -78,11 +79,17 @@ def finding_slices(broker: WatchedBroker, snapshot: BrokerSnapshot) -> Iterator[
 
 
 def _finding(
-    broker: WatchedBroker, condition: Condition, ref: Ref, what: str, evidence: str, value: float | None = None
+    broker: WatchedBroker,
+    condition: Condition,
+    ref: Ref,
+    what: str,
+    evidence: str,
+    value: float | None = None,
+    advice: str = "",
 ) -> list[Finding]:
     """A finding of a condition that holds, as `evidence` says; none where it is "", or no rule looks for it."""
     rule = broker.rules.find(condition, ref.name) if evidence else None
-    return [] if rule is None else [Finding(rule, broker.target, ref, what, evidence, value=value)]
+    return [] if rule is None else [Finding(rule, broker.target, ref, what, evidence, value=value, advice=advice)]
 
 
 def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Iterator[Finding]:
@@ -91,7 +98,8 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
     if group.why:
         yield from _unknown_group(broker, group)
         return
-    yield from _finding(broker, Condition.STOPPED, ref, f"{ref.name} is stopped", find_stopped(group, lag), waiting)
+    stopped, start = find_stopped(group, lag), "" if lag is None else advise(LagState.STOPPED, lag)
+    yield from _finding(broker, Condition.STOPPED, ref, f"{ref.name} is stopped", stopped, waiting, start)
     gone = find_absent_consumers(group)
     yield from _finding(broker, Condition.CONSUMERS_GONE, ref, f"the consumers of {ref.name} are gone", gone)
     if lag is None:
@@ -109,9 +117,11 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
     grows = snapshot.is_stalled(ref, broker.stalled_polls)
     how = LagAssessment(LagState.UNKNOWN, "") if report is None else report.assessment
     words = how.words if how.state is not LagState.UNKNOWN else f"{lag.total} waiting, more at each poll"
-    yield from _finding(broker, Condition.LAG_GROWS, ref, f"{ref.name} falls behind", words if grows else "", waiting)
+    advice = advise(how.state, lag)
+    falls = words if grows else ""
+    yield from _finding(broker, Condition.LAG_GROWS, ref, f"{ref.name} falls behind", falls, waiting, advice)
     still = how.words if how.state in DOES_NOT_MOVE else ""
-    yield from _finding(broker, Condition.STUCK, ref, f"{ref.name} does not move", still, waiting)
+    yield from _finding(broker, Condition.STUCK, ref, f"{ref.name} does not move", still, waiting, advice)
 
 
 def _time_lag(broker: WatchedBroker, ref: Ref, age: Figure) -> Iterator[Finding]:

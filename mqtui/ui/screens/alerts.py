@@ -42,7 +42,8 @@ class AlertsScreen(LiveListScreen[AlertRow]):
 
     def describe_row(self, item: AlertRow) -> str:
         alert = item.alert
-        return " · ".join(filter(None, (f"{alert.source}: {alert.what}: {alert.evidence}", item.note)))
+        told = f"{alert.source}: {alert.what}: {alert.evidence}"
+        return " · ".join(filter(None, (told, alert.advice, item.note)))
 
     def explain_figures(self, item: AlertRow) -> str:
         """The condition of its rule, and its name for mutes."""
