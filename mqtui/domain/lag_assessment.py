@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mqtui.domain.figure import format_number, pluralize
-from mqtui.domain.lag_movement import PartitionChange, arrival_rate, compare, read_rate
+from mqtui.domain.lag_movement import PartitionChange, Rates, compare, rates_of
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.times import format_age
 from mqtui.domain.topology import GroupLag, PartitionLag
@@ -140,29 +140,45 @@ def assess(
     now: GroupLag, before: GroupLag | None = None, seconds: float = 0.0, memory: Memory = NO_MEMORY
 ) -> LagAssessment:
     """How a group goes, by its lag now and, where there was one, at a look so many seconds before."""
+    changes = [] if before is None else compare(before, now)
+    return assess_changes(now, before, changes, seconds, memory, rates_of(changes, seconds))
+
+
+def assess_changes(
+    now: GroupLag,
+    before: GroupLag | None,
+    changes: Sequence[PartitionChange],
+    seconds: float,
+    memory: Memory,
+    rates: Rates,
+) -> LagAssessment:
+    """The same where both looks were compared already."""
     lag = now.total.number
     if lag is None:
         return LagAssessment(LagState.UNKNOWN, f"not known: {now.total.why}")
     waiting = f"{now.total} waiting"
-    changes = [] if before is None else compare(before, now)
     back = [change for change in changes if change.went_back]
     if back:
         return LagAssessment(LagState.REWOUND, _rewound(back), seconds)
     if is_stopped(now):
-        arriving = arrival_rate(changes, seconds)
-        more = f", {_per_second(arriving)} arrive" if arriving else ""
+        more = f", {_per_second(rates.arriving)} arrive" if rates.arriving else ""
         stopped = f"stopped {memory.stopped}".rstrip()
         return LagAssessment(LagState.STOPPED, f"{stopped}: no members, {waiting}{more}", seconds)
     if not lag:
         return LagAssessment(LagState.OK, NOTHING_WAITS, seconds)
     if before is None or seconds <= 0:
         return LagAssessment(LagState.UNKNOWN, f"{waiting}: one look does not tell whether it moves")
-    state, words = _assess_movement(now, before, changes, seconds, memory)
+    state, words = _assess_movement(now, before, changes, seconds, memory, rates)
     return LagAssessment(state, words + (_crowd(now) if state in TROUBLE else ""), seconds)
 
 
 def _assess_movement(
-    now: GroupLag, before: GroupLag, changes: Sequence[PartitionChange], seconds: float, memory: Memory
+    now: GroupLag,
+    before: GroupLag,
+    changes: Sequence[PartitionChange],
+    seconds: float,
+    memory: Memory,
+    rates: Rates,
 ) -> tuple[LagState, str]:
     behind = [change for change in changes if change.waits and change.tells_position(seconds)]
     still = [change for change in behind if not change.has_moved]
@@ -175,21 +191,21 @@ def _assess_movement(
         rarely = f", {RARE_COMMITS}" if stands.seconds < SETTLED_SECONDS else ""
         while_ = f"while others move{_alive(worst.now)}{rarely}; {worst.now.lag} waiting there"
         return LagState.STUCK, f"stuck on {worst.place} for {stands}, {while_}"
-    arriving, reading = arrival_rate(changes, seconds), read_rate(changes, seconds)
+    arriving, reading = rates
     if arriving is None or reading is None:
         return _assess_totals(now, before, seconds)
-    rates = f"{_per_second(arriving)} in, {_per_second(reading)} out"
+    told = f"{_per_second(arriving)} in, {_per_second(reading)} out"
     lag = now.total.number or 0
     if lag < SHORT_BACKLOG_SECONDS * max(arriving, reading):
-        return LagState.OK, f"{rates}, {now.total} waiting"
+        return LagState.OK, f"{told}, {now.total} waiting"
     done = time_to_clear(lag, reading, arriving)
     if done is not None:
-        return LagState.RECOVERING, f"recovering: {rates}, done in {format_age(done, units=2)}"
+        return LagState.RECOVERING, f"recovering: {told}, done in {format_age(done, units=2)}"
     if skew := _skew(now.parts):
-        return LagState.SKEWED, f"{skew}; {rates}"
+        return LagState.SKEWED, f"{skew}; {told}"
     if arriving <= reading:
-        return LagState.SLOW, f"slow: {rates}: does not catch up, {now.total} waiting"
-    return LagState.SLOW, f"slow: {rates}: falls behind {_per_second(arriving - reading)}"
+        return LagState.SLOW, f"slow: {told}: does not catch up, {now.total} waiting"
+    return LagState.SLOW, f"slow: {told}: falls behind {_per_second(arriving - reading)}"
 
 
 def _stalled(now: GroupLag, behind: Sequence[PartitionChange], seconds: float, memory: Memory) -> str:

@@ -18,10 +18,10 @@ from mqtui.domain.lag_assessment import (
     LagState,
     Memory,
     Standstill,
-    assess,
+    assess_changes,
     is_stopped,
 )
-from mqtui.domain.lag_movement import NO_POSITIONS, Movement, PartitionChange, compare, measure, oldest
+from mqtui.domain.lag_movement import NO_POSITIONS, Movement, PartitionChange, compare, measure, oldest, rates_of
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import GroupLag, PartitionLag
 
@@ -168,7 +168,10 @@ class LagHistory:
     def _report(self, look: Look, previous: Look | None, lag: GroupLag) -> LagReport:
         group = lag.group
         before, seconds = self._compared(group)
-        assessment = assess(lag, before, seconds, Memory(self._stopped_since(look, group), self._standstills(group)))
+        changes = [] if before is None else compare(before, lag)
+        memory = Memory(self._stopped_since(look, group), self._standstills(group))
+        rates = rates_of(changes, seconds)
+        assessment = assess_changes(lag, before, changes, seconds, memory, rates)
         known = self.reports.get(group)
         same = known is not None and known.state is assessment.state
         shows_at_once = assessment.state in (LagState.STOPPED, LagState.REWOUND)
@@ -178,8 +181,7 @@ class LagHistory:
         moved = previous is not None and _was_rebalanced(previous.lags.get(group), lag)
         rebalances = (known.rebalances if known is not None else 0) + moved
         rebalanced = look.clock if moved else known.rebalanced if known is not None else 0.0
-        changes = [] if before is None else compare(before, lag)
-        movement = measure(changes, lag.total, seconds, self._oldest(lag.parts))
+        movement = measure(changes, lag.total, seconds, self._oldest(lag.parts), rates)
         return LagReport(assessment, movement, since, first, rebalances, rebalanced)
 
     def _compared(self, group: Ref) -> tuple[GroupLag | None, float]:
@@ -216,9 +218,9 @@ def _position(part: PartitionLag) -> str:
 
 def _was_rebalanced(before: GroupLag | None, now: GroupLag) -> bool:
     """Whether partitions that had a member have another one."""
-    if before is None:
+    if before is None or not any(part.member for part in now.parts):
         return False
+    members = {(part.resource, part.partition): part.member for part in before.parts if part.member}
     return any(
-        change.before.member and change.now.member and change.before.member != change.now.member
-        for change in compare(before, now)
+        part.member and members.get((part.resource, part.partition), part.member) != part.member for part in now.parts
     )
