@@ -28,6 +28,7 @@ class Condition(StrEnum):
     CONSUMERS_GONE = "consumers_gone"
     LETTERS = "letters"
     LETTERS_PER_MINUTE = "letters_per_minute"
+    UNREAD = "unread"
     QUEUE_FULL = "queue_full"
     LETTERS_LOST = "letters_lost"
     BROKER_AWAY = "broker_away"
@@ -77,6 +78,7 @@ CONDITIONS: Mapping[Condition, ConditionTraits] = {
     Condition.LETTERS_PER_MINUTE: ConditionTraits(
         "more than `over` letters a minute die", 60, AlertSeverity.CRITICAL, over=10, limited=True
     ),
+    Condition.UNREAD: ConditionTraits("a queue without consumers only grew, poll by poll", 120),
     Condition.QUEUE_FULL: ConditionTraits("a queue is at its max-length", 60, AlertSeverity.CRITICAL),
     Condition.LETTERS_LOST: ConditionTraits("a queue dead-letters to what does not exist", 0, AlertSeverity.CRITICAL),
     Condition.BROKER_AWAY: ConditionTraits("a broker can't be asked", 30, AlertSeverity.CRITICAL),

@@ -157,6 +157,29 @@ async def test_queues_that_are_full_or_lose_their_letters() -> None:
     assert sorted(await polls.poll()) == ["cleared letters_lost:work", "cleared queue_full:work"]
 
 
+async def test_a_queue_that_nobody_reads() -> None:
+    """One of dead letters or retries is meant to wait."""
+    polls = Polls(kind=BrokerKind.RABBITMQ)
+    told: list[str] = []
+    names = {Ref(Kind.GROUP, name): Ref(Kind.QUEUE, name) for name in ("work", "work.dlq", "idle")}
+    polls.snapshot.groups = [Group(ref, "queue", "no consumers", reads=(queue,)) for ref, queue in names.items()]
+    for number in range(20):
+        polls.letters(0)
+        polls.snapshot.dead_letters.append(DeadLetterDestination(Ref(Kind.QUEUE, "work.dlq"), exact(0), (QUEUE,), ""))
+        waiting = {"work": number, "work.dlq": number, "idle": 7}
+        polls.snapshot.lags = {
+            ref: GroupLag(ref, "no consumers", (PartitionLag(queue, 0, "", "", exact(waiting[ref.name])),),
+                          exact(waiting[ref.name]))
+            for ref, queue in names.items()
+        }  # fmt: skip
+        told += await polls.poll()
+    assert told == ["raised unread:work"]
+    (alert,) = polls.watch.alerts
+    assert (alert.what, str(alert.ref)) == ("nobody reads work", "queue:work")
+    polls.snapshot.groups[0] = replace(polls.snapshot.groups[0], size=1)
+    assert await polls.poll() == ["cleared unread:work"]
+
+
 async def test_a_broker_that_is_away_ends_no_other_alert() -> None:
     polls = Polls()
     polls.letters(3)

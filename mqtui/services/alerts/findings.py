@@ -60,10 +60,10 @@ def finding_slices(broker: WatchedBroker, snapshot: BrokerSnapshot) -> Iterator[
         yield [] if away is None else [away]
         return
     yield _dead_letters(broker, snapshot)
-    groups = [] if traits_of(broker.kind).lends else snapshot.groups
-    for start in range(0, len(groups), FINDINGS_PER_SLICE):
-        part = groups[start : start + FINDINGS_PER_SLICE]
-        yield [finding for group in part for finding in _group(broker, snapshot, group)]
+    judge = _unread if traits_of(broker.kind).lends else _group
+    for start in range(0, len(snapshot.groups), FINDINGS_PER_SLICE):
+        part = snapshot.groups[start : start + FINDINGS_PER_SLICE]
+        yield [finding for group in part for finding in judge(broker, snapshot, group)]
     limited = [row for row in snapshot.destinations if not SETTINGS.isdisjoint(row.facts)]
     known = {row.ref for row in snapshot.destinations} if limited else set()
     for start in range(0, len(limited), FINDINGS_PER_SLICE):
@@ -122,6 +122,18 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
     yield from _finding(broker, Condition.LAG_GROWS, ref, f"{ref.name} falls behind", falls, waiting, advice)
     still = how.words if how.state in DOES_NOT_MOVE else ""
     yield from _finding(broker, Condition.STUCK, ref, f"{ref.name} does not move", still, waiting, advice)
+
+
+def _unread(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Iterator[Finding]:
+    """That a queue has no consumers and only grows: one that is not meant to wait, as dead letters and retries are."""
+    lag = snapshot.lags.get(group.ref)
+    if group.why or group.member_count or lag is None or not snapshot.is_stalled(group.ref, broker.stalled_polls):
+        return
+    waits_on_purpose = {place.ref for place in snapshot.dead_letters} | snapshot.retry_stages.keys()
+    for ref in group.reads:
+        if ref not in waits_on_purpose:
+            evidence = f"no consumers, {lag.total} waiting, more at each poll"
+            yield from _finding(broker, Condition.UNREAD, ref, f"nobody reads {ref.name}", evidence, lag.total.number)
 
 
 def _time_lag(broker: WatchedBroker, ref: Ref, age: Figure) -> Iterator[Finding]:
