@@ -158,15 +158,16 @@ async def test_queues_that_are_full_or_lose_their_letters() -> None:
 
 
 async def test_a_queue_that_nobody_reads() -> None:
-    """One of dead letters or retries is meant to wait."""
+    """One of dead letters or retries is meant to wait; of one that is down the consumers are not known."""
     polls = Polls(kind=BrokerKind.RABBITMQ)
     told: list[str] = []
-    names = {Ref(Kind.GROUP, name): Ref(Kind.QUEUE, name) for name in ("work", "work.dlq", "idle")}
+    names = {Ref(Kind.GROUP, name): Ref(Kind.QUEUE, name) for name in ("work", "work.dlq", "idle", "down")}
     polls.snapshot.groups = [Group(ref, "queue", "no consumers", reads=(queue,)) for ref, queue in names.items()]
+    polls.snapshot.groups[-1] = replace(polls.snapshot.groups[-1], state="")
     for number in range(20):
         polls.letters(0)
         polls.snapshot.dead_letters.append(DeadLetterDestination(Ref(Kind.QUEUE, "work.dlq"), exact(0), (QUEUE,), ""))
-        waiting = {"work": number, "work.dlq": number, "idle": 7}
+        waiting = {"work": number, "work.dlq": number, "idle": 7, "down": number}
         polls.snapshot.lags = {
             ref: GroupLag(ref, "no consumers", (PartitionLag(queue, 0, "", "", exact(waiting[ref.name])),),
                           exact(waiting[ref.name]))

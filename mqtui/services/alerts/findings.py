@@ -127,7 +127,8 @@ def _group(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Ite
 def _unread(broker: WatchedBroker, snapshot: BrokerSnapshot, group: Group) -> Iterator[Finding]:
     """That a queue has no consumers and only grows: one that is not meant to wait, as dead letters and retries are."""
     lag = snapshot.lags.get(group.ref)
-    if group.why or group.member_count or lag is None or not snapshot.is_stalled(group.ref, broker.stalled_polls):
+    is_unknown = bool(group.why) or (group.size is None and not group.state)
+    if is_unknown or group.member_count or lag is None or not snapshot.is_stalled(group.ref, broker.stalled_polls):
         return
     waits_on_purpose = {place.ref for place in snapshot.dead_letters} | snapshot.retry_stages.keys()
     for ref in group.reads:
