@@ -14,7 +14,9 @@ from mqtui.domain.resource import Ref
 
 if TYPE_CHECKING:
     from mqtui.domain.bulk import Alikeness, BulkResult, CountedLetters, RawLetters, RouteTemplate, RouteTemplates
+    from mqtui.domain.destination_change import DestinationChange
     from mqtui.domain.placement import ClusterNode, PartitionStatus
+    from mqtui.domain.plan import ChangePreview
     from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
     from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
@@ -127,6 +129,22 @@ class ListsTransactions(Protocol):
 
         Raises:
             CannotConnect, BrokerTrouble: they can't be asked for.
+        """
+
+
+@runtime_checkable
+class ChangesDestinations(Protocol):
+    """A broker whose destinations can be made, altered, deleted, purged: `Writer.apply` does the steps of a preview."""
+
+    async def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """What a change would do, with the broker's own word on it where it can be asked; changes nothing.
+
+        What forbids it is a risk that refuses.
+
+        Raises:
+            NotFound: there is no such destination or partition.
+            BadInput: a position or setting is of another kind of broker.
+            Unsupported: this kind of destination can't be changed so, with the reason.
         """
 
 

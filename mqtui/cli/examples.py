@@ -59,6 +59,19 @@ EXAMPLES = {
     ),
     "transactions": ("mqtui transactions shop", "mqtui transactions shop --abort billing-7 --dry-run"),
     "dlq": ("mqtui dlq shop", "mqtui dlq shop orders.DLQ", "mqtui dlq shop orders.DLQ --fail 100 --oldest 2h"),
+    "create": (
+        "mqtui create shop orders.copy --like orders --dry-run",
+        "mqtui create shop/rabbitmq copy --type quorum --set x-delivery-limit=5 --yes",
+    ),
+    "alter": (
+        "mqtui alter shop orders.DLQ --set retention.ms=604800000 --dry-run",
+        "mqtui alter shop orders --partitions 12 --yes",
+    ),
+    "purge": (
+        "mqtui purge shop orders.DLQ --before 4/118203 --dry-run",
+        "mqtui purge shop work.invoices.dlq --confirm work.invoices.dlq",
+    ),
+    "delete": ("mqtui delete shop orders.copy --dry-run", "mqtui delete shop orders.copy --confirm orders.copy"),
     "redrive": (
         "mqtui redrive shop orders.DLQ --cause 6406d8c4 --dry-run",
         "mqtui redrive shop orders.DLQ --from -2h --canary 1,100 --yes",

@@ -27,12 +27,17 @@ class Verb(StrEnum):
     OFFSETS = "offsets"
     TRANSACTIONS = "transactions"
     ABORT = "abort"
+    CREATE = "create"
+    ALTER = "alter"
+    DELETE = "delete"
+    PURGE = "purge"
 
 
 WRITES = frozenset(
     {
         *(Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK),
         *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER, Verb.OFFSETS, Verb.ABORT),
+        *(Verb.CREATE, Verb.ALTER, Verb.DELETE, Verb.PURGE),
     }
 )
 

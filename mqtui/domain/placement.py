@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mqtui.domain.figure import Figure, exact, total, unknown
+from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.topology import NOT_ASKED
 
 SKEW_SHARE = 0.8
@@ -15,6 +15,7 @@ MIN_SKEW_PARTITIONS = 4
 MIN_SKEW_RECORDS = 100
 """Fewer records say nothing of how keys are spread."""
 
+OFFSET_GAPS = "by offsets: transaction markers and compacted records leave gaps"
 NO_LEADER = "no leader: it can't be read or written"
 
 
@@ -43,8 +44,10 @@ class PartitionStatus:
 
     @property
     def records(self) -> Figure:
-        """The number of offsets it holds; transaction markers and compacted records leave gaps in them."""
-        return unknown(self.why) if self.low is None or self.high is None else exact(max(0, self.high - self.low))
+        """About how many records it holds; exactly none where the first offset is the end."""
+        if self.low is None or self.high is None:
+            return unknown(self.why)
+        return about(self.high - self.low, OFFSET_GAPS) if self.high > self.low else exact(0)
 
     @property
     def uncommitted(self) -> int | None:

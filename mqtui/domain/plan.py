@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mqtui.domain.capability import Verb
+from mqtui.domain.destination_change import DESTINATION_STEPS, DestinationStep
 from mqtui.domain.figure import Figure
 from mqtui.domain.group_offsets import OffsetMove
 from mqtui.domain.message import EntryId, Offset, Outgoing
@@ -15,6 +16,7 @@ from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.schema import RegisteredSchema
+from mqtui.domain.topology import NOTHING_LOST
 from mqtui.domain.transactions import OpenTransaction
 
 
@@ -169,6 +171,7 @@ Step: TypeAlias = (
     | SkipWithCopies
     | DeleteGroup
     | AbortTransaction
+    | DestinationStep
 )
 
 
@@ -188,6 +191,19 @@ class Risk:
     severity: Severity = Severity.WARN
     final: bool = False
     """Whether it can't be allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePreview:
+    """What a change of a destination would do, as its broker says it. `count` are the messages that it deletes.
+
+    Without steps it would change nothing. `facts` are (label, text) pairs.
+    """
+
+    steps: tuple[Step, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    risks: tuple[Risk, ...] = ()
+    count: Figure = NOTHING_LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +254,8 @@ class Plan:
                     named.append(source.ref)
                 case SkipWithCopies():
                     named.append(step.target)
+                case _ if isinstance(step, DESTINATION_STEPS):
+                    named.append(step.ref)
                 case _:
                     pass
         return tuple(dict.fromkeys(named))

@@ -244,15 +244,20 @@ FIELDS = {
     "last": JsonField(TIME, "when the last letter died"),
     # plans
     "plan": JsonField(_named("plan"), "what would be done"),
-    "verb": JsonField(TEXT, "publish, redrive, discard, putback, claim, ack, offsets, register, abort"),
+    "verb": JsonField(
+        TEXT, "publish, redrive, discard, putback, claim, ack, offsets, register, create, alter, delete, purge, abort"
+    ),
     "steps": JsonField(_list(_named("step")), "what is done, in order"),
     "step": JsonField(
         TEXT,
-        "take, deliver, remove, send, listen, peek, claim, ack, unmark, create, register, set, skip, delete or abort",
+        "take, deliver, remove, send, listen, peek, claim, ack, unmark, create, register, set, skip, alter, partitions,"
+        " purge, delete or abort",
     ),
     "note": JsonField(TEXT, "a remark to a step"),
     "count": JsonField(FIGURE, "messages, letters or entries of a plan or step"),
     "spends": JsonField(BOOLEAN, "whether each message uses up a delivery"),
+    "settings": JsonField(_list(_named("setting_change")), "settings of the destination"),
+    "bounds": JsonField(_list(TEXT), "the first position that stays, of each partition"),
     "ids": JsonField(_list(TEXT), "ids of entries"),
     "offsets": JsonField(_list(TEXT), "partition/offset of each letter"),
     "selection": JsonField(_named("selection"), "which letters"),
@@ -304,8 +309,8 @@ FIELDS = {
     "line": JsonField(INTEGER, "line of --jsonl, from 1"),
     "published": JsonField(INTEGER, "messages stored"),
     "next_line": JsonField(INTEGER, "line to continue from"),
-    "asked": JsonField(INTEGER, "entries or partitions of the plan"),
-    "done": JsonField(INTEGER, "entries or partitions changed"),
+    "asked": JsonField(INTEGER, "entries, partitions or settings of the plan"),
+    "done": JsonField(INTEGER, "those that were changed"),
     "notes": JsonField(_list(TEXT), "what was not done, and why"),
     # audit
     "n": JsonField(INTEGER, "place in the chain, from 1"),

@@ -24,7 +24,7 @@ PLAN_FIELDS = "id verb profile broker steps summary risks guarantee header_chang
 PROFILE_FIELDS = "name environment mode allow deny prefix dead_letters keys decode secret brokers"
 STEP_OPTIONS = (
     "resource kind count note routing_keys selection spends group consumer min_idle_ms ids run offsets why"
-    " subject language transactional_id producer_id"
+    " subject language type partitions settings bounds transactional_id producer_id"
 )
 SUBJECT_FIELDS = "subject schema_versions schema_version schema_id language compatibility used_by"
 MESSAGE_OPTIONS = "partition offset id headers fields decoded schema report exchange routing_key properties redelivered"
@@ -116,7 +116,9 @@ ROWS = {
         "came_back passed waiting readers watched verdict",
         "back",
     ),
-    "entries_changed": _row("What `claim` or `ack` did.", "verb asked done notes"),
+    "entries_changed": _row(
+        "What `claim`, `ack`, `create`, `alter`, `delete` or `purge` did.", "verb asked done notes"
+    ),
     "offset_move": _row(
         "A partition of the preview of `offsets`, after the plan; null is no offset.",
         "resource partition from to skips reads_again from_time to_time",
@@ -172,6 +174,7 @@ ROWS = {
     "open_partition": _row("A partition that a transaction is open in.", "resource partition start_offset last_record"),
     "plan": _row("A plan.", PLAN_FIELDS, "why"),
     "step": _row("A step of a plan.", "step", STEP_OPTIONS),
+    "setting_change": _row("A setting of a destination; null after: the broker's default.", "name before after"),
     "fact": _row("A term of a plan.", "label text"),
     "risk": _row("What may go wrong.", "name text severity final"),
     "guarantee": _row("What is promised.", "strength text"),
@@ -208,6 +211,10 @@ COMMANDS = {
     "ack": "planned entries_changed",
     "offsets": "planned offset_move offsets_changed",
     "transactions": "open_transaction planned transaction_aborted",
+    "create": "planned entries_changed",
+    "alter": "planned entries_changed",
+    "delete": "planned entries_changed",
+    "purge": "planned entries_changed",
     "dlq": "dead_letter_destination cause",
     "redrive": RUN_ROWS,
     "discard": RUN_ROWS,

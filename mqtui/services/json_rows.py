@@ -38,6 +38,7 @@ from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Outcome, Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, Member, PendingEntry
+from mqtui.services.destination_rows import destination_step_row
 from mqtui.services.jsonlines import Json, add_figures, name_or_base64
 
 if TYPE_CHECKING:
@@ -287,6 +288,8 @@ def _step(step: Step) -> Json:
         case AbortTransaction(transaction):
             named = {"transactional_id": transaction.transactional_id, "producer_id": transaction.producer_id}
             return {"step": "abort"} | named
+        case _:
+            return _ref_fields(step.ref) | destination_step_row(step)
 
 
 def _to(step: str, target: Ref, note: str) -> Json:

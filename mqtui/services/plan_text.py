@@ -6,6 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mqtui.domain.destination_change import (
+    AddPartitions,
+    AlterSettings,
+    CreateDestination,
+    DeleteDestination,
+    DestinationStep,
+    PurgeMessages,
+)
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import (
     AbortTransaction,
@@ -199,6 +207,26 @@ def describe_step(step: Step) -> str:
             return f"copy {pluralize(len(copies), 'message')} to {step.target}, and set {group} behind them in {where}"
         case AbortTransaction(transaction):
             return f"abort the transaction of {transaction.transactional_id or f'producer {transaction.producer_id}'}"
+        case _:
+            return _describe_change(step)
+
+
+def _describe_change(step: DestinationStep) -> str:
+    """A step that changes a destination itself."""
+    match step:
+        case CreateDestination(ref, kind, partitions, replicas, _):
+            parts = [
+                pluralize(count, noun) for count, noun in ((partitions, "partition"), (replicas, "replica")) if count
+            ]
+            return f"create the {kind} {ref.name}" + _in_parentheses(", ".join(parts))
+        case AlterSettings(ref, _, changes):
+            return f"set {', '.join(each.name for each in changes)} of {ref}"
+        case AddPartitions(ref, _, before, after):
+            return f"add {pluralize(after - before, 'partition')} to {ref}"
+        case DeleteDestination(ref):
+            return f"delete {ref} with all that is in it"
+        case PurgeMessages(ref, _, _, count):
+            return f"delete {pluralize(count, 'message')} of {ref}"
 
 
 def _in_parentheses(note: str) -> str:

@@ -173,16 +173,30 @@ ACTIONS: tuple[Action, ...] = (
         "pending.claim", "C", "claim", "claim pending entries for another consumer", "pending", Danger.PLAN, Verb.CLAIM
     ),
     _change("pending.ack", "A", "acknowledge", "acknowledge pending entries", "pending", Danger.TYPE, Verb.ACK),
-    _change("thing.edit", "E", "edit", "edit a profile, or the terms of a plan", "profiles, plans", Danger.PLAN),
+    _change(
+        "thing.edit",
+        "E",
+        "edit",
+        "edit a profile, the terms of a plan, a setting",
+        "profiles, plans, describe",
+        Danger.PLAN,
+    ),
     _change("message.move", "M", "move", "move or copy across brokers", "messages", Danger.PLAN, later=LATER),
     _change(
         "offsets.reset", "O", "offsets", "set where a group reads on, skip, delete", "groups", Danger.PLAN, Verb.OFFSETS
     ),
     _change(
-        "thing.delete", "D", "delete", "remove; letters: discard, kept in a bundle", "letters, profiles", Danger.TYPE
+        "thing.delete",
+        "D",
+        "delete",
+        "remove; letters: discard, kept in a bundle",
+        "letters, destinations, profiles",
+        Danger.TYPE,
     ),
-    _change("thing.purge", "X", "purge", "purge, trim, delete records", "destinations", Danger.TYPE, later=LATER),
-    _change("thing.create", "plus", "new", "a new profile", "profiles", Danger.PLAN),
+    _change("thing.purge", "X", "purge", "purge, trim, delete records", "destinations", Danger.TYPE, Verb.PURGE),
+    _change(
+        "thing.create", "plus", "new", "a new profile, topic, queue, stream", "profiles, destinations", Danger.PLAN
+    ),
     _change("run.stop", "S", "stop", "stop the rest of a run; the batch in flight is finished", "runs", Danger.PLAN),
     _change("run.resume", "T", "resume", "plan the rest of an interrupted run", "runs", Danger.PLAN),
     _change(

@@ -18,10 +18,11 @@ from mqtui.brokers.kafka.connection import clients
 from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.read import committed_offsets, offsets
 from mqtui.brokers.kafka.redrive.snapshot import lock_or_none, progress_or_empty
-from mqtui.brokers.optional_port import ListsNodes, ListsPartitions
+from mqtui.brokers.optional_port import ChangesDestinations, ListsNodes, ListsPartitions
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
 from mqtui.cli import exit_codes
+from mqtui.domain.destination_change import PurgeRequest
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
 from mqtui.domain.placement import NO_LEADER
@@ -116,10 +117,14 @@ async def read_within(pause: float, adapter: Adapter, ref: Ref, span: ReadRange,
 async def check_placement(adapter: Adapter, ref: Ref) -> None:
     """The partition of the broker that is away has no leader; the broker itself is known by its replicas."""
     assert isinstance(adapter.broker, ListsPartitions) and isinstance(adapter.broker, ListsNodes)
+    assert isinstance(adapter.broker, ChangesDestinations)
     parts = await adapter.broker.list_partitions(ref)
     assert [(part.leader, part.problem) for part in parts] == [(1, ""), (None, NO_LEADER), (1, "")]
     assert [part.high for part in parts] == [10, None, 10]
     assert [bool(part.size.number) for part in parts] == [True, False, True]
+    purge = await adapter.broker.preview_change(PurgeRequest(ref))
+    assert [risk.text for risk in purge.risks] == [f"partition 1: {NO_LEADER}; its records stay"]
+    assert [bound.partition for bound in purge.steps[0].bounds] == [0, 2]  # type: ignore[union-attr]
     nodes = {node.name: node for node in await adapter.broker.list_nodes()}
     assert (nodes["1"].problem, nodes["2"].role) == ("", "away")
     assert nodes["1"].disk_free.number and nodes["2"].disk_free.number is None

@@ -18,9 +18,10 @@ from confluent_kafka.admin import (
 
 from mqtui.brokers.kafka.read.topic_properties import NO_CONFIG_RIGHT
 from mqtui.brokers.kafka.redrive.target_checks import check_timestamps
-from mqtui.brokers.optional_port import ListsPartitions
+from mqtui.brokers.optional_port import ChangesDestinations, ListsPartitions
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
+from mqtui.domain.destination_change import Creation, Deletion, PurgeRequest
 from mqtui.domain.errors import NotAuthorised, Unsupported
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Acknowledge, CreateStateTopic, Plan, Severity
@@ -200,6 +201,11 @@ async def test_missing_rights_are_named(acl_cluster: KafkaCluster, limited_adapt
     parts = await limited_adapter.broker.list_partitions(source)
     assert [(part.high, part.size.number) for part in parts] == [(5, None)]
     assert parts.missing == ("sizes are missing: Describe on the cluster is missing",)
+    assert isinstance(limited_adapter.broker, ChangesDestinations)
+    for change in (Creation(Ref(source.kind, f"{source.name}.new")), Deletion(source), PurgeRequest(source)):
+        (needed,) = [risk for risk in (await limited_adapter.broker.preview_change(change)).risks if risk.final]
+        assert needed.name == "rights"
+    assert not await limited_adapter.broker.can(Verb.DELETE, source)
     support = await limited_adapter.broker.can(Verb.REDRIVE, source)
     assert not support
     assert "Read" in support.hint

@@ -55,6 +55,8 @@ def walk_verbs(server: Any) -> None:
     assert {row["resource"] for row in rows("ls", URL)} == {"orders", "orders.DLT"}
     assert len(rows("peek", URL, "orders", "-n", "10")) == 3
     assert [row["high"] for row in rows("partitions", URL, "orders")] == [3, 0, 0, 0, 0]
+    assert "1 of 1" in run("create", URL, "copy", "--partitions", "2", "--yes")
+    assert "1 of 1" in run("delete", URL, "copy", "--confirm", "copy") and "copy" not in server.topics
     assert len(rows("topology", URL)) == 1 and "messages" in run("describe", URL, "orders")
     with TemporaryDirectory() as folder:
         assert "3 messages, " in run("export", URL, "orders", "--out", f"{folder}/orders.jsonl")

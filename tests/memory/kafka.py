@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
+from mqtui.domain.destination_change import DESTINATION_STEPS, DestinationChange
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
@@ -16,6 +17,7 @@ from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
 from mqtui.domain.offset_spans import OffsetSpans
 from mqtui.domain.placement import PartitionStatus
 from mqtui.domain.plan import (
+    ChangePreview,
     CreateStateTopic,
     DeleteGroup,
     Plan,
@@ -40,7 +42,7 @@ from mqtui.domain.redrive import (
 )
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
-from tests.memory import kafka_offsets
+from tests.memory import changes, kafka_offsets
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
 from tests.memory.server import Marks, MemoryLease, MemoryServer, takes_letters
@@ -71,6 +73,7 @@ class Topic:
     id: str
     partitions: list[Partition]
     compacted: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 class MemoryKafka(MemoryServer):
@@ -281,6 +284,10 @@ class MemoryKafka(MemoryServer):
         """As `SetsGroupOffsets.preview_offsets`."""
         return kafka_offsets.preview_offsets(self, group, resource, target, partition)
 
+    def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """As `ChangesDestinations.preview_change`."""
+        return changes.preview_topic(self, change)
+
     def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         return KafkaLease.taken(self, source, options)
 
@@ -293,6 +300,8 @@ class MemoryKafka(MemoryServer):
                 return StepResult(len(offsets), self._unmark(self.topic(source), run, offsets))
             case SetOffsets() | SkipWithCopies() | DeleteGroup():
                 return kafka_offsets.apply_offset_step(self, step)
+            case _ if isinstance(step, DESTINATION_STEPS):
+                return changes.apply_to_topics(self, step)
             case _:
                 raise Refused(f"Kafka does not apply {type(step).__name__}")
 

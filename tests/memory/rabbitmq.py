@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 
 from mqtui.brokers.port import Address, Batch
 from mqtui.domain.capability import Verb
+from mqtui.domain.destination_change import DESTINATION_STEPS, DestinationChange
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.figure import Figure, exact, unknown
 from mqtui.domain.message import Delivery, Envelope, Message, Offset, Outgoing
-from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
+from mqtui.domain.plan import ChangePreview, Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import CountBound, Guarantee, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import HOLDS_NOTHING, Destination, Group, GroupLag, Member, PartitionLag
+from tests.memory import changes
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_lease import RabbitMQLease
 from tests.memory.rabbitmq_peek import look
@@ -302,11 +304,19 @@ class MemoryRabbitMQ(MemoryServer):
         return look(self, ref, count)
 
     def apply(self, step: Step) -> StepResult:
+        if isinstance(step, DESTINATION_STEPS):
+            return changes.apply_to_queues(self, step)
         raise Refused(f"RabbitMQ does not apply {type(step).__name__}")
+
+    def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """As `ChangesDestinations.preview_change`."""
+        return changes.preview_queue(self, change)
 
     def unsupported(self, verb: Verb, ref: Ref | None) -> str:
         if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
             return "RabbitMQ shows no list of pending messages"
         if verb is Verb.OFFSETS:
             return "a queue has no offsets"
+        if verb is Verb.ALTER:
+            return "the arguments of a queue are fixed"
         return "a queue gives each message to one reader" if verb is Verb.TAIL else ""

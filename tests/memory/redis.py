@@ -8,16 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
+from mqtui.domain.destination_change import DESTINATION_STEPS, DestinationChange
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import exact, total
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Field, Message, Outgoing, Position
-from mqtui.domain.plan import Acknowledge, Claim, DeleteGroup, Plan, SetOffsets, Step, StepResult
+from mqtui.domain.plan import Acknowledge, ChangePreview, Claim, DeleteGroup, Plan, SetOffsets, Step, StepResult
 from mqtui.domain.read_range import At, Extent, ReadRange, Since
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, Page, PartitionLag, PendingEntry
-from tests.memory import redis_offsets
+from tests.memory import changes, redis_offsets
 from tests.memory.clock import Clock
 from tests.memory.redis_lease import RedisLease
 from tests.memory.server import Marks, MemoryLease, MemoryServer
@@ -261,8 +262,14 @@ class MemoryRedis(MemoryServer):
                 return self._claim(step)
             case SetOffsets() | DeleteGroup():
                 return redis_offsets.apply_offset_step(self, step)
+            case _ if isinstance(step, DESTINATION_STEPS):
+                return changes.apply_to_streams(self, step)
             case _:
                 raise Refused(f"Redis does not apply {type(step).__name__}")
+
+    def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """As `ChangesDestinations.preview_change`."""
+        return changes.preview_stream(self, change)
 
     def _claim(self, step: Claim) -> StepResult:
         """XCLAIM JUSTID with a min-idle that moves with time (D6)."""
@@ -280,6 +287,8 @@ class MemoryRedis(MemoryServer):
         return StepResult(len(step.seen), len(done), tuple(notes), tuple(done))
 
     def unsupported(self, verb: Verb, ref: Ref | None) -> str:
+        if verb is Verb.ALTER:
+            return "a stream has no settings"
         return "reading a stream is free" if verb is Verb.SPEND else ""
 
 

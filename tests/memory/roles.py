@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from mqtui.brokers.port import Batch, Broker, Catalog, Groups, Lease, Pending, Permit, Publisher, Reader
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.destination_change import DestinationChange
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.placement import ClusterNode, PartitionStatus
-from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
+from mqtui.domain.plan import ChangePreview, Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.read_range import Edge, Extent, PeekCost, ReadRange
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
@@ -31,6 +32,7 @@ from mqtui.domain.topology import (
     Property,
     Survey,
 )
+from tests.memory.changes import ChangesHere
 from tests.memory.server import HasPartitionsHere, MemoryLease, MemoryServer, RequeuesHere, SetsOffsetsHere, TracesHere
 
 BATCH = 1000
@@ -265,6 +267,12 @@ class MemoryBroker:
     async def list_nodes(self) -> Inventory[ClusterNode]:
         """As the server tells them."""
         return Inventory(tuple(self._connection.server.nodes()))
+
+    async def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """What a change would do."""
+        server = self._connection.server
+        assert isinstance(server, ChangesHere)
+        return server.preview_change(change)
 
 
 class MemoryTracingBroker(MemoryBroker):

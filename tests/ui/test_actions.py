@@ -206,11 +206,11 @@ async def test_a_key_of_ones_own_is_shown_and_works(folders: Path, shop: MemoryS
 
 
 async def test_a_dim_key_says_why(shop: MemoryShop) -> None:
-    """Purge comes later, redrive needs letters; both say so, and nothing opens."""
+    """Moving comes later, redrive needs letters; both say so, and nothing opens."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_row("orders.DLQ")
-        await user.presses("X").reads_in_prompt("not in this version")
+        await user.presses("M").reads_in_prompt("not in this version")
         await user.presses("/").types("work.refunds").presses("enter").on_row("work.refunds")
         await user.presses("R").reads_in_prompt("no dead letters").is_at("DestinationsScreen")
 

@@ -29,3 +29,12 @@ async def test_topology(frozen_shop: MemoryShop, pictures: Pictures, size: tuple
         await open_shop(user, frozen_shop)
         await user.presses("4").is_at("TopologyScreen").sees("40.0 GiB")
         await pictures.shows(user)
+
+
+@BOTH
+async def test_deletion(frozen_shop: MemoryShop, pictures: Pictures, size: tuple[int, int]) -> None:
+    """What a deletion loses stands first: dead letters, what groups have not read; the name is to be typed."""
+    async with pictures.at(frozen_shop.console("prod-eu"), size) as user:
+        await open_shop(user, frozen_shop)
+        await user.moves_to("orders").presses("D").is_at("ChangeScreen").sees("unread")
+        await pictures.shows(user)

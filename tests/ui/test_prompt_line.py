@@ -28,13 +28,13 @@ async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch:
     monkeypatch.setattr(prompt_line, "ANSWER_SECONDS", 1.0)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
-        await user.presses("X").reads_in_prompt("not in this version").reads_in_prompt("31 dead letters of orders")
+        await user.presses("M").reads_in_prompt("not in this version").reads_in_prompt("31 dead letters of orders")
 
 
 async def test_the_last_of_two_answers_stays_its_time(dev: MemoryShop) -> None:
     """An earlier answer's end does not take the later one away."""
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").presses("X").reads_in_prompt("purge")
+        await user.on_row("orders.DLQ").presses("L").reads_in_prompt("unlock")
         await user.presses("M").reads_in_prompt("move: not in this version")
 
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.bulk import Alikeness, CountedLetters
+    from mqtui.domain.destination_change import DestinationChange
     from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
     from mqtui.domain.placement import ClusterNode, PartitionStatus
-    from mqtui.domain.plan import Plan, Risk, Step, StepResult
+    from mqtui.domain.plan import ChangePreview, Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
     from mqtui.domain.transactions import OpenTransaction
 
@@ -158,6 +159,12 @@ class KafkaBroker:
 
         return await list_open_transactions(self._clients, self.catalog, ref, partition)
 
+    async def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """What a change of a topic would do, as the brokers validate it."""
+        from mqtui.brokers.kafka.read.change_preview import preview_change
+
+        return await preview_change(self._clients, change)
+
 
 class KafkaWriter:
     """The write side of one cluster, for one plan. Only the guard's permit opens one."""
@@ -194,7 +201,7 @@ class KafkaWriter:
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
-        """Mark letters unhandled again (K11), set a group's offsets, or create the state topic (K2)."""
+        """Mark letters unhandled again (K11), set a group's offsets, change a topic, create the state topic (K2)."""
         from mqtui.brokers.kafka.steps import apply_step
 
         return await apply_step(self._clients, self._plan, step)

@@ -23,6 +23,8 @@ REQUIRED_ACL = {
     Verb.REDRIVE: AclOperation.READ,
     Verb.DISCARD: AclOperation.READ,
     Verb.PUBLISH: AclOperation.WRITE,
+    Verb.DELETE: AclOperation.DELETE,
+    Verb.PURGE: AclOperation.DELETE,
 }
 """The ACL operation on the topic that a verb needs."""
 

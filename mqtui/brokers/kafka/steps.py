@@ -12,6 +12,7 @@ from confluent_kafka.admin import NewTopic, OffsetSpec
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
 from mqtui.brokers.kafka.abort_transaction import abort_transaction
 from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
+from mqtui.brokers.kafka.destination_steps import apply_destination_step
 from mqtui.brokers.kafka.errors import unwrap
 from mqtui.brokers.kafka.offset_steps import apply_offset_step
 from mqtui.brokers.kafka.publish import MAX_BATCH_BYTES
@@ -20,6 +21,13 @@ from mqtui.brokers.kafka.read.topic_metadata import Topic, describe_topic, state
 from mqtui.brokers.kafka.redrive.process_identity import current_process
 from mqtui.brokers.kafka.redrive.source_lock import SourceLock
 from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, progress_records
+from mqtui.domain.destination_change import (
+    AddPartitions,
+    AlterSettings,
+    CreateDestination,
+    DeleteDestination,
+    PurgeMessages,
+)
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
@@ -65,6 +73,8 @@ async def apply_step(clients: KafkaClients, plan: Plan, step: Step) -> StepResul
             return await abort_transaction(clients, transaction)
         case SetOffsets() | SkipWithCopies() | DeleteGroup():
             return await apply_offset_step(clients, step)
+        case CreateDestination() | AlterSettings() | AddPartitions() | DeleteDestination() | PurgeMessages():
+            return await apply_destination_step(clients, step)
         case _:
             raise Unsupported(f"Kafka does not do that: {type(step).__name__}")
 

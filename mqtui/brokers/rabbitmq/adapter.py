@@ -10,6 +10,7 @@ from mqtui.brokers.rabbitmq import capabilities, publish
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_cost, peek_queue
 from mqtui.brokers.rabbitmq.read.catalog import RabbitCatalog
+from mqtui.brokers.rabbitmq.read.change_preview import preview_change
 from mqtui.brokers.rabbitmq.read.groups import RabbitGroups
 from mqtui.brokers.rabbitmq.read.nodes import list_nodes
 from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
@@ -19,10 +20,11 @@ from mqtui.brokers.rabbitmq.redrive import dlx_listener, lease, plan_checks, req
 from mqtui.brokers.rabbitmq.redrive.snapshot import take_snapshot
 from mqtui.brokers.rabbitmq.steps import apply_step
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
+from mqtui.domain.destination_change import DestinationChange
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Refused, Unsupported
 from mqtui.domain.figure import Exactness, Figure, exact, unknown
 from mqtui.domain.placement import ClusterNode
-from mqtui.domain.plan import Plan, Risk, Step, StepResult
+from mqtui.domain.plan import ChangePreview, Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, LeaseOptions, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Inventory, Survey
@@ -117,6 +119,10 @@ class RabbitBroker:
         """The nodes with disk, memory and alarms, by the management API."""
         return await list_nodes(self._session)
 
+    async def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """What a change of a queue or stream would do."""
+        return await preview_change(self._session, change)
+
 
 class RabbitWriter:
     """The changes that a plan may make."""
@@ -159,8 +165,8 @@ class RabbitWriter:
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
-        """Refuse: RabbitMQ has no such steps."""
-        return await apply_step(step)
+        """Declare, delete or purge a queue or stream."""
+        return await apply_step(self._session, step)
 
 
 class RabbitAdapter:

@@ -26,6 +26,13 @@ NO_TRANSACTIONS = not_supported(
     "a transaction of AMQP belongs to its channel and holds back nobody: it can't be listed",
     "It ends with the channel.",
 )
+NO_ALTERATION = not_supported(
+    "the arguments of a queue are fixed when it is declared",
+    "A policy changes most of them: rabbitmqctl set_policy. Else make a new queue, and move the messages.",
+)
+NO_PURGE = not_supported("a stream deletes by its own limits only", "Set max-age or max-length-bytes by a policy.")
+CHANGING_VERBS = frozenset({Verb.CREATE, Verb.DELETE, Verb.PURGE})
+NO_EXCHANGE = not_supported("exchanges are neither made nor deleted here", "Queues and streams are.")
 READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
@@ -37,7 +44,7 @@ async def can(session: RabbitSession, verb: Verb, ref: Ref | None = None) -> Sup
     if verb in NEED_MANAGEMENT and not session.management.is_configured:
         return not_supported(f"{verb} needs the management API, and none was given", HINT)
     queue_type = ""
-    if ref is not None and ref.kind is Kind.QUEUE and verb in READING_VERBS | REMOVING_VERBS:
+    if ref is not None and ref.kind is Kind.QUEUE and verb in READING_VERBS | REMOVING_VERBS | {Verb.PURGE}:
         queue_type = (await describe_queue(session, ref.name)).type
     refusal = why_not(verb, ref, queue_type)
     return SUPPORTED if refusal is None else refusal
@@ -51,13 +58,17 @@ def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:
         return NO_OFFSETS
     if verb in (Verb.TRANSACTIONS, Verb.ABORT):
         return NO_TRANSACTIONS
+    if verb is Verb.ALTER:
+        return NO_ALTERATION
     if ref is None:
         return None
     if ref.kind is Kind.EXCHANGE and verb in READING_VERBS:
         return NO_MESSAGES
+    if ref.kind is Kind.EXCHANGE and verb in CHANGING_VERBS:
+        return NO_EXCHANGE
     stream = ref.kind is Kind.STREAM or queue_type == "stream"
     if verb is Verb.TAIL and not stream:
         return NO_TAIL
     if verb in REMOVING_VERBS and stream:
         return NO_REMOVAL
-    return None
+    return NO_PURGE if verb is Verb.PURGE and stream else None

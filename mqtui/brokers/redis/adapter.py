@@ -26,6 +26,7 @@ from mqtui.brokers.redis.connection.routing import Router, new_router
 from mqtui.brokers.redis.connection.server_info import RedisServerInfo
 from mqtui.brokers.redis.publish import open_publisher
 from mqtui.brokers.redis.read.catalog import RedisCatalog
+from mqtui.brokers.redis.read.change_preview import preview_change
 from mqtui.brokers.redis.read.groups import RedisGroups
 from mqtui.brokers.redis.read.lag import LagCounter
 from mqtui.brokers.redis.read.nodes import list_nodes
@@ -41,12 +42,13 @@ from mqtui.brokers.redis.redrive.snapshot import take_snapshot
 from mqtui.brokers.redis.steps import apply_step
 from mqtui.domain.bulk import Alikeness, CountedLetters
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.destination_change import DestinationChange
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
 from mqtui.domain.message import EntryId, Position
 from mqtui.domain.placement import ClusterNode
-from mqtui.domain.plan import Plan, Risk, Step, StepResult
+from mqtui.domain.plan import ChangePreview, Plan, Risk, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Destination, Inventory, Survey
@@ -123,6 +125,10 @@ class RedisBroker:
     async def list_nodes(self) -> Inventory[ClusterNode]:
         """Primaries with memory and persistence, and their replicas."""
         return await list_nodes(self._router)
+
+    async def preview_change(self, change: DestinationChange) -> ChangePreview:
+        """What a change of a stream would do, in entries counted by the server."""
+        return await preview_change(self._router, self._lags, change)
 
 
 class RedisWriter:

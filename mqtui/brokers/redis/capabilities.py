@@ -10,11 +10,15 @@ MIN_VERSIONS = {
     Verb.LIST: ((6, 0, 0), "SCAN TYPE"),
     Verb.DEAD_LETTERS: ((6, 0, 0), "SCAN TYPE"),
     Verb.PUBLISH: ((6, 2, 0), "XADD NOMKSTREAM"),
+    Verb.PURGE: ((6, 2, 0), "XTRIM MINID"),
     Verb.PUT_BACK: ((6, 2, 0), "XADD NOMKSTREAM"),
     Verb.REDRIVE: ((6, 2, 0), "XADD NOMKSTREAM"),
     Verb.DISCARD: ((6, 2, 0), "SMISMEMBER"),
 }
 """The first version with the command that a verb needs; the others need streams, which came with 5.0."""
+
+
+NO_ALTERATION = not_supported("a stream has no settings", "MAXLEN and MINID are given with each XADD or XTRIM.")
 
 
 async def can(server: RedisServerInfo, verb: Verb, ref: Ref | None) -> Support:
@@ -23,6 +27,8 @@ async def can(server: RedisServerInfo, verb: Verb, ref: Ref | None) -> Support:
         return not_supported("not applicable: reading a stream does not consume", "Use peek.")
     if verb in (Verb.TRANSACTIONS, Verb.ABORT):
         return not_supported("a transaction of Redis (MULTI) is carried out at once: none is ever open for others")
+    if verb is Verb.ALTER:
+        return NO_ALTERATION
     if ref is not None and ref.kind is not Kind.STREAM:
         return not_supported(f"Redis has no {ref.kind}", "Its destinations are streams.")
     version = await server.version()

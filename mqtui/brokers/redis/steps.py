@@ -17,10 +17,12 @@ from mqtui.brokers.redis.connection.resp import (
 )
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
+from mqtui.brokers.redis.destination_steps import apply_destination_step
 from mqtui.brokers.redis.errors import RepliesLost
 from mqtui.brokers.redis.offset_steps import apply_offset_step
 from mqtui.brokers.redis.read.catalog import stream_key
 from mqtui.brokers.redis.read.pending import RedisPending, server_time_ms
+from mqtui.domain.destination_change import CreateDestination, DeleteDestination, PurgeMessages
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsupported
 from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Acknowledge, Claim, DeleteGroup, SetOffsets, Step, StepResult
@@ -56,6 +58,8 @@ async def apply_step(router: Router, step: Step) -> StepResult:
             runner = AckRunner(router, step)
         case SetOffsets() | DeleteGroup():
             return await apply_offset_step(router, step)
+        case CreateDestination() | DeleteDestination() | PurgeMessages():
+            return await apply_destination_step(router, step)
         case _:
             raise Unsupported(f"Redis has no step {type(step).__name__}")
     try:

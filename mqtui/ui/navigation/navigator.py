@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mqtui.profiles.model import Profile
     from mqtui.services.cause_samples import CauseSamples
     from mqtui.services.deadletters import DeadLetterDestination
+    from mqtui.services.destinations.change import AsksForChange
     from mqtui.services.offsets.request import OffsetsRequest
     from mqtui.services.redrive.request import RedriveRequest
     from mqtui.services.session import Session
@@ -227,6 +228,10 @@ class Navigator:
     async def publish(self, broker_session: BrokerSession, ref: Ref) -> None:
         """A form for one message."""
         await self._show("publish", broker_session, ref)
+
+    async def change(self, broker_session: BrokerSession, name: str, ask: AsksForChange) -> None:
+        """The plan of a change of a destination itself."""
+        await self._show("change", broker_session, name, ask)
 
     # -- groups
 

@@ -24,6 +24,7 @@ SCREENS = {
     "offsets": ("destinations.offsets", "OffsetsScreen"),
     "find": ("destinations.find", "FindScreen"),
     "properties": ("destinations.properties", "PropertiesScreen"),
+    "change": ("destinations.change", "ChangeScreen"),
     "partitions": ("destinations.partitions", "PartitionsScreen"),
     "messages": ("messages.messages", "MessagesScreen"),
     "stuck_record": ("messages.stuck_record", "StuckRecordScreen"),

@@ -38,7 +38,7 @@ LOOKS = frozenset(("nav.down", "nav.up", "nav.top", "nav.bottom", *(f"nav.view_{
 FORMS = {"P": ("1", "message.publish"), "+": ("0", "thing.create")}
 """Keys that open a form: the view they are pressed in, and their action."""
 
-REFUSED = {"U": "run.restore", "X": "thing.purge"}
+REFUSED = {"U": "run.restore", "M": "message.move"}
 """Keys that do nothing among destinations: what was typed for them in the same burst does nothing either."""
 
 

@@ -23,6 +23,7 @@ from mqtui.ui.render.destinations.destinations import (
     line_slices,
 )
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destinations import change_prompts
 from mqtui.ui.screens.destinations.find_question import ask_find
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
@@ -91,13 +92,27 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         """Actions that change something need a row, a connection and permission."""
         reason = super().disabled_reason(action)
         item = self.table.chosen_one
+        if reason is None and action.id == "thing.create":
+            broker_session = self._session_for_new()
+            if broker_session is None:
+                return "no broker is open"
+            return self.console.go.why_no_write(
+                self.console.target, broker_session.kind, action._replace(needs=Verb.CREATE)
+            )
         if reason is None and action.changes:
             if item is None and self.table.model.marks:
                 return "one destination at a time"
             if item is None:
                 return f"{action.title}: there is no row to do it to"
-            return self.console.go.why_no_write(self.console.target, item.broker, action)
+            needs = Verb.DELETE if action.id == "thing.delete" else action.needs
+            return self.console.go.why_no_write(self.console.target, item.broker, action._replace(needs=needs))
         return reason
+
+    def _session_for_new(self) -> BrokerSession | None:
+        """The broker of the row under the cursor, else the first that is open."""
+        item = self.table.current
+        there = [each for each in self.console.broker_sessions if each.session is not None]
+        return next((each for each in there if item is None or each.kind is item.broker), None)
 
     def action_title(self, action: Action) -> str:
         marked = len(self.table.model.marks)
@@ -153,6 +168,32 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         broker_session = None if item is None else self.console.go.broker_session("", item.broker)
         if item is not None and broker_session is not None:
             await self.console.go.publish(broker_session, item.destination.ref)
+
+    @handles("thing.create")
+    def create(self) -> None:
+        """Ask for the name and options of a new destination, and plan it."""
+        broker_session, item = self._session_for_new(), self.table.current
+        if broker_session is not None:
+            like = None if item is None else item.destination.ref
+            asking = change_prompts.ask_creation(self, broker_session, like)
+            self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
+
+    @handles("thing.purge")
+    def purge(self) -> None:
+        """Ask up to where messages of the row are deleted, and plan it."""
+        item = self.table.chosen_one
+        broker_session = None if item is None else self.console.go.broker_session("", item.broker)
+        if item is not None and broker_session is not None:
+            asking = change_prompts.ask_purge(self, broker_session, item.destination.ref, None)
+            self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
+
+    @handles("thing.delete")
+    def delete(self) -> None:
+        """Plan to delete the row's topic, queue or stream."""
+        item = self.table.chosen_one
+        broker_session = None if item is None else self.console.go.broker_session("", item.broker)
+        if item is not None and broker_session is not None:
+            change_prompts.show_deletion(self, broker_session, item.destination.ref)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
+from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.placement import PartitionStatus
@@ -19,10 +20,14 @@ from mqtui.ui.render.destinations.partitions import (
     describe_partition_status,
 )
 from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destinations import change_prompts
 from mqtui.ui.screens.destinations.read_tab import ReadTab
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+
+NEEDS = {"thing.create": Verb.ALTER, "thing.purge": Verb.PURGE}
+"""What a change here is called on the command line."""
 
 
 class PartitionsScreen(ReadTab[PartitionStatus]):
@@ -40,6 +45,8 @@ class PartitionsScreen(ReadTab[PartitionStatus]):
         "list.next",
         "read.again",
         "thing.copy",
+        "thing.create",
+        "thing.purge",
         "nav.back",
     )
 
@@ -54,12 +61,32 @@ class PartitionsScreen(ReadTab[PartitionStatus]):
         return describe_partition_status(item, self.answer or ())
 
     def action_title(self, action: Action) -> str:
-        return "find a key" if action.id == "read.search" else super().action_title(action)
+        titles = {"read.search": "find a key", "thing.create": "add partitions"}
+        return titles.get(action.id) or super().action_title(action)
 
     def disabled_reason(self, action: Action) -> str | None:
         if action.id == "read.search" and not self.answer:
             return "the partitions are not known"
-        return super().disabled_reason(action)
+        reason = super().disabled_reason(action)
+        if reason is None and action.id in NEEDS:
+            return self.console.go.why_no_write(
+                self.broker_session.target, self.broker_session.kind, action._replace(needs=NEEDS[action.id])
+            )
+        return reason
+
+    @handles("thing.create")
+    def add_partitions(self) -> None:
+        """Ask how many partitions there are to be, and plan it."""
+        asking = change_prompts.ask_partitions(self, self.broker_session, self.ref, len(self.answer or ()))
+        self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
+
+    @handles("thing.purge")
+    def purge(self) -> None:
+        """Ask up to where records of the partition under the cursor are deleted, and plan it."""
+        item = self.table.chosen_one
+        if item is not None:
+            asking = change_prompts.ask_purge(self, self.broker_session, self.ref, item.number)
+            self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
 
     @handles("read.search")
     def ask_key(self) -> None:

@@ -6,15 +6,22 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
+from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command
 from mqtui.domain.topology import Property
 from mqtui.services.session import Session
+from mqtui.ui.actions import Action
 from mqtui.ui.render.destinations.groups import GroupRow, describe_group, group_lines
 from mqtui.ui.render.destinations.properties import PropertyRenderer, describe_property, shown_value
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.destinations import change_prompts
 from mqtui.ui.screens.destinations.read_tab import ReadTab
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+
+SETTINGS = ("config",)
+"""Parts whose lines are settings that can be set."""
 
 READERS = ("group", "consumer")
 """Parts that an adapter lists readers in; where it lists none, the last poll's are shown."""
@@ -33,6 +40,7 @@ class PropertiesScreen(ReadTab[Property]):
         "list.next",
         "read.again",
         "thing.copy",
+        "thing.edit",
         "nav.back",
     )
 
@@ -60,6 +68,28 @@ class PropertiesScreen(ReadTab[Property]):
 
     def describe_row(self, item: Property) -> str:
         return describe_property(item)
+
+    def disabled_reason(self, action: Action) -> str | None:
+        """Only settings can be set, where the broker has any."""
+        reason, item = super().disabled_reason(action), self.table.current
+        if reason is None and action.id == "thing.edit":
+            if item is None or item.part not in SETTINGS:
+                return "settings of a topic can be set: /of:config shows them"
+            return self.console.go.why_no_write(
+                self.broker_session.target, self.broker_session.kind, action._replace(needs=Verb.ALTER)
+            )
+        return reason
+
+    def action_title(self, action: Action) -> str:
+        return "set" if action.id == "thing.edit" else super().action_title(action)
+
+    @handles("thing.edit")
+    def set_setting(self) -> None:
+        """Ask for the value of the setting under the cursor, and plan it."""
+        item = self.table.current
+        if item is not None:
+            asking = change_prompts.ask_setting(self, self.broker_session, self.ref, item)
+            self.run_worker(asking, exclusive=True, group="line", exit_on_error=False)
 
     def copy_choices(self, item: Property) -> dict[str, tuple[str, str]]:
         """Its value, its name, the reference of the destination, and the command that prints all this."""
