@@ -10,7 +10,6 @@ from mqtui.cli import options
 from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import exit_on_error
-from mqtui.domain.times import format_time
 
 
 @click.command()
@@ -24,6 +23,7 @@ def audit(*, limit: int, json_lines: bool) -> None:
 
 
 def _audit(output: Output, limit: int) -> int:
+    from mqtui.domain.times import format_time
     from mqtui.profiles.keys import audit_key
     from mqtui.state.audit import Audit
 

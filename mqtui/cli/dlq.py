@@ -17,7 +17,6 @@ from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import ParsedName
-from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.codecs.decoded import Decoded
@@ -197,4 +196,6 @@ def _keep_causes(target: str, name: str, causes: Sequence[Cause]) -> None:
 
 
 def _when(time: int | None) -> str:
+    from mqtui.domain.times import format_time
+
     return format_time(time, "%Y-%m-%d %H:%M:%S")

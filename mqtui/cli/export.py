@@ -18,7 +18,6 @@ from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import ParsedName
-from mqtui.domain.times import parse_start_point
 
 if TYPE_CHECKING:
     from mqtui.services.export.export import ExportProgress, ExportRequest, ExportResult, PreparedExport
@@ -63,6 +62,7 @@ def export(*, target: str, resource: ParsedName, spend: bool, json_lines: bool, 
 
 
 def _build_request(resource: ParsedName, given: dict[str, Any]) -> ExportRequest:
+    from mqtui.domain.times import parse_start_point
     from mqtui.services.export.export import ExportFormat, ExportRequest, format_of
 
     file: Path = given["out"].absolute()

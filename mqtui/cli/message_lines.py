@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mqtui.brokers.port import Batch
 from mqtui.cli.output import Output
-from mqtui.domain.message import Delivery, Message
 from mqtui.domain.printable import printable
-from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
+    from mqtui.brokers.port import Batch
     from mqtui.codecs.decoded import Decoded
+    from mqtui.domain.message import Message
     from mqtui.services.decoding import Decoder
     from mqtui.services.session import Session
 
@@ -46,6 +45,9 @@ def _print(output: Output, message: Message, value: Decoded | None, key: Decoded
 
 def message_line(message: Message, decoded: Decoded | None = None, decoded_key: Decoded | None = None) -> str:
     """One line: position, time, key and the beginning of the value; of what is decoded, its codec too."""
+    from mqtui.domain.message import Delivery
+    from mqtui.domain.times import format_time
+
     place = message.envelope.routing_key if message.envelope else str(message.position)
     if isinstance(message.position, Delivery) and message.envelope:
         left = message.envelope.left

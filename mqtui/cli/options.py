@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
@@ -11,11 +10,12 @@ import click
 from mqtui.cli.output import FORMAT
 from mqtui.cli.row_formats import Format
 from mqtui.cli.target_command import TargetCommand as TargetCommand
-from mqtui.domain import times
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import Kind, ParsedName, parse_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from click.shell_completion import CompletionItem
 
     from mqtui.cli.completers import Completer
@@ -43,6 +43,8 @@ class ConvertedParam(click.ParamType[Any]):
 
 def local_now() -> datetime:
     """Now, with this machine's zone."""
+    from datetime import datetime
+
     return datetime.now().astimezone()
 
 
@@ -109,8 +111,20 @@ def to_option(command: Command) -> Command:
     return _kind_option("--to-kind", "--to")(option(command))
 
 
-DURATION = ConvertedParam("duration", times.parse_duration)
-TIME = ConvertedParam("time", lambda text: times.parse_time(text, local_now()))
+def _parse_duration(text: str) -> int:
+    from mqtui.domain.times import parse_duration
+
+    return parse_duration(text)
+
+
+def _parse_time(text: str) -> int:
+    from mqtui.domain.times import parse_time
+
+    return parse_time(text, local_now())
+
+
+DURATION = ConvertedParam("duration", _parse_duration)
+TIME = ConvertedParam("time", _parse_time)
 
 
 target_argument = click.argument("target", shell_complete=complete("target"))

@@ -14,7 +14,6 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import ParsedName
-from mqtui.domain.times import parse_start_point
 
 
 @click.command(cls=options.TargetCommand)
@@ -55,6 +54,7 @@ async def _peek(
     *,
     decode: bool,
 ) -> int:
+    from mqtui.domain.times import parse_start_point
     from mqtui.services.browse import explain_empty_peek, prepare_peek
     from mqtui.services.browse import peek as peeked
 

@@ -14,7 +14,6 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import ParsedName
-from mqtui.domain.times import format_age
 from mqtui.domain.topology import PendingEntry
 
 FATAL_DELIVERIES = 2**63 - 1
@@ -71,5 +70,7 @@ def _tell_counts(output: Output, counts: Mapping[str, int], consumer: str) -> No
 
 def entry_cells(entry: PendingEntry) -> tuple[object, ...]:
     """Id, consumer, idle time and deliveries of an entry, as a row of the table."""
+    from mqtui.domain.times import format_age
+
     deliveries = "FATAL" if entry.deliveries == FATAL_DELIVERIES else entry.deliveries
     return entry.id, entry.consumer, format_age(entry.idle / 1000, units=2), deliveries

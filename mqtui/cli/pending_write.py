@@ -17,7 +17,6 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.resource import ParsedName, Ref
-from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import PendingEntry
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def require_entry_id(text: str) -> EntryId:
     Raises:
         BadInput: it is none.
     """
+    from mqtui.domain.times import parse_entry_id
+
     found = parse_entry_id(text)
     if found is None:
         raise BadInput(f"Not an entry id: {text!r}", "", "Write it as 1795475111678-0.")

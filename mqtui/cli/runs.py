@@ -17,7 +17,6 @@ from mqtui.cli.selection_options import override_options
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.recovery.resume import ResumeOverrides
@@ -43,6 +42,7 @@ def list_runs(*, json_lines: bool) -> None:
 def _list(*, json_lines: bool) -> None:
     output = current_output(json=json_lines)
     with exit_on_error(output):
+        from mqtui.domain.times import format_time
         from mqtui.services.run_report import describe_state, run_row
         from mqtui.state.journal import Journal
 

@@ -103,6 +103,7 @@ def test_a_completion_loads_nothing_that_talks_or_draws(known: Mqtui) -> None:
     told = subprocess.run(asking, env=known.environment() | line, capture_output=True, text=True, check=True).stderr
     loaded = {row.rpartition("|")[2].strip() for row in told.splitlines()}
     heavy = {"asyncio", "textual", "rich", "confluent_kafka", "kafka", "pika", "redis", "httpx2", "cryptography"}
+    heavy |= {"mqtui.brokers.port", "mqtui.domain.message"}
     assert "mqtui.cli.completers" in loaded and not loaded & heavy
 
 
