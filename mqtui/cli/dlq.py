@@ -120,7 +120,7 @@ def _print_notes(output: Output, found: DeadLetterSurvey, hint: str) -> None:
     """Notes to the destinations of one broker."""
     output.warn(found.missing)
     for stage in found.retry_stages:
-        output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
+        output.note(f"· {stage.ref.name} is a retry stage, its {stage.messages} are no dead letters: {stage.why}")
     if found.unclassified:
         output.note(f"▲ {pluralize(found.unclassified, 'destination')} {UNCLASSIFIED}{hint}")
 

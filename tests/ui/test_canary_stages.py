@@ -1,11 +1,13 @@
-"""The stages of a run in one line."""
+"""The stages of a run, and its outcomes, in one line each."""
 
 from __future__ import annotations
 
 import pytest
 
+from mqtui.domain.plan import Result
 from mqtui.services.redrive.request import CanaryStages
 from mqtui.ui.render.runs.canary_stages import stages_line
+from mqtui.ui.render.runs.outcomes import outcomes_line
 
 WATCHED = CanaryStages((1, 10), watch=60.0)
 
@@ -33,3 +35,11 @@ def test_line(planned: int | None, done: int, active: bool, watching: bool, line
 
 def test_unwatched() -> None:
     assert stages_line(CanaryStages(), 19, 4, active=True, watching=False) == "▸ rest 19"
+
+
+@pytest.mark.parametrize(("letters", "room", "gaps"), [(19, 118, 3), (9, 78, 3), (19, 78, 2), (123_456, 78, 1)])
+def test_outcomes_stay_on_one_line(letters: int, room: int, gaps: int) -> None:
+    line = "".join(text for text, _ in outcomes_line(Result("94C2", letters, moved=letters, passed=letters), 0, room))
+    assert line.startswith(f"moved {letters:,}{' ' * gaps}passed")
+    assert line.endswith("left 0")
+    assert len(line) <= room

@@ -18,6 +18,7 @@ from mqtui.services.ticket_report import read_markdown_report
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figures
 from mqtui.ui.render.runs.canary_stages import stages_line
+from mqtui.ui.render.runs.outcomes import outcomes_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.copy import CopyChoices, copy_choice
@@ -28,6 +29,9 @@ from mqtui.ui.widgets.text_view import TextView
 
 REDRAW_SECONDS = 0.25
 BAR_WIDTH = 56
+MARGINS = 2
+"""Blank columns beside the text."""
+
 
 FINISHED = ("✓", "finished", "ok")
 FINISHED_IN_PART = ("▲", "finished, not all were moved", "warn")
@@ -110,7 +114,7 @@ class RunScreen(ConsoleScreen):
         lines: list[StyledLine] = [
             [("█" * full, "live"), ("░" * (BAR_WIDTH - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
-            _outcomes(totals, None if planned is None else totals.left),
+            outcomes_line(totals, None if planned is None else totals.left, self.size.width - MARGINS),
         ]
         if self.watching:
             lines.append(self._countdown())
@@ -287,19 +291,3 @@ def _reader_line(reader: ReaderProgress) -> StyledLine:
     why = "no members" if reader.alive is False else "the letters did not fail there"
     note = f"  not waited for: {why}" if reader.waiting and not reader.counts else f"  {reader.state}"
     return [(f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting", tone), (note, "muted")]
-
-
-def _outcomes(totals: Result, left: int | None) -> StyledLine:
-    line: list[tuple[str, str]] = []
-    for name, number, tone in (
-        ("moved", totals.moved, "ok"),
-        ("passed", totals.passed, "ok"),
-        ("waiting", totals.waiting, "lag"),
-        ("came back", totals.came_back, "danger"),
-        ("refused", totals.refused, "danger"),
-        ("unknown", totals.unknown, "warn"),
-        ("left", left, "muted"),
-    ):
-        shown = "?" if number is None else f"{number:,}"
-        line += [(f"{name} ", "muted"), (f"{shown}   ", tone if number else "muted")]
-    return line
