@@ -8,6 +8,7 @@ from time import time
 from typing import Any
 
 from mqtui.domain.alert import Alert, AlertSeverity, Mute
+from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import format_time
 from mqtui.ui.render import figures
 from mqtui.ui.render.table_model import Cell, Column, Measure
@@ -15,10 +16,11 @@ from mqtui.ui.render.table_model import Cell, Column, Measure
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert, and the mute that it is under."""
+    """An alert, the mute that it is under, and the kind of its broker."""
 
     alert: Alert
     mute: Mute | None
+    broker: BrokerKind
 
     @property
     def age(self) -> float:
@@ -40,7 +42,7 @@ class AlertRenderer:
 
     columns = (
         Column("since", "SINCE", 6, right=True, measure=Measure.DURATION, meaning="for how long its condition holds"),
-        Column("broker", "BROKER", 14, priority=3, least=8),
+        Column("broker", "BROKER", 8, priority=3),
         Column("what", "WHAT", 26, grows=True, is_name=True),
         Column("evidence", "EVIDENCE", 28, priority=2, least=20, meaning="by the newest poll in which it held"),
         Column("note", "OWNER", 24, priority=4, least=8, meaning="as its rule says, and until when it is muted"),
@@ -53,7 +55,7 @@ class AlertRenderer:
         quiet = "muted" if item.mute is not None else ""
         return (
             (figures.age(item.age), "muted"),
-            (item.alert.source, "muted"),
+            (item.broker, "muted"),
             (item.alert.what, quiet),
             (item.alert.evidence, quiet),
             (item.note, "muted"),
@@ -72,12 +74,13 @@ class AlertRenderer:
         return 3 if item.alert.severity is AlertSeverity.CRITICAL else 2
 
     def text(self, item: AlertRow) -> str:
-        return f"{item.alert.source} {item.alert.what} {item.alert.evidence} {item.alert.cause} {item.note}"
+        alert = item.alert
+        return f"{alert.source} {item.broker} {alert.what} {alert.evidence} {alert.cause} {item.note}"
 
     def value(self, item: AlertRow, key: str) -> Any:
         known: dict[str, Any] = {
             "since": item.age,
-            "broker": item.alert.source,
+            "broker": item.broker,
             "what": item.alert.what,
             "evidence": item.alert.evidence,
             "note": item.note,

@@ -37,8 +37,8 @@ class AlertsScreen(LiveListScreen[AlertRow]):
 
     def slices(self) -> Iterator[Sequence[AlertRow]]:
         alerts = self.console.sessions.alerts
-        sources = {each.session.target for each in self.console.broker_sessions if each.session is not None}
-        yield [AlertRow(alert, alerts.mute_of(alert)) for alert in alerts.of(sources)]
+        brokers = {each.session.target: each.kind for each in self.console.broker_sessions if each.session is not None}
+        yield [AlertRow(alert, alerts.mute_of(alert), brokers[alert.source]) for alert in alerts.of(brokers)]
 
     def describe_row(self, item: AlertRow) -> str:
         alert = item.alert
