@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -50,8 +51,42 @@ class RecordColumns(Protocol):
         """What each has beside key and value: names and values of headers, properties and fields, untyped."""
 
 
+class ScannedRecords(RecordColumns, Protocol):
+    """Records of a scan, of which some are made messages later."""
+
+    def messages(self, indexes: Iterable[int]) -> Sequence[Message]:
+        """The messages of some."""
+
+
 RecordTest: TypeAlias = Callable[[RecordColumns], Sequence[tuple[int, bool]]]
 """The candidates among records: the index of each, and whether it surely matches; the others surely do not."""
+
+
+class Certainty(IntEnum):
+    """What is known of a record that may match."""
+
+    UNSURE = 0
+    """Nothing yet: it is decoded and tested as a message."""
+
+    PROGRAM = 1
+    """All but the query's program holds, whose input is the record's value as it stands."""
+
+    SURE = 2
+    """It matches."""
+
+
+Finding: TypeAlias = tuple[int, Certainty]
+"""The index of a record that may match, and what is known of it."""
+
+ScanTest: TypeAlias = Callable[[RecordColumns], Sequence[Finding]]
+"""The candidates among the records of a scan; the others surely do not match."""
+
+
+class Candidates(msgspec.Struct, frozen=True, gc=False):
+    """Records, and which of them may match. A message is made only of one that does."""
+
+    records: ScannedRecords
+    found: Sequence[Finding]
 
 
 class ScanStep(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +98,7 @@ class ScanStep(msgspec.Struct, frozen=True, gc=False):
 
     scanned: int
     size: int
-    candidates: Sequence[tuple[Message, bool]]
+    candidates: Candidates | None
     left: tuple[ScanRange, ...]
     is_settled: bool
 
@@ -102,6 +137,23 @@ def count_offsets(ranges: Iterable[ScanRange]) -> int:
     return sum(max(0, each.end[0] - each.start[0]) for each in ranges)
 
 
+def split_ranges(ranges: Sequence[ScanRange], count: int) -> list[tuple[ScanRange, ...]]:
+    """Stretches of offsets in `count` shares of about the same size; a share is a stretch of few partitions."""
+    size = -(-count_offsets(ranges) // count)
+    shares: list[list[ScanRange]] = [[]]
+    room = size
+    for each in sorted(ranges, key=lambda each: (each.partition, each.start)):
+        start, end = each.start[0], each.end[0]
+        while start < end:
+            if not room:
+                shares.append([])
+                room = size
+            cut = min(end, start + room)
+            shares[-1].append(ScanRange(each.partition, (start, 0), (cut, 0)))
+            start, room = cut, room - (cut - start)
+    return [tuple(share) for share in shares if share]
+
+
 class OffsetWindows:
     """Splits stretches of offsets into windows: from the newest on, each wider than the last; or each stretch whole."""
 
@@ -112,7 +164,8 @@ class OffsetWindows:
         for each in sorted(ranges, key=lambda each: each.start):
             if each.start < each.end:
                 self._todo.setdefault(each.partition, []).append((each.start[0], each.end[0]))
-        self._window: Window = {}
+        self.window: Window = {}
+        """The window that was given last."""
 
     def next_window(self) -> Window:
         """The next window; empty at the end."""
@@ -120,14 +173,14 @@ class OffsetWindows:
         if self._first is Edge.NEWEST:
             width = max(1, self._width // max(1, len(self._todo)))
             self._width = min(MAX_WINDOW, self._width * WINDOW_GROWTH)
-            self._window = {number: _cut_last(parts, width) for number, parts in self._todo.items()}
+            self.window = {number: _cut_last(parts, width) for number, parts in self._todo.items()}
         else:
-            self._window = {number: parts.pop(0) for number, parts in self._todo.items()}
-        return self._window
+            self.window = {number: parts.pop(0) for number, parts in self._todo.items()}
+        return self.window
 
     def left(self, reached: Mapping[int, int]) -> tuple[ScanRange, ...]:
         """What is left, where the current window was scanned up to before these offsets."""
-        parts = [(number, max(start, reached.get(number, start)), end) for number, (start, end) in self._window.items()]
+        parts = [(number, max(start, reached.get(number, start)), end) for number, (start, end) in self.window.items()]
         parts += [(number, start, end) for number, each in self._todo.items() for start, end in each]
         return tuple(ScanRange(number, (start, 0), (end, 0)) for number, start, end in parts if start < end)
 

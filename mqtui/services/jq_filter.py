@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 
 from mqtui.codecs import compression
@@ -47,8 +47,10 @@ class JqFilter:
     def __init__(self, program: str, decoder: Decoder = PLAIN, *, chunk: int = CHUNK_MESSAGES) -> None:
         """`chunk` is how many messages are sent to the worker at once, at most 4,096."""
         self._chunk = chunk
-        self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
-        self._process = JqProcess(program, decoder.keys, whole=self._needs_message)
+        self.needs_message = bool(_MENTIONS_MESSAGE.search(program))
+        """Whether the program's input is more than the decoded value."""
+
+        self._process = JqProcess(program, decoder.keys, whole=self.needs_message)
         self._decoder = decoder
         self._failures: Counter[str] = Counter()
         self._first_failures: dict[str, str] = {}
@@ -90,6 +92,27 @@ class JqFilter:
                         yield self._record_answer(answer, chunk[place][1])
                         place += 1
 
+    async def select_values(self, values: Sequence[bytes], message_of: Callable[[int], Message]) -> list[bool]:
+        """Whether the program selects each of some values that are read as they stand.
+
+        `message_of` gives the message of a value on which it fails.
+
+        Raises:
+            OverBudget: as `select`.
+        """
+        selected: list[bool] = []
+        for chunk in _value_chunks(values, self._chunk):
+            async with aclosing(self._process.evaluate(chunk)) as answered:
+                async for answers in answered:
+                    if all(type(answer) is bool for answer in answers):
+                        self._tested += len(answers)
+                        self._overruns_in_a_row = 0
+                        selected += answers  # type: ignore[arg-type]  # checked just now
+                        continue
+                    for answer in answers:
+                        selected.append(self._record_answer(answer, message_of(len(selected))))
+        return selected
+
     async def _chunks(self, messages: Sequence[Message]) -> AsyncIterator[list[tuple[JqInput, Message]]]:
         """The messages in chunks of bounded count and size."""
         chunk: list[tuple[JqInput, Message]] = []
@@ -107,7 +130,7 @@ class JqFilter:
 
     async def _input(self, message: Message) -> JqInput:
         """A message for the worker; decoded where the worker has not what that takes."""
-        line = to_json(message) if self._needs_message else b""
+        line = to_json(message) if self.needs_message else b""
         if self._decoder.needs_more_than_bytes(message):
             registry = self._decoder.registry
             misses = registry.misses if registry is not None else 0
@@ -156,3 +179,17 @@ class JqFilter:
         properties = message.envelope.properties if message.envelope is not None else ()
         known = next((f" ({value})" for name, value in properties if name == "message_id"), "")
         return f"letter {self._tested:,} of {message.resource.name}{known}"
+
+
+def _value_chunks(values: Sequence[bytes], most: int) -> Iterator[list[JqInput]]:
+    """Values for the worker, in chunks of bounded count and size."""
+    chunk: list[JqInput] = []
+    size = 0
+    for value in values:
+        if chunk and (size + len(value) > CHUNK_BYTES or len(chunk) == most):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(JqInput(value, None, b""))
+        size += len(value)
+    if chunk:
+        yield chunk

@@ -20,13 +20,26 @@ import msgspec
 
 from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import BadInput, OverBudget
-from mqtui.services.jq_worker import CHOSEN, FAILED, MEMORY, MIB, OUT_OF_MEMORY, SECONDS, JqFailure, JqInput, JqJob
+from mqtui.services.jq_worker import (
+    CHOSEN,
+    FAILED,
+    MEMORY,
+    MIB,
+    OUT_OF_MEMORY,
+    SECONDS,
+    TOGETHER,
+    JqFailure,
+    JqFrame,
+    JqInput,
+    JqJob,
+)
 
 Told = TypeVar("Told")
 MODULE = "mqtui.services.jq_worker"
 TOO_MUCH_TIME = f"took more than {SECONDS:g} s of processor time"
 TOO_MUCH_MEMORY = f"needed more than {MEMORY // MIB} MiB of memory"
 CRASHED = "crashed, out of memory or nested too deep"
+TOGETHER_MARK = bytes((TOGETHER,))
 EXIT_REASONS = {-signal.SIGPROF: TOO_MUCH_TIME, -signal.SIGABRT: TOO_MUCH_MEMORY, OUT_OF_MEMORY: TOO_MUCH_MEMORY}
 
 
@@ -97,9 +110,10 @@ class JqProcess:
     async def evaluate(self, inputs: Sequence[JqInput]) -> AsyncGenerator[Sequence[Answer]]:
         """An answer for each input, as they come. After one that exceeded the budget a new worker continues.
 
+        Where some that were asked together crashed it, the new one asks one by one, to learn which of them it was.
         Leaving early kills the worker.
         """
-        done = 0
+        done, one_by_one = 0, False
         try:
             while done < len(inputs):
                 if self._process is None:
@@ -107,13 +121,15 @@ class JqProcess:
                 whys: dict[int, str] = {}
                 overrun: list[Answer] = []
                 try:
-                    await self._write(inputs[done:])
+                    await self._write(JqFrame(list(inputs[done:]), one_by_one))
                     while failures := await self._read(list[JqFailure]):
                         whys.update((each.index, each.why) for each in failures)
-                    marks = os.read(self._marks, len(inputs))
+                    marks = os.read(self._marks, MIB)
                 except (EOFError, ConnectionError):
                     reason, marks = await self._why_it_ended()
-                    overrun = [BudgetExceeded(reason)]
+                    one_by_one = one_by_one or marks.endswith(TOGETHER_MARK)
+                    overrun = [] if marks.endswith(TOGETHER_MARK) else [BudgetExceeded(reason)]
+                marks = marks.replace(TOGETHER_MARK, b"")
                 answers: list[Answer] = [
                     whys.get(place) or BudgetExceeded(TOO_MUCH_MEMORY) if mark == FAILED else mark == CHOSEN
                     for place, mark in enumerate(marks)

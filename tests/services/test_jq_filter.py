@@ -71,6 +71,43 @@ async def answers(
         await test.close()
 
 
+VALUES = (
+    *(b'{"n":%d,"user":"u%d"}' % (number, number % 3) for number in range(300)),
+    b'{"n":',
+    b"1}",
+    b'{"n":301} trailing',
+    b'{"n":"text"}',
+    b'{"n":302,"body":"e30="}',
+    b" [1]",
+    b"[1,\n2]",
+    b'{"n":\xff}',
+    *(b'{"n":%d,"user":"u%d"}' % (number, number % 3) for number in range(303, 400)),
+)
+
+
+@pytest.mark.parametrize(
+    "program",
+    ['.user | test("^u[12]$")', ".n + 1 > 250", "if .n == 7 then error(null) else .n < 9 end", "input", "halt"],
+)
+async def test_many_at_once_are_answered_as_one_by_one(program: str) -> None:
+    """JSON is given to jq many at once: an error, an odd value or one that is no JSON costs itself only."""
+    messages = [message(value) for value in VALUES]
+    together = JqFilter(program)
+    await together.start()
+    try:
+        chosen = await together.select_values(VALUES, messages.__getitem__)
+    finally:
+        await together.close()
+    single = JqFilter(f"{program} # $m")
+    await single.start()
+    try:
+        alone = [answer async for answer in single.select(messages)]
+    finally:
+        await single.close()
+    assert chosen == alone
+    assert together.failure_count == single.failure_count
+
+
 async def test_avro_is_decoded_by_the_decoder_that_is_given() -> None:
     schema = Schema(SchemaKind.AVRO, b'{"type":"record","name":"O","fields":[{"name":"id","type":"string"}]}', "orders")
     decoder = Decoder(schemas=MemorySchemas({SchemaRef(IdKind.ID, "7"): schema}))

@@ -17,7 +17,7 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import Edge
 from mqtui.domain.resource import ParsedName, Ref
-from mqtui.domain.scan import OffsetWindows, ScanRange
+from mqtui.domain.scan import OffsetWindows, ScanRange, split_ranges
 from mqtui.services.search import saved_search
 from mqtui.services.search.places import SearchPlace, find_places
 from mqtui.services.search.progress import SearchProgress, count_row
@@ -180,14 +180,17 @@ async def test_bad_input_is_said_before_anything_is_read() -> None:
 
 
 async def test_hostile_values_and_programs() -> None:
-    """JSON nested 100,000 deep and an expression of the catastrophic kind end; a program without end is given up."""
-    fixture, _ = topic([DEEP, b"a" * 50_000 + b"!", b'{"a": 1}'])
+    """JSON nested 100,000 deep, a body that unpacks to a large one and an expression of the catastrophic kind end; a
+    program without end is given up.
+    """
+    bomb = gzip.compress(gzip.compress(bytes(80_000_000), 1), 1)
+    fixture, _ = topic([DEEP, b"a" * 50_000 + b"!", b'{"a": 1}', bomb])
     async with open_session(fixture.url, adapters=fixture.connect) as session:
         search, _ = await prepared(session, SearchQuery(grep="(a+)+$"), "found")
-        assert await taken(search) == []
+        assert await taken(search) == [] and search.progress.undecodable == 1
         deep, _ = await prepared(session, SearchQuery(".a == 1"), "found")
         assert places_of(await taken(deep)) == ["0/2"]
-        assert deep.progress.failed + deep.progress.undecodable == 2
+        assert deep.progress.failed + deep.progress.undecodable == 3
         endless, _ = await prepared(session, SearchQuery("def f: f; f"), "found")
         with pytest.raises(OverBudget):
             await taken(endless)
@@ -252,3 +255,14 @@ def test_windows_cover_each_offset_once() -> None:
         assert len(left) - sum(each.end[0] - each.start[0] for each in done) == widths[-1]
     assert seen == {0: {*range(5, 90_000), *range(90_100, 90_200)}, 1: set(range(70))}
     assert widths[1] < widths[2]
+
+
+def test_shares_cover_each_offset_once() -> None:
+    """They are of about the same size, however unequal the partitions are."""
+    ranges = [ScanRange(0, (5, 0), (90_005, 0)), ScanRange(1, (0, 0), (70, 0)), ScanRange(2, (7, 0), (7, 0))]
+    shares = split_ranges(ranges, 4)
+    sizes = [sum(each.end[0] - each.start[0] for each in share) for share in shares]
+    covered = [(each.partition, n) for share in shares for each in share for n in range(each.start[0], each.end[0])]
+    assert len(shares) == 4 and max(sizes) - min(sizes) < 4
+    assert sorted(covered) == [*((0, n) for n in range(5, 90_005)), *((1, n) for n in range(70))]
+    assert split_ranges(ranges[1:], 400)[0] == (ScanRange(1, (0, 0), (1, 0)),)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
+from itertools import compress
 from typing import Self
 
 import orjson
@@ -14,7 +15,7 @@ from mqtui.codecs.compression import MAGICS
 from mqtui.codecs.decoded import Decoded
 from mqtui.codecs.framing import FRAME_STYLES
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.scan import RecordTest
+from mqtui.domain.scan import Candidates, Certainty, ScanTest
 from mqtui.services.decode_batch import decode_each
 from mqtui.services.decoding import FRAME_BYTES, Decoder
 from mqtui.services.header_values import untyped_value
@@ -24,7 +25,6 @@ from mqtui.services.search.jq_predicate import Unsure, compile_predicate
 from mqtui.services.search.query import SearchQuery
 from mqtui.services.search.record_test import ColumnTest, is_plain_json, text_test
 
-JQ_PROCESSES = 2
 JQ_CHUNK = 2_048
 """Messages that are sent to jq at once: each exchange between two processes waits for the scheduler twice."""
 
@@ -38,7 +38,7 @@ OPENED = {*FRAME_STYLES, "fernet", *(name for _, name in MAGICS)}
 class MessageMatcher:
     """One query on the messages of one broker. It counts what could not be tested: that is never selected."""
 
-    def __init__(self, query: SearchQuery, decoder: Decoder) -> None:
+    def __init__(self, query: SearchQuery, decoder: Decoder, jq_processes: int = 1) -> None:
         """Prepare the conditions.
 
         Raises:
@@ -50,7 +50,7 @@ class MessageMatcher:
 
         self._decoder = decoder
         self._predicate = compile_predicate(query.program) if query.program else None
-        self._jq = [self._jq_filter() for _ in range(JQ_PROCESSES)] if query.program else []
+        self._jq = [self._jq_filter() for _ in range(jq_processes)] if query.program else []
         self._started = 0
         self._grep = text_test(query.grep) if query.grep else None
         self._key = compile_expression(query.key) if query.key else None
@@ -80,9 +80,11 @@ class MessageMatcher:
             await jq.start()
             self._started += 1
 
-    def column_test(self, destination: str) -> RecordTest:
+    def column_test(self, destination: str) -> ScanTest:
         """The test that rejects records of a destination by their bytes."""
-        return ColumnTest(self.query, self._predicate, reads_bytes=not self._decoder.has_rules_for(destination))
+        reads_bytes = not self._decoder.has_rules_for(destination)
+        reads_value = bool(self._jq) and reads_bytes and not self._jq[0].needs_message
+        return ColumnTest(self.query, self._predicate, reads_bytes=reads_bytes, program_reads_value=reads_value)
 
     @property
     def failures(self) -> int:
@@ -93,17 +95,20 @@ class MessageMatcher:
         """Why, naming the first message of each kind."""
         return [f"{why}: {count:,}" for jq in self._jq for why, count in jq.failure_reasons()]
 
-    async def select(self, candidates: Sequence[tuple[Message, bool]]) -> list[Message]:
+    async def select(self, candidates: Candidates) -> list[Message]:
         """The messages that match, in order; those that are sure are not tested again.
 
         Raises:
             OverBudget: the jq program uses up its budget on too many messages.
         """
-        unsure = [message for message, is_sure in candidates if not is_sure]
-        if not unsure:
-            return [message for message, _ in candidates]
-        matching = iter(await self._test(unsure))
-        return [message for message, is_sure in candidates if is_sure or next(matching)]
+        records, found = candidates.records, candidates.found
+        chosen = {index for index, certainty in found if certainty is Certainty.SURE}
+        if asked := [index for index, certainty in found if certainty is Certainty.PROGRAM]:
+            chosen.update(await self._ask_values(candidates, asked))
+        if unsure := [index for index, certainty in found if certainty is Certainty.UNSURE]:
+            matching = await self._test(records.messages(unsure))
+            chosen.update(index for index, is_wanted in zip(unsure, matching, strict=True) if is_wanted)
+        return list(records.messages(index for index, _ in found if index in chosen))
 
     async def _test(self, messages: Sequence[Message]) -> list[bool]:
         wanted = [self._has_headers(message) for message in messages]
@@ -163,11 +168,7 @@ class MessageMatcher:
         return value is not None and is_plain_json(value) and not self._decoder.has_rules_for(message.resource.name)
 
     async def _ask_jq(self, messages: Sequence[Message], places: Sequence[int], wanted: list[bool]) -> None:
-        """Ask jq of the messages at some places; of many in two processes, since it takes longer than all else."""
-        if not places:
-            return
-        shares = JQ_PROCESSES if len(places) >= JQ_SHARED_FROM else 1
-        await self._start_jq(shares)
+        """Ask jq of the messages at some places."""
 
         async def ask(jq: JqFilter, own: Sequence[int]) -> None:
             async with aclosing(jq.select([messages[place] for place in own])) as answers:
@@ -175,8 +176,32 @@ class MessageMatcher:
                 async for is_wanted in answers:
                     wanted[next(asked)] = is_wanted
 
-        size = -(-len(places) // shares)
-        parts = [places[number * size : (number + 1) * size] for number in range(shares)]
+        await self._share_among_jq(places, ask)
+
+    async def _ask_values(self, candidates: Candidates, asked: Sequence[int]) -> Sequence[int]:
+        """Those of some records of which jq chooses the value as it stands."""
+        records, values = candidates.records, candidates.records.values
+        chosen: list[int] = []
+
+        async def ask(jq: JqFilter, own: Sequence[int]) -> None:
+            answers = await jq.select_values(
+                [values[index] or b"" for index in own], lambda place: records.messages((own[place],))[0]
+            )
+            chosen.extend(compress(own, answers))
+
+        await self._share_among_jq(asked, ask)
+        return chosen
+
+    async def _share_among_jq(
+        self, asked: Sequence[int], ask: Callable[[JqFilter, Sequence[int]], Coroutine[None, None, None]]
+    ) -> None:
+        """Ask jq of some things; of many in all its processes, since it takes longer than all else."""
+        if not asked:
+            return
+        shares = len(self._jq) if len(asked) >= JQ_SHARED_FROM else 1
+        await self._start_jq(shares)
+        size = -(-len(asked) // shares)
+        parts = [asked[number * size : (number + 1) * size] for number in range(shares)]
         tasks = [asyncio.ensure_future(ask(jq, part)) for jq, part in zip(self._jq, parts, strict=False)]
         try:
             await asyncio.gather(*tasks)

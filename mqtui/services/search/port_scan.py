@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from mqtui.brokers.optional_port import ScansRecords
 from mqtui.brokers.port import Batch, Broker
@@ -10,7 +10,7 @@ from mqtui.brokers.registry import traits_of
 from mqtui.domain.message import Message, MessageFormat, Offset
 from mqtui.domain.read_range import At, Edge, ReadRange, Since
 from mqtui.domain.resource import Ref, name_bytes
-from mqtui.domain.scan import Bound, OffsetWindows, RecordTest, ScanRange, ScanStep, bound_of
+from mqtui.domain.scan import Bound, Candidates, OffsetWindows, ScanRange, ScanStep, ScanTest, bound_of
 from mqtui.services.header_values import untyped_value
 
 ENTRIES = 1_000
@@ -33,6 +33,10 @@ class MessageColumns:
     def times(self) -> list[int | None]:
         """The timestamps of all, in ms."""
         return [message.timestamp for message in self._messages]
+
+    def messages(self, indexes: Iterable[int]) -> list[Message]:
+        """The messages of some."""
+        return [self._messages[index] for index in indexes]
 
     def extras(self) -> list[list[bytes | None]]:
         """Headers, properties and fields of all."""
@@ -76,7 +80,7 @@ async def find_ranges(broker: Broker, ref: Ref, since: int | None, partition: in
 
 
 def scan(
-    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge
+    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: ScanTest, first: Edge
 ) -> AsyncGenerator[ScanStep]:
     """Scan stretches, the newest window first or in stored order. Raises MqtuiError."""
     if isinstance(broker.reader, ScansRecords):
@@ -87,7 +91,7 @@ def scan(
 
 
 async def _scan_offsets(
-    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge
+    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: ScanTest, first: Edge
 ) -> AsyncGenerator[ScanStep]:
     windows = OffsetWindows(ranges, first)
     while window := windows.next_window():
@@ -100,11 +104,11 @@ async def _scan_offsets(
                     reached[number] = bound_of(inside[-1].position)[0] + 1
                     yield _step(inside, test, windows.left(reached))
             reached[number] = end
-        yield ScanStep(0, 0, (), windows.left(reached), True)
+        yield ScanStep(0, 0, None, windows.left(reached), True)
 
 
 async def _scan_entries(
-    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest
+    broker: Broker, ref: Ref, ranges: Sequence[ScanRange], test: ScanTest
 ) -> AsyncGenerator[ScanStep]:
     """The newest window first: that is as quick as in stored order, where entries can be read from the end."""
     todo = sorted(ranges, key=lambda each: each.start)
@@ -131,7 +135,7 @@ async def _scan_entries(
             seen = times + (seen if first[0] == before[0] else 0)
             before = first if count >= limit else whole.start
             left = (*todo, ScanRange(whole.partition, whole.start, before)) if whole.start < before else tuple(todo)
-            yield ScanStep(0, 0, (), left, True)
+            yield ScanStep(0, 0, None, left, True)
 
 
 def _after(message: Message) -> Bound:
@@ -139,7 +143,7 @@ def _after(message: Message) -> Bound:
     return (ms, seq + 1) if seq < LAST[1] else (ms + 1, 0)
 
 
-def _step(messages: Batch, test: RecordTest, left: tuple[ScanRange, ...]) -> ScanStep:
-    found = test(MessageColumns(messages))
+def _step(messages: Batch, test: ScanTest, left: tuple[ScanRange, ...]) -> ScanStep:
+    columns = MessageColumns(messages)
     size = sum(message.size for message in messages)
-    return ScanStep(len(messages), size, [(messages[index], is_sure) for index, is_sure in found], left, False)
+    return ScanStep(len(messages), size, Candidates(columns, test(columns)), left, False)

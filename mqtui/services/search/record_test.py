@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 import orjson
 
 from mqtui.codecs.containers import HOLDS_BODY
-from mqtui.domain.scan import RecordColumns
+from mqtui.domain.scan import Certainty, Finding, RecordColumns
 from mqtui.services.decoding import FRAME_BYTES
 from mqtui.services.regular_expression import compile_expression, plain_text
 from mqtui.services.search.jq_predicate import Predicate, Unsure
 from mqtui.services.search.query import SearchQuery
 
-UNSURE = False
 BODY_WORDS = tuple(mark.strip(b'"') for mark in HOLDS_BODY)
 """The marks without their quotes, of which JSON is full: a search for them skips most bytes [0.1 µs, 0.5 with them]."""
 
@@ -26,20 +25,32 @@ JSON_BEGINNINGS = frozenset(b"{[")
 
 
 class ColumnTest:
-    """A `RecordTest` of a query. Without `reads_bytes` the profile's rules decide how values are decoded, record by
-    record, so that each is a candidate.
+    """A `ScanTest` of a query.
+
+    `predicate` is its program, if that is compiled; else `program_reads_value` says that the program's input is the
+    value alone. Without `reads_bytes` the profile's rules decide how values are decoded, record by record, so that each
+    is a candidate.
     """
 
-    def __init__(self, query: SearchQuery, predicate: Predicate | None, *, reads_bytes: bool = True) -> None:
+    def __init__(
+        self,
+        query: SearchQuery,
+        predicate: Predicate | None,
+        *,
+        reads_bytes: bool = True,
+        program_reads_value: bool = False,
+    ) -> None:
         self._query = query
         self._reads_bytes = reads_bytes
         self._predicate = predicate
-        self._decides = reads_bytes and not query.headers and (predicate is not None or not query.program)
+        self._open = Certainty.PROGRAM if program_reads_value and not query.headers else Certainty.UNSURE
+        is_decided = reads_bytes and not query.headers and (predicate is not None or not query.program)
+        self._sure = Certainty.SURE if is_decided else self._open
         self._needle = plain_text(query.grep) if query.grep else None
         self._grep = text_test(query.grep) if query.grep else None
         self._key = compile_expression(query.key) if query.key else None
 
-    def __call__(self, records: RecordColumns) -> Sequence[tuple[int, bool]]:
+    def __call__(self, records: RecordColumns) -> Sequence[Finding]:
         """The candidates among records, and which of them surely match."""
         values = records.values
         chosen: Iterable[int] = range(len(values))
@@ -51,15 +62,14 @@ class ColumnTest:
             chosen = [index for index in chosen if self._may_have_key(keys[index])]
             sure_of_key = not any((keys[index] or b"").startswith(FRAME_BYTES) for index in chosen)
         if not self._query.looks_into_values:
-            return [(index, self._decides and sure_of_key) for index in chosen]
+            return [(index, self._sure if sure_of_key else Certainty.UNSURE) for index in chosen]
         if not self._reads_bytes:
-            return [(index, UNSURE) for index in chosen if self._grep is None or values[index] is not None]
-        sure = self._decides and sure_of_key
+            return [(index, Certainty.UNSURE) for index in chosen if self._grep is None or values[index] is not None]
         if isinstance(chosen, range) and (joined := join_plain_json(values)):
             if self._needle is not None and self._needle not in joined:
                 return ()
-            return self._by_plain_value(values, sure=sure)  # type: ignore[arg-type]  # a missing one is not joined
-        return self._by_value(values, chosen, sure=sure)
+            return self._by_plain_value(values)  # type: ignore[arg-type]  # a missing one is not joined
+        return self._by_value(values, chosen, sure_of_key=sure_of_key)
 
     def _in_time(self, times: Sequence[int | None]) -> list[int]:
         since, until = self._query.since, self._query.until
@@ -72,34 +82,35 @@ class ColumnTest:
     def _may_have_key(self, key: bytes | None) -> bool:
         return key is not None and self._key is not None and (key.startswith(FRAME_BYTES) or self._key(key))
 
-    def _by_plain_value(self, values: Sequence[bytes], *, sure: bool) -> list[tuple[int, bool]]:
+    def _by_plain_value(self, values: Sequence[bytes]) -> list[Finding]:
         """The candidates among values that are all read as they stand."""
-        grep, predicate, loads = self._grep, self._predicate, orjson.loads
+        grep, predicate, loads, sure, unsure = self._grep, self._predicate, orjson.loads, self._sure, self._open
         chosen = enumerate(values)
         if grep is not None:
             chosen = ((index, value) for index, value in chosen if grep(value))  # type: ignore[assignment]
         if predicate is None:
             return [(index, sure) for index, _ in chosen]
-        found: list[tuple[int, bool]] = []
+        found: list[Finding] = []
         for index, value in chosen:
             try:
                 if predicate(loads(value)):
                     found.append((index, sure))
             except (Unsure, orjson.JSONDecodeError):
-                found.append((index, UNSURE))
+                found.append((index, unsure))
         return found
 
-    def _by_value(self, values: Sequence[bytes | None], chosen: Iterable[int], *, sure: bool) -> list[tuple[int, bool]]:
-        found: list[tuple[int, bool]] = []
+    def _by_value(self, values: Sequence[bytes | None], chosen: Iterable[int], *, sure_of_key: bool) -> list[Finding]:
+        found: list[Finding] = []
         grep, predicate = self._grep, self._predicate
+        sure, unsure = (self._sure, self._open) if sure_of_key else (Certainty.UNSURE, Certainty.UNSURE)
         for index in chosen:
             value = values[index]
             if value is None:
                 if grep is None:
-                    found.append((index, UNSURE))
+                    found.append((index, Certainty.UNSURE))
                 continue
             if not is_plain_json(value):
-                found.append((index, UNSURE))
+                found.append((index, Certainty.UNSURE))
                 continue
             if grep is not None and not grep(value):
                 continue
@@ -110,7 +121,7 @@ class ColumnTest:
                 if predicate(orjson.loads(value)):
                     found.append((index, sure))
             except (Unsure, orjson.JSONDecodeError):
-                found.append((index, UNSURE))
+                found.append((index, unsure))
         return found
 
 

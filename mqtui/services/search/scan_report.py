@@ -47,7 +47,7 @@ async def run_scan(
     async with aclosing(scan(broker, ref, ranges, matcher.column_test(ref.name), first)) as steps:
         while (step := await _next_step(broker, ref, steps)) is not None:
             undecodable, failed = matcher.undecodable, matcher.failures
-            hits = await matcher.select(step.candidates) if step.candidates else ()
+            hits = await matcher.select(step.candidates) if step.candidates is not None else ()
             yield ScanReport(
                 step.scanned,
                 step.size,

@@ -53,7 +53,7 @@ async def _serve() -> None:
     try:
         decoder = await asyncio.to_thread(build_decoder, dict(job.keys), job.rules, job.address)
         adapter = connect(job.address)
-        async with MessageMatcher(job.query, decoder) as matcher:
+        async with MessageMatcher(job.query, decoder, job.jq_processes) as matcher:
             _write(WorkerAnswer(has_ended=True))
             while True:
                 order = msgspec.msgpack.decode(await frames.get(), type=ScanOrder)

@@ -7,30 +7,28 @@ from contextlib import AsyncExitStack, aclosing
 from time import monotonic
 
 from mqtui.brokers.port import Batch
-from mqtui.domain.errors import BadInput, CannotConnect, MqtuiError, OverBudget
+from mqtui.domain.errors import BadInput, CannotConnect, MqtuiError, NotFound, OverBudget
 from mqtui.domain.figure import total
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import Edge
 from mqtui.domain.resource import Ref
+from mqtui.domain.scan import Candidates
 from mqtui.services.browse import peek
-from mqtui.services.decoding import Decoder, load_decoder
+from mqtui.services.decoding import load_decoder
 from mqtui.services.search.matcher import MessageMatcher
 from mqtui.services.search.places import SearchPlace
 from mqtui.services.search.port_scan import MessageColumns
 from mqtui.services.search.progress import SearchProgress
 from mqtui.services.search.query import SearchQuery
 from mqtui.services.search.scan_report import ScanReport, run_scan
-from mqtui.services.search.worker_frames import ScanJob
-from mqtui.services.search.worker_process import ScanProcessEnded, ScanWorker
+from mqtui.services.search.scan_workers import ScanWorkers
 from mqtui.services.session import Session
 
 MAX_HELD = 20_000
 """Hits that wait to be put in order, at most."""
 
 MAX_HELD_BYTES = 32 * 1024 * 1024
-RESTARTS = 3
-"""Times that a worker which was killed is started again, without any progress in between."""
 
 
 class Search:
@@ -48,8 +46,12 @@ class Search:
         limit: int | None,
         first: Edge = Edge.NEWEST,
         changed: Callable[[SearchProgress], object] = lambda progress: None,
+        workers: ScanWorkers | None = None,
     ) -> None:
-        """`limit` is the number of hits after which it stops; `changed` is called after each part."""
+        """`limit` is the number of hits after which it stops; `changed` is called after each part.
+
+        `workers` were started before; the search ends them.
+        """
         self.progress = SearchProgress(whole=total(place.whole for place in places))
         self.progress.not_looked_at = sum(place.not_looked_at for place in places)
         self.progress.notes = [note for place in places for note in place.notes]
@@ -64,6 +66,7 @@ class Search:
 
         self._session, self._query, self._places = session, query, places
         self._limit, self._first, self._changed = limit, first, changed
+        self._workers = workers
         self.given = 0
         """Hits that were given."""
 
@@ -118,8 +121,11 @@ class Search:
             self._note_unread()
 
     async def _open(self, stack: AsyncExitStack) -> _PlaceScanner:
-        decoder = await load_decoder(self._session.profile, self._session.address)
-        scanner = _PlaceScanner(self, self._session, self._query, decoder, self._first)
+        workers = self._workers
+        if workers is None:
+            decoder = await load_decoder(self._session.profile, self._session.address)
+            workers = ScanWorkers(self._session, self._query, decoder, self._first)
+        scanner = _PlaceScanner(self, self._session, self._query, workers, self._first)
         return await stack.enter_async_context(scanner)
 
     def give_waiting(self) -> Batch:
@@ -152,9 +158,11 @@ class Search:
             self.left[ref] = report.left
         self._changed(progress)
 
-    def record_error(self, ref: Ref, error: MqtuiError) -> None:
+    def record_error(self, place: SearchPlace, error: MqtuiError) -> None:
         """A destination could not be read to its end: the others are."""
-        self.errors.append((ref, error))
+        self.errors.append((place.ref, error))
+        if place.peek is not None:
+            self._unread.append(place)
 
     async def read_queue(self, place: SearchPlace) -> AsyncGenerator[Batch]:
         """What a queue lends, which is returned once, at its end."""
@@ -177,21 +185,19 @@ class Search:
 
 
 class _PlaceScanner:
-    """Finds the hits in one destination after the other, with one worker process for all of them."""
+    """Finds the hits in one destination after the other, with the same worker processes for all of them."""
 
-    def __init__(self, search: Search, session: Session, query: SearchQuery, decoder: Decoder, first: Edge) -> None:
+    def __init__(self, search: Search, session: Session, query: SearchQuery, workers: ScanWorkers, first: Edge) -> None:
         self._search, self._session, self._first = search, session, first
-        self._matcher = MessageMatcher(query, decoder)
-        job = ScanJob(session.address, query, decoder.keys, decoder.rules)
-        self._worker = ScanWorker(job) if session.is_shared else None
+        self._matcher = MessageMatcher(query, workers.decoder)
+        self._workers = workers
         self._has_matcher = False
 
     async def __aenter__(self) -> _PlaceScanner:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._worker is not None:
-            await self._worker.close()
+        await self._workers.close()
         if self._has_matcher:
             await self._matcher.__aexit__()
 
@@ -203,17 +209,17 @@ class _PlaceScanner:
                 async for batch in found:
                     yield batch
         except MqtuiError as error:
-            if _concerns_all(error) or place.peek is not None:
+            if _concerns_all(error) or (place.peek is not None and not isinstance(error, NotFound)):
                 raise
-            self._search.record_error(place.ref, error)
+            self._search.record_error(place, error)
 
     async def _read_queue(self, place: SearchPlace) -> AsyncGenerator[Batch]:
         matcher = await self._open_matcher()
         test = matcher.column_test(place.ref.name)
         async for batch in self._search.read_queue(place):
             before = (matcher.undecodable, matcher.failures)
-            found = test(MessageColumns(batch))
-            hits = await matcher.select([(batch[index], is_sure) for index, is_sure in found])
+            columns = MessageColumns(batch)
+            hits = await matcher.select(Candidates(columns, test(columns)))
             self._search.record(
                 place.ref,
                 ScanReport(
@@ -253,25 +259,17 @@ class _PlaceScanner:
         return hits
 
     async def _reports(self, ref: Ref) -> AsyncGenerator[ScanReport]:
-        """The reports of a scan. A worker that was killed is started again: it goes on where it was."""
-        restarts = 0
-        while ranges := self._search.left[ref]:
-            try:
-                if self._worker is not None:
-                    source = self._worker.scan(ref, ranges, self._first)
-                else:
-                    source = run_scan(self._session.broker, await self._open_matcher(), ref, ranges, self._first)
-                async with aclosing(source) as reports:
-                    async for report in reports:
-                        yield report
-                        restarts = 0 if report.scanned else restarts
-                self._search.left[ref] = ()
-            except ScanProcessEnded as error:
-                restarts += 1
-                if restarts > RESTARTS:
-                    raise
-                note = f"{ref}: the process that searched ended {error.detail}, and was started again"
-                self._search.progress.notes.append(note)
+        ranges = self._search.left[ref]
+        if not ranges:
+            return
+        if self._session.is_shared:
+            source = self._workers.scan(ref, ranges, self._search.progress.notes.append)
+        else:
+            source = run_scan(self._session.broker, await self._open_matcher(), ref, ranges, self._first)
+        async with aclosing(source) as reports:
+            async for report in reports:
+                yield report
+        self._search.left[ref] = ()
 
     async def _open_matcher(self) -> MessageMatcher:
         """The conditions in this process."""

@@ -9,7 +9,7 @@ from mqtui.codecs.decode import outer_layer
 from mqtui.domain.errors import BadInput
 from mqtui.domain.scan import RecordColumns
 from mqtui.services.decoding import FRAME_BYTES
-from mqtui.services.search.record_test import UNSURE, is_plain_json, join_plain_json
+from mqtui.services.search.record_test import is_plain_json, join_plain_json
 
 SEPARATOR = b"\n"
 
@@ -69,7 +69,7 @@ class NeedleTest:
         if self._since is not None and found:
             times = records.times()
             found = {index for index in found if (time := times[index]) is None or time >= self._since}
-        return [(index, UNSURE) for index in sorted(found)]
+        return [(index, False) for index in sorted(found)]
 
     def _by_value(self, values: Sequence[bytes | None]) -> set[int]:
         needle = self._needle

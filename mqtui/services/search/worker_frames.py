@@ -31,6 +31,7 @@ class ScanJob(msgspec.Struct, array_like=True):
     query: SearchQuery
     keys: Mapping[str, bytes]
     rules: Mapping[str, Mapping[str, str]]
+    jq_processes: int
 
 
 class ScanOrder(msgspec.Struct, array_like=True):

@@ -39,8 +39,14 @@ class ScanWorker:
     def __init__(self, job: ScanJob) -> None:
         self._job = job
         self._process: Process | None = None
+        self._starting: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    def begin(self) -> None:
+        """Start the process, if it was not started yet; `scan` waits until it is ready."""
+        if self._starting is None and self._process is None:
+            self._starting = asyncio.create_task(self._start(), name="a scan worker starts")
+
+    async def _start(self) -> None:
         """Start the process.
 
         Raises:
@@ -65,8 +71,10 @@ class ScanWorker:
             MqtuiError: the destination can't be read.
             ScanProcessEnded: the process was killed. What it reported holds.
         """
-        if self._process is None:
-            await self.start()
+        self.begin()
+        if self._starting is not None:
+            starting, self._starting = self._starting, None
+            await starting
         await self._send(order_of(ref, tuple(ranges), first))
         while not (answer := await self._receive()).has_ended:
             yield report_of(answer)
@@ -74,6 +82,10 @@ class ScanWorker:
 
     async def close(self) -> None:
         """Kill the process: it holds nothing."""
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):

@@ -23,7 +23,7 @@ from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref
-from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
+from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep, ScanTest
 
 
 class KafkaReader:
@@ -72,7 +72,7 @@ class KafkaReader:
         return [ScanRange(number, (first, 0), (spec.ends[number], 0)) for number, first in spec.starts.items()]
 
     async def scan(
-        self, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge
+        self, ref: Ref, ranges: Sequence[ScanRange], test: ScanTest, first: Edge
     ) -> AsyncGenerator[ScanStep]:
         """Scan stretches in a thread, which tests records as they come from librdkafka."""
         queue: ThreadToLoopQueue[ScanStep] = ThreadToLoopQueue()

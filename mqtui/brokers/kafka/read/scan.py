@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from confluent_kafka import Message as KafkaRecord
@@ -15,7 +14,7 @@ from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
 from mqtui.domain.message import Message
 from mqtui.domain.read_range import Edge
 from mqtui.domain.resource import Ref
-from mqtui.domain.scan import OffsetWindows, RecordTest, ScanRange, ScanStep
+from mqtui.domain.scan import Candidates, OffsetWindows, ScanRange, ScanStep, ScanTest
 
 BATCH = 10_000
 """Records that are tested at once, at most."""
@@ -46,6 +45,18 @@ class KafkaColumns:
         return [_flatten(each) if each else () for each in headers]
 
 
+class TopicColumns(KafkaColumns):
+    """Records of one topic, of which some are made messages later."""
+
+    def __init__(self, ref: Ref, records: Sequence[Record]) -> None:
+        super().__init__(records)
+        self._ref = ref
+
+    def messages(self, indexes: Iterable[int]) -> list[Message]:
+        chosen = map(self._records.__getitem__, indexes)
+        return [to_message(self._ref, record, record.partition(), record.offset()) for record in chosen]
+
+
 def _readable_headers(record: Record) -> WireHeaders | None:
     try:
         found: WireHeaders | None = read_headers(record)
@@ -63,7 +74,7 @@ def scan(
     clients: KafkaClients,
     ref: Ref,
     ranges: Sequence[ScanRange],
-    test: RecordTest,
+    test: ScanTest,
     first: Edge,
     queue: ThreadToLoopQueue[ScanStep],
 ) -> None:
@@ -92,14 +103,9 @@ def _finished(consumer: BoundedConsumer, ends: dict[int, int]) -> dict[int, int]
 
 
 def _test(
-    ref: Ref, records: Sequence[Record], test: RecordTest, left: tuple[ScanRange, ...], *, is_settled: bool
+    ref: Ref, records: Sequence[Record], test: ScanTest, left: tuple[ScanRange, ...], *, is_settled: bool
 ) -> ScanStep:
-    found = test(KafkaColumns(records)) if records else ()
-    chosen = map(records.__getitem__, map(itemgetter(0), found))
-    messages = [_to_message(ref, record) for record in chosen]
-    candidates = [(message, is_sure) for message, (_, is_sure) in zip(messages, found, strict=True)]
+    columns = TopicColumns(ref, records)
+    found = test(columns) if records else ()
+    candidates = Candidates(columns, found) if found else None
     return ScanStep(len(records), sum(map(len, records)), candidates, left, is_settled)
-
-
-def _to_message(ref: Ref, record: Record) -> Message:
-    return to_message(ref, record, record.partition(), record.offset())
