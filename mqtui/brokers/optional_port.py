@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mqtui.brokers.port import Batch
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from mqtui.domain.bulk import Alikeness, BulkResult, CountedLetters, RawLetters, RouteTemplate, RouteTemplates
     from mqtui.domain.destination_change import DestinationChange
     from mqtui.domain.placement import ClusterNode, PartitionStatus
-    from mqtui.domain.plan import ChangePreview
+    from mqtui.domain.plan import ChangePreview, JoinScan
     from mqtui.domain.read_range import Edge, ReadRange
     from mqtui.domain.redrive import LeaseOptions, Receipt, Source
-    from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep
+    from mqtui.domain.scan import PlaceStep, RecordTest, ScanRange, ScanStep, ScanTest
+    from mqtui.domain.shared_scan import RepeatedPart, SharedPart
     from mqtui.domain.topology import Inventory
     from mqtui.domain.transactions import OpenTransaction
 
@@ -92,6 +94,36 @@ class SetsGroupOffsets(Protocol):
             BadInput: that position is of another kind of broker.
             Unsupported: this group has no such offsets.
         """
+
+
+class ScanShare(Protocol):
+    """One process's share of a scan. A part's hits are given between `begin_giving` and `finish`."""
+
+    @property
+    def repeated(self) -> Sequence[RepeatedPart]:
+        """What was perhaps scanned twice, as known so far."""
+
+    async def take(self) -> SharedPart | None:
+        """The next part to scan; waits while others have what is left. None once all is scanned, by everybody.
+
+        Raises:
+            Refused: the group shares another search.
+            MqtuiError: the broker can't be asked.
+        """
+
+    async def begin_giving(self, part: SharedPart) -> bool:
+        """Whether a part is still this process's, so that its hits may be given."""
+
+    async def finish(self, part: SharedPart) -> None:
+        """Record that a part was scanned and its hits given."""
+
+
+@runtime_checkable
+class SharesScans(Protocol):
+    """A writer by which several processes share a scan."""
+
+    def share_scan(self, step: JoinScan) -> AbstractAsyncContextManager[ScanShare]:
+        """Take part in the plan's scan. Leaving the block gives back what was not finished."""
 
 
 @runtime_checkable
@@ -176,7 +208,7 @@ class ScansRecords(Protocol):
             NotFound: the destination does not exist.
         """
 
-    def scan(self, ref: Ref, ranges: Sequence[ScanRange], test: RecordTest, first: Edge) -> AsyncGenerator[ScanStep]:
+    def scan(self, ref: Ref, ranges: Sequence[ScanRange], test: ScanTest, first: Edge) -> AsyncGenerator[ScanStep]:
         """Scan stretches, the newest window first or in stored order. The test runs in a thread of the reader's.
 
         Raises:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence, Sized
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
 from mqtui.brokers.blocking import run_to_end_in_thread
-from mqtui.brokers.optional_port import BulkLease, RawBatch
+from mqtui.brokers.optional_port import BulkLease, RawBatch, ScanShare, SharesScans
 from mqtui.brokers.port import Batch, ClaimsLetters, EndsEarly, Lease, Publisher, SchemaRegistrar, StoresFirst, Writer
 from mqtui.brokers.request_log import log_request
 from mqtui.domain.bulk import BulkResult, RouteTemplates
-from mqtui.domain.errors import Refused
+from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Outgoing, Position
 from mqtui.domain.plan import (
     Deliver,
+    JoinScan,
     Listen,
     PeekUnacked,
     Plan,
@@ -105,6 +106,14 @@ class RestrictedWriter(WriteResult):
         if not any(isinstance(step, Take | Listen) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not listen to {source.ref}")
         return self._writer.listen(source)
+
+    def share_scan(self, step: JoinScan) -> AbstractAsyncContextManager[ScanShare]:
+        """Take part in the plan's scan."""
+        if not any(step == known for known in self._plan.steps):
+            raise Refused("The plan does not have that step")
+        if not isinstance(self._writer, SharesScans):
+            raise Unsupported(f"{self._broker} can't share a scan")
+        return self._writer.share_scan(step)
 
     async def apply(self, step: Step) -> StepResult:
         """Apply one of the plan's steps."""

@@ -9,9 +9,9 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mqtui.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED, exit_code_of
 from mqtui.cli.output import Output, OutputNotWritten
@@ -20,6 +20,7 @@ from mqtui.domain.errors import MqtuiError
 if TYPE_CHECKING:
     import asyncio
 
+Item = TypeVar("Item")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GC_THRESHOLD = 50_000
 """Garbage collection threshold: the rows of an answer have no cycles, and the process ends with the command."""
@@ -90,3 +91,27 @@ def stop_on_interrupt() -> asyncio.Event:
     for number in SIGNALS:
         loop.add_signal_handler(number, ask)
     return stop
+
+
+async def items_until(stop: asyncio.Event, items: AsyncGenerator[Item]) -> AsyncGenerator[Item]:
+    """The items up to their end, or until the event is set: what is coming then is cancelled."""
+    import asyncio
+
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(items, None))
+            try:
+                await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    return
+                item = coming.result()
+            finally:
+                if not coming.done():
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+            if item is None:
+                return
+            yield item
+    finally:
+        stopped.cancel()

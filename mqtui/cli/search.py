@@ -12,10 +12,11 @@ import click
 
 from mqtui.cli import options
 from mqtui.cli.all_brokers import open_holder
+from mqtui.cli.consent import ConsentFlags
 from mqtui.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED
 from mqtui.cli.message_lines import load_message_decoder, print_messages
 from mqtui.cli.output import Output, current_output
-from mqtui.cli.run_command import run_command, stop_on_interrupt
+from mqtui.cli.run_command import items_until, run_command, stop_on_interrupt
 from mqtui.domain.errors import BadInput, StorageFailed
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import Edge
@@ -46,6 +47,8 @@ class SearchArguments:
     counts: bool
     resumes: bool
     decodes: bool
+    share: str
+    flags: ConsentFlags
 
 
 @click.command(cls=options.TargetCommand)
@@ -65,7 +68,9 @@ class SearchArguments:
 @click.option(
     "--depth", default=1000, show_default=True, type=click.IntRange(1), help="Messages that are read of a queue."
 )
+@click.option("--share", metavar="NAME", default="", help="Search together with others that give this name (Kafka).")
 @click.option("--yes-spend", "spend", is_flag=True, help="Accept that this uses up deliveries (protected profiles).")
+@options.write_options
 @options.decode_option
 @options.rows_option
 def search(
@@ -82,7 +87,11 @@ def search(
     counts: bool,
     resumes: bool,
     depth: int,
+    share: str,
     spend: bool,
+    dry_run: bool,
+    yes: bool,
+    confirm: str,
     decode: bool,
     json_lines: bool,
 ) -> None:
@@ -105,8 +114,13 @@ def search(
         _time(until, "--until"),
         partition,
     )
+    flags = ConsentFlags(dry_run, yes, confirm)
+    if not share and flags != ConsentFlags(False, False, ""):
+        raise click.UsageError("--dry-run, --yes and --confirm go with --share.")
+    if share and resumes:
+        raise click.UsageError("--share goes on by itself where others with that name have stopped.")
     arguments = SearchArguments(
-        names, query, f"{since} {until}", None if counts else limit, depth, counts, resumes, decode
+        names, query, f"{since} {until}", None if counts else limit, depth, counts, resumes, decode, share, flags
     )
     run_command(output, lambda: _search(output, target, arguments, Consent(spend=spend)))
 
@@ -121,25 +135,36 @@ def _time(text: str | None, option: str) -> int | None:
 
 
 async def _search(output: Output, target: str, arguments: SearchArguments, consent: Consent) -> int:
+    from mqtui.cli.search_share import SharedSearchCall, search_together
     from mqtui.services.search.places import find_places
     from mqtui.services.search.saved_search import resume_search, search_id
+    from mqtui.services.search.scan_workers import open_workers
     from mqtui.services.search.search import Search
 
     arguments.query.require_condition()
-    async with open_holder(output, target, arguments.names[0]) as session:
+    first = Edge.OLDEST if arguments.counts or arguments.share else Edge.NEWEST
+    async with (
+        open_holder(output, target, arguments.names[0]) as session,
+        open_workers(session, arguments.query, first) as workers,
+    ):
         places, left_out = await find_places(session, arguments.names, arguments.query, arguments.depth)
         for place in places:
             if place.peek is not None:
                 output.note(f"price of {place.ref}: {place.peek.price.text}")
         decoder = await load_message_decoder(output, session) if arguments.decodes else None
-        first = Edge.OLDEST if arguments.counts else Edge.NEWEST
+        shown = None if arguments.counts else _HitPrinter(output, decoder, several=len(places) > 1)
+        changed = _ProgressLine(output).show
+        if arguments.share:
+            call = SharedSearchCall(arguments.share, arguments.query, arguments.typed_times, arguments.flags)
+            return await search_together(output, session, workers, places, call, shown, changed)
         found = Search(
             session,
             arguments.query,
             places,
             limit=arguments.limit,
             first=first,
-            changed=_ProgressLine(output).show,
+            changed=changed,
+            workers=workers,
         )
         found.progress.notes += left_out
         name = search_id(session.target, [place.ref for place in places], arguments.query, arguments.typed_times, first)
@@ -149,7 +174,6 @@ async def _search(output: Output, target: str, arguments: SearchArguments, conse
             else:
                 output.note("no such search was stopped here: it begins anew")
         stop = stop_on_interrupt()
-        shown = None if arguments.counts else _HitPrinter(output, decoder, several=len(places) > 1)
         await _print_hits(found, shown, stop, consent)
         await _print_end(output, found, arguments, name, was_stopped=stop.is_set())
     if stop.is_set():
@@ -162,28 +186,12 @@ async def _search(output: Output, target: str, arguments: SearchArguments, conse
 
 async def _print_hits(found: Search, shown: _HitPrinter | None, stop: asyncio.Event, consent: Consent) -> None:
     """Print hits as they come, until the end or the first ctrl+c."""
-    import asyncio
-
-    stopped = asyncio.ensure_future(stop.wait())
     try:
-        async with aclosing(found.hits(consent)) as batches:
-            while True:
-                coming = asyncio.ensure_future(anext(batches, None))
-                try:
-                    await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                    if not coming.done():
-                        break
-                    batch = coming.result()
-                finally:
-                    if not coming.done():
-                        coming.cancel()
-                        await asyncio.gather(coming, return_exceptions=True)
-                if batch is None:
-                    break
+        async with aclosing(found.hits(consent)) as batches, aclosing(items_until(stop, batches)) as coming:
+            async for batch in coming:
                 if shown is not None:
                     await shown.show(batch)
     finally:
-        stopped.cancel()
         if shown is not None and (batch := found.give_waiting()):
             await shown.show(batch)
 

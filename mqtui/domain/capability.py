@@ -31,13 +31,14 @@ class Verb(StrEnum):
     ALTER = "alter"
     DELETE = "delete"
     PURGE = "purge"
+    SHARE = "share"
 
 
 WRITES = frozenset(
     {
         *(Verb.SPEND, Verb.PUBLISH, Verb.CLAIM, Verb.ACK),
         *(Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK, Verb.REGISTER, Verb.OFFSETS, Verb.ABORT),
-        *(Verb.CREATE, Verb.ALTER, Verb.DELETE, Verb.PURGE),
+        *(Verb.CREATE, Verb.ALTER, Verb.DELETE, Verb.PURGE, Verb.SHARE),
     }
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -153,6 +153,18 @@ class AbortTransaction:
     transaction: OpenTransaction
 
 
+@dataclass(frozen=True, slots=True)
+class JoinScan:
+    """Share a scan with other processes, as a member of a group of mqtui's own that is removed at the end."""
+
+    group: Ref
+    scan: str
+    """Which scan it is: a hash of what is looked for, and where."""
+
+    ranges: Mapping[Ref, Mapping[int, tuple[int, int]]]
+    """By topic and partition the offsets that are scanned, the end exclusive, where no process has begun it yet."""
+
+
 OffsetStep: TypeAlias = SetOffsets | SkipWithCopies | DeleteGroup
 
 Step: TypeAlias = (
@@ -172,6 +184,7 @@ Step: TypeAlias = (
     | DeleteGroup
     | AbortTransaction
     | DestinationStep
+    | JoinScan
 )
 
 
@@ -263,7 +276,8 @@ class Plan:
     def written(self) -> tuple[str, ...]:
         """The names of all that the plan writes to, for the audit."""
         subjects = (f"subject:{step.subject}" for step in self.steps if isinstance(step, RegisterSchema))
-        groups = (str(step.group) for step in self.steps if isinstance(step, SetOffsets | SkipWithCopies | DeleteGroup))
+        of_groups = SetOffsets | SkipWithCopies | DeleteGroup | JoinScan
+        groups = (str(step.group) for step in self.steps if isinstance(step, of_groups))
         aborted = (step.transaction for step in self.steps if isinstance(step, AbortTransaction))
         transactions = (f"transaction:{each.transactional_id or each.producer_id}" for each in aborted)
         return (*map(str, self.targets()), *groups, *subjects, *transactions)

@@ -378,6 +378,7 @@ FIELDS = {
     "undecodable": JsonField(INTEGER, "messages whose value could not be decoded, none of which is found"),
     "failed": JsonField(INTEGER, "messages on which the jq program failed, none of which is found"),
     "not_looked_at": JsonField(INTEGER, "messages that were not tested: not committed, beyond the depth of a queue"),
+    "end_offset": JsonField(INTEGER, "the offset after the last one"),
     # errors
     "error": JsonField(_named("error"), "what went wrong"),
     "title": JsonField(TEXT, "what went wrong, in a line"),

@@ -46,6 +46,11 @@ ROWS = {
         "What `search --count` found: messages that match, and those that it could not test.",
         "count scanned undecodable failed not_looked_at",
     ),
+    "scanned_twice": _row(
+        "What was perhaps scanned twice, and its hits given twice: a process of `search --share` ended while scanning "
+        "it. Offsets from `offset` up to before `end_offset`.",
+        "resource partition offset end_offset why",
+    ),
     "destination": _row(
         "A destination with what waits in it.",
         "resource kind type partitions internal facts dead_letters_to messages backlog bytes",
@@ -200,7 +205,7 @@ COMMANDS = {
     "topology": "node",
     "peek": "message",
     "tail": "message",
-    "search": "message search_count",
+    "search": "planned message scanned_twice search_count",
     "find": "hit",
     "export": "exported",
     "publish": "planned receipt published monitored",

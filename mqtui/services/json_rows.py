@@ -21,6 +21,7 @@ from mqtui.domain.plan import (
     CreateStateTopic,
     DeleteGroup,
     Deliver,
+    JoinScan,
     Listen,
     PeekUnacked,
     Plan,
@@ -42,6 +43,7 @@ from mqtui.services.destination_rows import destination_step_row
 from mqtui.services.jsonlines import Json, add_figures, name_or_base64
 
 if TYPE_CHECKING:
+    from mqtui.domain.shared_scan import RepeatedPart
     from mqtui.services.deadletters import DeadLetterDestination
     from mqtui.services.redrive.run.monitor_result import MonitorResult
 
@@ -118,6 +120,17 @@ def monitor_row(result: MonitorResult) -> Json:
         "watched": round(result.seconds, 1),
         "verdict": _clean(result.describe()),
     } | ({"back": [_clean(letter) for letter in result.returned_letters]} if result.returned_letters else {})
+
+
+def repeated_part_row(repeated: RepeatedPart) -> Json:
+    """What a shared search perhaps scanned twice."""
+    part = repeated.part
+    place: Json = {"resource": name_or_base64(part.ref.name), "partition": part.range.partition}
+    return place | {
+        "offset": part.range.start[0],
+        "end_offset": part.range.end[0],
+        "why": _clean(repeated.why),
+    }
 
 
 def suspect_rows(result: Result) -> list[Json]:
@@ -282,6 +295,8 @@ def _step(step: Step) -> Json:
             return {"step": "set", "group": name_or_base64(group.name), "count": len(moves)}
         case DeleteGroup(group, moves):
             return {"step": "delete", "group": name_or_base64(group.name), "count": len(moves)}
+        case JoinScan(group, _, ranges):
+            return {"step": "share", "group": name_or_base64(group.name), "count": sum(map(len, ranges.values()))}
         case SkipWithCopies(group, _, copies):
             counted: Json = {"group": name_or_base64(group.name), "count": len(copies)}
             return {"step": "skip"} | _ref_fields(step.target) | counted

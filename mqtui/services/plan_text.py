@@ -22,6 +22,7 @@ from mqtui.domain.plan import (
     CreateStateTopic,
     DeleteGroup,
     Deliver,
+    JoinScan,
     Listen,
     PeekUnacked,
     Plan,
@@ -51,6 +52,7 @@ SAID_BY: dict[type, frozenset[str]] = {
     Acknowledge: frozenset({"group"}),
     Unmark: frozenset({"effect"}),
     SetOffsets: frozenset({"effect"}),
+    JoinScan: frozenset({"effect"}),
 }
 """The facts that tell what a kind of step does; a step that none of them tells is read before the plan is agreed to."""
 
@@ -202,6 +204,8 @@ def describe_step(step: Step) -> str:
             return f"set {pluralize(len(moves), 'offset')} of {group}"
         case DeleteGroup(group, moves):
             return f"delete {group} with its {pluralize(len(moves), 'offset')}"
+        case JoinScan(group, _, ranges):
+            return f"scan {', '.join(map(str, ranges))} as a member of {group}, with progress committed there"
         case SkipWithCopies(group, move, copies):
             where = f"{move.resource}, partition {move.partition}"
             return f"copy {pluralize(len(copies), 'message')} to {step.target}, and set {group} behind them in {where}"

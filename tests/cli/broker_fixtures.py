@@ -45,6 +45,12 @@ class RabbitMQDeadLetters(RabbitMQWorld):
         self._channel.queue_declare(ref.name, durable=True, arguments=wanted)
         return ref
 
+    def stream(self) -> Ref:
+        """A stream."""
+        ref = self.ref(self.name("stream"))
+        self._channel.queue_declare(ref.name, durable=True, arguments={"x-queue-type": "stream"})
+        return ref
+
     def bind(self, origin: Ref, dlq: Ref) -> None:
         """Make the origin anew, so that its dead letters go there."""
         self._channel.queue_delete(origin.name)

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.publish import KafkaPublisher
     from mqtui.brokers.kafka.read.reader import KafkaReader
     from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
+    from mqtui.brokers.optional_port import ScanShare
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.bulk import Alikeness, CountedLetters
     from mqtui.domain.destination_change import DestinationChange
     from mqtui.domain.group_offsets import OffsetPreview, OffsetTarget
     from mqtui.domain.placement import ClusterNode, PartitionStatus
-    from mqtui.domain.plan import ChangePreview, Plan, Risk, Step, StepResult
+    from mqtui.domain.plan import ChangePreview, JoinScan, Plan, Risk, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
     from mqtui.domain.transactions import OpenTransaction
 
@@ -199,6 +200,12 @@ class KafkaWriter:
         yield ()
         async for batch in tail(self._clients, source.ref, source.bounds.end):
             yield batch
+
+    def share_scan(self, step: JoinScan) -> AbstractAsyncContextManager[ScanShare]:
+        """As a member of a consumer group, with progress committed for each partition."""
+        from mqtui.brokers.kafka.shared_scan import join_scan
+
+        return join_scan(self._clients, step)
 
     async def apply(self, step: Step) -> StepResult:
         """Mark letters unhandled again (K11), set a group's offsets, change a topic, create the state topic (K2)."""

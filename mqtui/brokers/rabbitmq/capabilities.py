@@ -33,6 +33,7 @@ NO_ALTERATION = not_supported(
 NO_PURGE = not_supported("a stream deletes by its own limits only", "Set max-age or max-length-bytes by a policy.")
 CHANGING_VERBS = frozenset({Verb.CREATE, Verb.DELETE, Verb.PURGE})
 NO_EXCHANGE = not_supported("exchanges are neither made nor deleted here", "Queues and streams are.")
+NO_SHARE = not_supported("only Kafka's groups divide what is scanned among processes", "Search it by one.")
 READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
@@ -60,6 +61,8 @@ def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:
         return NO_TRANSACTIONS
     if verb is Verb.ALTER:
         return NO_ALTERATION
+    if verb is Verb.SHARE:
+        return NO_SHARE
     if ref is None:
         return None
     if ref.kind is Kind.EXCHANGE and verb in READING_VERBS:

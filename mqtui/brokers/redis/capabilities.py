@@ -29,6 +29,8 @@ async def can(server: RedisServerInfo, verb: Verb, ref: Ref | None) -> Support:
         return not_supported("a transaction of Redis (MULTI) is carried out at once: none is ever open for others")
     if verb is Verb.ALTER:
         return NO_ALTERATION
+    if verb is Verb.SHARE:
+        return not_supported("only Kafka's groups divide what is scanned among processes", "Search it by one.")
     if ref is not None and ref.kind is not Kind.STREAM:
         return not_supported(f"Redis has no {ref.kind}", "Its destinations are streams.")
     version = await server.version()
