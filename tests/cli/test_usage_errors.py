@@ -9,7 +9,7 @@ from mqtui.cli import COMMANDS
 from tests.cli.command_line import Mqtui
 
 VERBS = tuple(COMMANDS)
-LATER = ("search", "rpc", "offsets", "purge", "export", "topology", "schema", "key", "doctor", "serve")
+LATER = ("rpc", "key", "doctor", "serve")
 
 
 def test_bare_mqtui_prints_help(mqtui: Mqtui) -> None:
