@@ -26,7 +26,7 @@ DESCRIBE = "consumer.group.ConsumerGroupCommand", "--describe", "--all-groups", 
 
 def brokers_that_go(brokers: Brokers, mqtui: Mqtui) -> Iterator[Row]:
     """C33: the coordinator of half of the groups is killed. C34: nobody answers any more."""
-    pair = TwoBrokers(brokers)
+    pair = TwoBrokers(brokers, mqtui)
     work = pair.topic("work", 1)
     bootstrap = pair.cluster.servers["bootstrap.servers"]
     pair.cluster.fill(work, 6)

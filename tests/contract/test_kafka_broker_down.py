@@ -16,7 +16,7 @@ from kafka.cluster import ClusterMetadata
 
 from mqtui.brokers.kafka.connection import clients
 from mqtui.brokers.kafka.connection.clients import KafkaClients
-from mqtui.brokers.kafka.read import committed_offsets, offsets
+from mqtui.brokers.kafka.read import offsets
 from mqtui.brokers.kafka.redrive.snapshot import lock_or_none, progress_or_empty
 from mqtui.brokers.optional_port import ChangesDestinations, ListsNodes, ListsPartitions
 from mqtui.brokers.port import Adapter
@@ -49,12 +49,15 @@ SESSION = 15.0
 class TwoBrokers:
     """Two brokers: the first has a listener with a login, the second only the plain one."""
 
-    def __init__(self, brokers: Brokers) -> None:
+    def __init__(self, brokers: Brokers, mqtui: Mqtui) -> None:
         self.servers = brokers.servers
         users = [f"super.users=User:ANONYMOUS;User:{USER}"]
         self.cluster = KafkaCluster(self.servers.start_kafka("pair", sasl_users={USER: SECRET}, config=users))
         self.servers.start_kafka("pair-2", joins="pair")
         wait_until(lambda: len(self.cluster.admin.list_topics(timeout=WAIT).brokers) == 2, WAIT, "both are there")
+        self.first_look = mqtui("lag", self.cluster.url, "nobody", "--json")
+        """At a group, when no coordinator had ever been asked for."""
+
         wait_until(self._shares_groups, WAIT, "each is the coordinator of some groups")
         self.login = f"kafka://{USER}:{SECRET.replace(' ', '%20')}@127.0.0.1:{self.servers.ports('pair')['sasl']}"
 
@@ -89,8 +92,8 @@ class TwoBrokers:
 
 
 @pytest.fixture(scope="module")
-def two_brokers(brokers: Brokers) -> Iterator[TwoBrokers]:
-    made = TwoBrokers(brokers)
+def two_brokers(brokers: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoBrokers]:
+    made = TwoBrokers(brokers, Mqtui(tmp_path_factory.mktemp("first"), ""))
     yield made
     made.cluster.leave()
     for name in ("pair-2", "pair"):
@@ -229,11 +232,15 @@ def check_commands(mqtui: Mqtui, kafka: KafkaCluster, ref: Ref) -> None:
     assert "no coordinator" in row["backlog"]["why"]
 
 
+def test_the_first_look_at_a_group_of_a_new_cluster_tells_that_there_is_none(two_brokers: TwoBrokers) -> None:
+    """A coordinator that has just begun answers NOT_COORDINATOR, by which librdkafka ends the process."""
+    two_brokers.first_look.fails(1, "No consumer group nobody")
+
+
 async def test_what_a_broker_that_is_away_keeps_is_not_known(
     two_brokers: TwoBrokers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K19, C33: a partition of a plan's target, and the groups of a coordinator: unknown, not gone, in every list."""
-    assert GROUPS >= committed_offsets.BULK_FROM
     monkeypatch.setattr(offsets, "BULK_FROM", 1)
     dlq, home = two_brokers.topic("letters", 1), two_brokers.topic("target", 1, 2)
     two_brokers.cluster.fill(dlq, 3)

@@ -7,12 +7,11 @@ reads where the group stands. So a message is either copied and skipped, or neit
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from hashlib import sha256
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Producer,
@@ -20,7 +19,7 @@ from confluent_kafka import (
 )
 
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
-from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking, wait_for_connection
+from mqtui.brokers.kafka.connection.clients import KafkaClients, wait_for_connection
 from mqtui.brokers.kafka.errors import FENCED, kafka_cause, unwrap
 from mqtui.brokers.kafka.messages import WireHeaders, header_error
 from mqtui.brokers.kafka.offset_moves import in_use_error, key_of, offset_of, pending_moves
@@ -125,22 +124,16 @@ class SkipTransaction:
         return producer
 
     def _stable_commits(self) -> dict[tuple[str, int], int]:
-        """Where the group stands, without what an open transaction would commit."""
-        group, (topic, number) = self._step.group.name, key_of(self._step.move)
-        asked = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number)])]
-        until = time.monotonic() + CALL_TIMEOUT
-        while True:
-            answer = answer_blocking(
-                self._clients.admin_blocking().list_consumer_group_offsets(
-                    asked, require_stable=True, request_timeout=REQUEST_TIMEOUT
-                )[group]
-            )
-            (place,) = answer.topic_partitions
-            if place.error is None:
-                return {(topic, number): place.offset} if place.offset >= 0 else {}
-            if place.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT or time.monotonic() > until:
-                raise KafkaException(place.error)
-            time.sleep(0.1)
+        """Where the group stands, once no open transaction would commit another place: a consumer waits for that.
+
+        The admin client ends the process where the coordinator moves meanwhile (librdkafka#5040).
+        """
+        topic, number = key_of(self._step.move)
+        with closing(self._clients.create_consumer("skip", group_id=self._step.group.name)) as consumer:
+            (place,) = consumer.committed([TopicPartition(topic, number)], CALL_TIMEOUT)
+        if place.error is not None:
+            raise KafkaException(place.error)
+        return {(topic, number): place.offset} if place.offset >= 0 else {}
 
     def _produce(self, copy: Outgoing) -> None:
         partition = ANY_PARTITION if copy.partition is None else copy.partition

@@ -26,8 +26,11 @@ HostPort: TypeAlias = tuple[str, int]
 TIMEOUT = 3.0
 """Seconds for connecting, and for each response."""
 
-BACKOFF = 60.0
-"""Seconds during which a broker that failed is not asked this way again."""
+UNSUPPORTED_SECONDS = 60.0
+"""Seconds during which a broker that can't be asked this way is not tried again."""
+
+UNREACHABLE_SECONDS = 0.5
+"""The same for one that did not answer."""
 
 MOST_BYTES = 1 << 28
 """A longer response is no response of Kafka's."""
@@ -48,7 +51,11 @@ SUPPORTED_MECHANISMS = ("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 class BulkUnavailable(Exception):
-    """A broker can't be asked this way: it is too old, out of reach, or its options are for librdkafka alone."""
+    """A broker does not answer this way: it is out of reach, or cannot be asked so at all."""
+
+
+class BulkUnsupported(BulkUnavailable):
+    """A broker can't be asked this way: it is too old, refuses this login, or its options are for librdkafka alone."""
 
 
 class BrokerConnections:
@@ -59,7 +66,9 @@ class BrokerConnections:
         self._lock = threading.Lock()
         self._open: dict[HostPort, BrokerConnection] = {}
         self._opening: dict[HostPort, threading.Lock] = {}
-        self._failed: dict[HostPort, float] = {}
+        self._failed: dict[HostPort, tuple[float, BulkUnavailable]] = {}
+        """Until when a broker is not tried again, and why."""
+
         self._supported = sasl_mechanism(address) in SUPPORTED_MECHANISMS and not any(
             name.startswith("ssl.") and name not in KNOWN_TLS_OPTIONS for name in address.settings
         )
@@ -73,7 +82,7 @@ class BrokerConnections:
             BulkUnavailable: it can't be had.
         """
         if not self._supported:
-            raise BulkUnavailable("options for librdkafka alone")
+            raise BulkUnsupported("options for librdkafka alone")
         if broker is not None:
             return self._request(broker, key, version, body, decode)
         reason: BulkUnavailable | None = None
@@ -95,18 +104,26 @@ class BrokerConnections:
     def _request(
         self, broker: HostPort, key: int, version: int, body: bytes, decode: Callable[[ResponseDecoder], Answer]
     ) -> Answer:
-        if time.monotonic() < self._failed.get(broker, 0.0):
-            raise BulkUnavailable("it failed before")
+        until, before = self._failed.get(broker, (0.0, None))
+        if before is not None and time.monotonic() < until:
+            raise type(before)(str(before))
         try:
             with suppress(ConnectionError):
                 return decode(ResponseDecoder(self._connection(broker).request(key, version, body)))
             self._forget(broker)
             return decode(ResponseDecoder(self._connection(broker).request(key, version, body)))
+        except BulkUnsupported as error:
+            self._note_failure(broker, error, UNSUPPORTED_SECONDS)
+            raise
         except (BulkUnavailable, OSError, ValueError, LookupError, struct.error, MqtuiError) as error:
-            self._forget(broker)
-            with self._lock:
-                self._failed[broker] = time.monotonic() + BACKOFF
-            raise BulkUnavailable(str(error)) from error
+            unavailable = BulkUnavailable(str(error))
+            self._note_failure(broker, unavailable, UNREACHABLE_SECONDS)
+            raise unavailable from error
+
+    def _note_failure(self, broker: HostPort, reason: BulkUnavailable, seconds: float) -> None:
+        self._forget(broker)
+        with self._lock:
+            self._failed[broker] = time.monotonic() + seconds, reason
 
     def _connection(self, broker: HostPort) -> BrokerConnection:
         with self._lock:
@@ -131,7 +148,7 @@ class BrokerConnection:
     """One connection: TLS and login as the address has them, and one request at a time. Blocks.
 
     Raises:
-        BulkUnavailable: the broker refuses the login.
+        BulkUnsupported: the broker refuses the login.
         OSError, MqtuiError: it can't be reached, or not with these TLS settings.
     """
 
@@ -153,12 +170,12 @@ class BrokerConnection:
         """The response body to a request with a flexible header.
 
         Raises:
-            BulkUnavailable: the broker does not know this version.
+            BulkUnsupported: the broker does not know this version.
             OSError: no response, or the connection was lost.
         """
         first, last = self._versions.get(key, (0, -1))
         if not first <= version <= last:
-            raise BulkUnavailable(f"the broker has versions {first} to {last} of API {key}, not {version}")
+            raise BulkUnsupported(f"the broker has versions {first} to {last} of API {key}, not {version}")
         response = self._exchange(key, version, b"\0" + body)
         if response[:1] != b"\0":
             raise BulkUnavailable("tagged fields in a response header")
@@ -202,7 +219,7 @@ class BrokerConnection:
         name = mechanism.encode()
         response = self._exchange(SASL_HANDSHAKE, 1, struct.pack(">h", len(name)) + name)
         if error := struct.unpack_from(">h", response)[0]:
-            raise BulkUnavailable(f"SaslHandshake: error {error}")
+            raise BulkUnsupported(f"SaslHandshake: error {error}")
         if mechanism == "PLAIN":
             self._authenticate(b"\0".join((b"", address.user.encode(), address.secret.encode())))
             return
@@ -217,7 +234,7 @@ class BrokerConnection:
         response = self._exchange(SASL_AUTHENTICATE, 1, struct.pack(">i", len(token)) + token)
         error, length = struct.unpack_from(">hh", response)
         if error:
-            raise BulkUnavailable(f"SaslAuthenticate: error {error}")
+            raise BulkUnsupported(f"SaslAuthenticate: error {error}")
         at = 4 + max(0, length)
         (size,) = struct.unpack_from(">i", response, at)
         return response[at + 4 : at + 4 + size]

@@ -63,10 +63,16 @@ def _describe_blocking(admin: AdminClient, names: Sequence[str]) -> GroupDescrip
     return found
 
 
+MOVING = frozenset(
+    {KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR}
+)
+"""What a group's coordinator answers while it moves or starts."""
+
+
 def describe_refusal(error: KafkaException, silent: list[KafkaException]) -> str:
     """Why a group has no description; an error of a coordinator that did not answer is appended to `silent`."""
     kafka_error = unwrap(error)
-    if kafka_error.code() in UNREACHABLE or kafka_error.code() in TIMED_OUT:
+    if kafka_error.code() in UNREACHABLE | TIMED_OUT | MOVING:
         silent.append(error)
         return f"its coordinator does not answer ({describe_error(kafka_error)})"
     if kafka_error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
