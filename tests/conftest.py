@@ -1,6 +1,7 @@
 """Fixtures every test may use: real brokers, started when first asked for."""
 
 import gc
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from tests.brokers import Brokers
 
 ROOT = Path(__file__).parent
 
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+"""keyring keeps the first backend that it finds for the whole process: none of this machine's, whatever runs first."""
+
 LONG = (
     "chaos/test_kills",
     "chaos/test_two_operators",
     "strangers/test_",
-    "ui/test_stories_",
     "ui/test_read_only_keys_",
+    "ui/test_stories_",
+    "services/test_lag_scenes",
     "cli/test_resource_limits",
     "contract/test_kafka_source_lock",
     "ui/test_failures_brokers",

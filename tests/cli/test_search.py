@@ -129,7 +129,7 @@ def kill(left: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "first"), [(BrokerKind.REDIS, 5_000, Edge.NEWEST), (BrokerKind.KAFKA, 30_000, Edge.OLDEST)]
+    ("kind", "count", "first"), [(BrokerKind.REDIS, 5_000, Edge.NEWEST), (BrokerKind.KAFKA, 100_000, Edge.OLDEST)]
 )
 async def test_a_killed_worker_costs_nothing(
     broker_on: BrokerFixtureOn, kind: BrokerKind, count: int, first: Edge
