@@ -88,6 +88,7 @@ def _wait_for_keyring(address: str) -> None:
 def real_keyring(keyring_session: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An unlocked GNOME keyring, asked over D-Bus."""
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keyring_session["DBUS_SESSION_BUS_ADDRESS"])
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
     before = keyring.get_keyring()
     keyring.set_keyring(SecretService.Keyring())  # type: ignore[no-untyped-call]  # as above
     yield
