@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.address import Address
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import traits_of
-from mqtui.domain.alert import AlertRule
 from mqtui.domain.capability import WRITES
 from mqtui.domain.destination_names import PARTS, PLACEHOLDERS
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.receiver_settings import ReceiverSettings
 from mqtui.profiles.url import check_options, parse_url
 from mqtui.state.redact import mask_target
+
+if TYPE_CHECKING:
+    from mqtui.domain.alert import AlertRule
+    from mqtui.profiles.receiver_settings import ReceiverSettings
 
 VERBS = frozenset(
     (

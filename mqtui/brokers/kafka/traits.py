@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.kafka import client_files
+from collections.abc import Sequence
+from pathlib import Path
+
 from mqtui.brokers.kafka.declared_options import DECLARED
 from mqtui.brokers.traits import (
     BrokerTraits,
     ClientFiles,
     GroupTraits,
+    ImportedUrl,
     Liveness,
     MetricTraits,
     PublishTraits,
@@ -20,6 +23,21 @@ from mqtui.domain.resource import BrokerKind, Kind
 
 KIND = BrokerKind.KAFKA
 LAG = "end offsets less committed offsets (ListOffsets, OffsetFetch)"
+
+
+def find_client_files() -> Sequence[Path]:
+    """The configuration files of Kafka's clients on this machine."""
+    from mqtui.brokers.kafka import client_files
+
+    return client_files.find()
+
+
+def read_client_file(path: Path) -> ImportedUrl:
+    """What one of them says. Raises as `ClientFiles.read`."""
+    from mqtui.brokers.kafka import client_files
+
+    return client_files.read(path)
+
 
 TRAITS = BrokerTraits(
     kind=KIND,
@@ -68,5 +86,5 @@ TRAITS = BrokerTraits(
         default_port=9092,
     ),
     options=DECLARED,
-    client_files=ClientFiles(client_files.find, client_files.read),
+    client_files=ClientFiles(find_client_files, read_client_file),
 )
