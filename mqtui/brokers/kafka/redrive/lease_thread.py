@@ -90,8 +90,14 @@ class LeaseThread:
         return self._submit(lambda: self._run_or_fail(lambda mover: mover.move(batch)))
 
     def move_raw(self, raw_batch: RawRecordBatch) -> Future[BulkResult]:
-        """`move` for raw records."""
-        return self._submit(lambda: self._run_or_fail(lambda mover: mover.move_raw(raw_batch)))
+        """`move` for raw records, which are freed then."""
+
+        def move_and_free() -> BulkResult:
+            result = self._run_or_fail(lambda mover: mover.move_raw(raw_batch))
+            raw_batch.free_records()
+            return result
+
+        return self._submit(move_and_free)
 
     def mark_handled(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
         """Mark letters handled without sending them."""

@@ -92,8 +92,9 @@ class TransactionalSender:
         return frozenset(found)
 
     def reset(self) -> None:
-        """Forget the reports of the last transaction."""
-        self._reports = {}
+        """Forget the reports of the last transaction, one at a time: all at once would hold Python's lock."""
+        while self._reports:
+            self._reports.popitem()
         self.has_failed = False
 
     def produce_transfer(self, producer: Producer, index: int, transfer: Transfer) -> Receipt | None:
