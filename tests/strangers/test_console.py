@@ -91,7 +91,8 @@ def test_the_console_walks_among_strangers(mqtui: Mqtui, worlds: Sequence[Strang
             walk.press("1", f"/{tag}\r", "g", "y", "c", "m", "\x1b", "P", "\x1b", "\r", "\r", *"JJwiu", *["\x1b"] * 3)
         for number in range(0, 2 * most, 2):
             walk.press("3", "g", "j" * number, "\r", "e", "R", "\x1b", "D", "\x1b", "\r", "\r", "J", *["\x1b"] * 3)
-        walk.press("5", "6", "0", "1", "?", "\x1b", "\x10", "\x1b", ":", "s0", "\t", "\x1b", "\x1b", "\x11")
+        walk.press("5", "6", "0", "1", "?", "\x1b", "\x10", "\x1b", ":", "s0", "\t", "\x1b", "\x1b")
+        console.press("\x11")
         assert console.ended() == 0
         written = console.written.decode()
     assert not [text for text in OBEYED if text in written]
