@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from mqtui.brokers.header_values import untyped_value
 from mqtui.brokers.loop_yield import CLOCK_INTERVAL, TimeSlices
 from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
@@ -16,7 +17,6 @@ from mqtui.domain.message import Message
 from mqtui.services.cause_grouping import CauseGrouping
 from mqtui.services.decode_batch import with_decoded_values
 from mqtui.services.decoding import PLAIN, Decoder
-from mqtui.services.header_values import untyped_value
 from mqtui.services.origins import RouteCounter
 
 MAX_SAMPLES = 50

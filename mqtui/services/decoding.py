@@ -13,6 +13,7 @@ import orjson
 from msgspec import structs
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.header_values import untyped_value
 from mqtui.brokers.options import REGISTRY_URL
 from mqtui.codecs.codec_table import ENCODED, WAYS, open_layer, schema_file
 from mqtui.codecs.decode import MAX_LAYERS, NO_KEYS, decode, outer_layer, sniff
@@ -22,7 +23,6 @@ from mqtui.codecs.hints import NO_HINTS, Hints, Part
 from mqtui.codecs.schema_source import NO_SCHEMAS, SchemaSource
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId, Field, Message
-from mqtui.services.header_values import untyped_value
 
 if TYPE_CHECKING:
     from mqtui.brokers.address import Address

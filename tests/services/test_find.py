@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.codecs.decode import decode
 from mqtui.domain.errors import BadInput
 from mqtui.domain.figure import exact
@@ -24,7 +25,6 @@ from mqtui.services.find.request import FindRequest
 from mqtui.services.find.way import find_way
 from mqtui.services.find.way_text import hit_cells, way_lines
 from mqtui.services.search.match_places import find_text, places_of_query
-from mqtui.services.search.port_scan import MessageColumns
 from mqtui.services.search.query import SearchQuery
 from mqtui.services.search.text_needle import NeedleTest, TextNeedle
 from mqtui.services.session import Session, open_session

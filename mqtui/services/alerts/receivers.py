@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -144,11 +143,6 @@ class DesktopReceiver(CommandReceiver):
             return ("notify-send", "--app-name=mqtui", f"--urgency={urgency}", "--", title, text)
         script = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
         return ("osascript", "-e", script, title, text)
-
-
-def has_desktop() -> bool:
-    """Whether a desktop can be told."""
-    return bool(shutil.which("notify-send") or (sys.platform == "darwin" and shutil.which("osascript")))
 
 
 def make_receiver(settings: ReceiverSettings) -> Receiver:

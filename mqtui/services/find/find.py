@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure
@@ -22,7 +23,6 @@ from mqtui.services.find.needle_matcher import NeedleMatcher
 from mqtui.services.find.place_scan import scan_places
 from mqtui.services.find.priced import PricedQueue, PriceQuestion, ask_prices
 from mqtui.services.find.request import FindRequest
-from mqtui.services.search.port_scan import MessageColumns
 from mqtui.services.search.text_needle import NeedleTest
 from mqtui.services.session import Session
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.brokers.optional_port import ScansNewest
 from mqtui.brokers.port import Batch, Broker, Reader
 from mqtui.domain.errors import CannotConnect, MqtuiError
@@ -13,7 +14,6 @@ from mqtui.domain.message import Message, Position
 from mqtui.domain.read_range import Edge, ReadRange
 from mqtui.domain.resource import Ref
 from mqtui.domain.scan import PlaceStep, RecordTest
-from mqtui.services.search.port_scan import MessageColumns
 
 FIRST_MESSAGES = 100
 """Messages of each place that are read before any place is read further."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mqtui.brokers.header_values import untyped_value
 from mqtui.domain.deadletter import DeadLetterInfo, dead_letter_time, describe
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind
@@ -13,7 +14,6 @@ from mqtui.domain.scan import Bound, bound_of
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.find.hit import Hit, ReadState
 from mqtui.services.header_search import OWN_CONVENTION
-from mqtui.services.header_values import untyped_value
 from mqtui.services.redrive.planning.mqtui_headers import RUN
 
 SHORT_RUN = 4

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from mqtui.brokers.header_values import untyped_value
 from mqtui.codecs.decoded import Decoded
 from mqtui.domain.message import Message
 from mqtui.domain.resource import name_bytes
-from mqtui.services.header_values import untyped_value
 from mqtui.services.search.query import SearchQuery
 from mqtui.services.search.record_test import text_test
 from mqtui.services.search.text_needle import TextNeedle

@@ -10,6 +10,7 @@ from typing import Self
 
 import orjson
 
+from mqtui.brokers.header_values import untyped_value
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.codecs.compression import MAGICS
 from mqtui.codecs.decoded import Decoded
@@ -18,7 +19,6 @@ from mqtui.domain.message import EntryId, Message
 from mqtui.domain.scan import Candidates, Certainty, ScanTest
 from mqtui.services.decode_batch import decode_each
 from mqtui.services.decoding import FRAME_BYTES, Decoder
-from mqtui.services.header_values import untyped_value
 from mqtui.services.jq_filter import JqFilter
 from mqtui.services.regular_expression import compile_expression
 from mqtui.services.search.jq_predicate import Unsure, compile_predicate

@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.brokers.optional_port import ScansRecords
 from mqtui.brokers.port import Batch, Broker
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.message import Message, MessageFormat, Offset
 from mqtui.domain.read_range import At, Edge, ReadRange, Since
-from mqtui.domain.resource import Ref, name_bytes
+from mqtui.domain.resource import Ref
 from mqtui.domain.scan import Bound, Candidates, OffsetWindows, ScanRange, ScanStep, ScanTest, bound_of
-from mqtui.services.header_values import untyped_value
 
 ENTRIES = 1_000
 """Entries of the first window of a stream that is read by id."""
 
 LAST: Bound = (2**64 - 1, 2**64 - 1)
-
-
-class MessageColumns:
-    """Messages by column. An entry's value is its fields, of which bytes alone tell nothing."""
-
-    def __init__(self, messages: Batch) -> None:
-        self._messages = messages
-        self.values = [b"" if message.fields else message.value for message in messages]
-
-    def keys(self) -> list[bytes | None]:
-        """The keys of all."""
-        return [message.key for message in self._messages]
-
-    def times(self) -> list[int | None]:
-        """The timestamps of all, in ms."""
-        return [message.timestamp for message in self._messages]
-
-    def messages(self, indexes: Iterable[int]) -> list[Message]:
-        """The messages of some."""
-        return [self._messages[index] for index in indexes]
-
-    def extras(self) -> list[list[bytes | None]]:
-        """Headers, properties and fields of all."""
-        return list(map(extras_of, self._messages))
-
-
-def extras_of(message: Message) -> list[bytes | None]:
-    """Names and untyped values of headers, properties and fields of a message, and its routing key."""
-    found: list[bytes | None] = []
-    for name, value, kind in message.headers:
-        found += (name_bytes(name), untyped_value(value, kind))
-    if message.envelope is not None:
-        found.append(name_bytes(message.envelope.routing_key))
-        for name, content in message.envelope.properties:
-            found += (name.encode(), name_bytes(content) if isinstance(content, str) else b"%d" % content)
-    for field in message.fields:
-        found += field
-    return found
 
 
 async def find_ranges(broker: Broker, ref: Ref, since: int | None, partition: int | None) -> Sequence[ScanRange]:

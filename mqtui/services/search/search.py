@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from time import monotonic
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput, CannotConnect, MqtuiError, NotFound, OverBudget
 from mqtui.domain.figure import total
@@ -18,7 +19,6 @@ from mqtui.services.browse import peek
 from mqtui.services.decoding import load_decoder
 from mqtui.services.search.matcher import MessageMatcher
 from mqtui.services.search.places import SearchPlace
-from mqtui.services.search.port_scan import MessageColumns
 from mqtui.services.search.progress import SearchProgress
 from mqtui.services.search.query import SearchQuery
 from mqtui.services.search.scan_report import ScanReport, run_scan

@@ -6,61 +6,22 @@ The last chunk of all streams comes first; then each is read from its depth up t
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from mqtui.brokers.message_columns import MessageColumns
 from mqtui.brokers.rabbitmq.connection.channel import Connection
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read.streams import FIRST_MESSAGE_TIMEOUT, StreamConsumer, offset_of
-from mqtui.domain.errors import BadInput, CannotConnect, MqtuiError, TimedOut
-from mqtui.domain.field_table import plain
+from mqtui.domain.errors import CannotConnect, MqtuiError, TimedOut
 from mqtui.domain.message import Message
-from mqtui.domain.resource import Ref, name_bytes
+from mqtui.domain.resource import Ref
 from mqtui.domain.scan import PlaceStep, RecordTest
 
 STREAMS_AT_ONCE = 8
 EMPTY_TIMEOUT = 0.3
 """Seconds in which a stream that counts no messages may deliver one all the same."""
-
-
-class StreamColumns:
-    """Messages of a stream by column."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages = messages
-        self.values = [message.value for message in messages]
-
-    def keys(self) -> list[bytes | None]:
-        return [None] * len(self._messages)
-
-    def times(self) -> list[int | None]:
-        return [message.timestamp for message in self._messages]
-
-    def extras(self) -> list[list[bytes | None]]:
-        return [_extras_of(message) for message in self._messages]
-
-
-def _extras_of(message: Message) -> list[bytes | None]:
-    found: list[bytes | None] = []
-    for name, value, kind in message.headers:
-        found += (name_bytes(name), _header_text(value, kind))
-    if message.envelope is not None:
-        found.append(name_bytes(message.envelope.routing_key))
-        for name, content in message.envelope.properties:
-            found += (name.encode(), name_bytes(str(content)))
-    return found
-
-
-def _header_text(value: bytes | None, kind: str) -> bytes | None:
-    """The value as text; a string's own bytes."""
-    if value is None or kind in ("", "string"):
-        return value
-    try:
-        return str(plain(value, kind)).encode("utf-8", "surrogateescape")
-    except (BadInput, struct.error, UnicodeError):
-        return value
 
 
 @dataclass(slots=True)
@@ -78,7 +39,7 @@ class StreamDepthScan:
         """What some messages have."""
         if self.since is not None:
             messages = [each for each in messages if each.timestamp is None or each.timestamp >= self.since]
-        candidates = [(messages[index], is_sure) for index, is_sure in self.test(StreamColumns(messages))]
+        candidates = [(messages[index], is_sure) for index, is_sure in self.test(MessageColumns(messages))]
         size = sum(message.size for message in messages)
         return PlaceStep(self.ref, len(messages), size, candidates, is_last, has_older)
 

@@ -12,11 +12,11 @@ import base64
 import orjson
 from msgspec import structs
 
+from mqtui.brokers.header_values import untyped_value
 from mqtui.brokers.registry import traits_of
 from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.message import Field, MessageFormat, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
-from mqtui.services.header_values import untyped_value
 
 KEY, VALUE = b"key", b"value"
 
